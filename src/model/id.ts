@@ -1,0 +1,113 @@
+/**
+ * 128-bit, time-ordered ids: 48 bits of milliseconds, 80 bits that start random and count up within one millisecond, so
+ * ids made by one process sort in the order they were made. One value, three spellings: 26 characters of Crockford
+ * base32 (Fn, our API, and the form kept everywhere inside), 32 hex digits (OpenWhisk), a UUID (Lambda).
+ */
+const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/** Makes ids; `now` in milliseconds, `randomBytes` fills ten bytes. */
+export function idMaker(now: () => number, randomBytes: (bytes: Uint8Array) => void): () => string {
+  let lastMs = -1;
+  let timePart = "";
+  // 80 bits as four whole numbers of 20 bits, so that counting up needs no BigInt.
+  const tail = [0, 0, 0, 0] as [number, number, number, number];
+  const seed = new Uint8Array(10);
+
+  return () => {
+    const ms = now();
+    if (ms > lastMs) {
+      lastMs = ms;
+      timePart = encodeTime(ms);
+      randomBytes(seed);
+      fillTail(tail, seed);
+    } else {
+      // A clock that stands still or steps back keeps the last time: order matters more than the date.
+      countUp(tail);
+    }
+    return timePart + encode20(tail[0]) + encode20(tail[1]) + encode20(tail[2]) + encode20(tail[3]);
+  };
+}
+
+function encodeTime(ms: number): string {
+  let rest = ms;
+  let text = "";
+  for (let i = 0; i < 10; i++) {
+    text = alphabet[rest % 32] + text;
+    rest = Math.floor(rest / 32);
+  }
+  return text;
+}
+
+function encode20(value: number): string {
+  return (
+    (alphabet[(value >>> 15) & 31] as string) +
+    alphabet[(value >>> 10) & 31] +
+    alphabet[(value >>> 5) & 31] +
+    alphabet[value & 31]
+  );
+}
+
+function fillTail(tail: [number, number, number, number], seed: Uint8Array): void {
+  const byte = (index: number) => seed[index] as number;
+  // The top bit stays free, so that counting within a millisecond never overflows.
+  tail[0] = (((byte(0) & 0x7f) << 12) | (byte(1) << 4) | (byte(2) >> 4)) & 0xfffff;
+  tail[1] = (((byte(2) & 15) << 16) | (byte(3) << 8) | byte(4)) & 0xfffff;
+  tail[2] = ((byte(5) << 12) | (byte(6) << 4) | (byte(7) >> 4)) & 0xfffff;
+  tail[3] = (((byte(7) & 15) << 16) | (byte(8) << 8) | byte(9)) & 0xfffff;
+}
+
+function countUp(tail: [number, number, number, number]): void {
+  for (let i = 3; i >= 0; i--) {
+    const next = (tail[i] as number) + 1;
+    tail[i] = next & 0xfffff;
+    if (next <= 0xfffff) return;
+  }
+}
+
+/** True for the 26-character spelling, upper case, at most 128 bits. */
+export function isId(text: string): boolean {
+  return /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text);
+}
+
+/** The 32 hex digits that OpenWhisk shows. */
+export function idToHex(id: string): string {
+  return bigIntFromId(id).toString(16).padStart(32, "0");
+}
+
+/** The UUID that Lambda shows. */
+export function idToUuid(id: string): string {
+  const hex = idToHex(id);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** Any of the three spellings, in any case, as the 26 characters used inside; undefined when it is none of them. */
+export function parseId(text: string): string | undefined {
+  const upper = text.toUpperCase();
+  if (isId(upper)) return upper;
+  const hex = text.replaceAll("-", "");
+  if (!/^[0-9a-fA-F]{32}$/.test(hex) || (text.length !== 32 && text.length !== 36)) return undefined;
+  return idFromBigInt(BigInt(`0x${hex}`));
+}
+
+/** Milliseconds since the epoch at which the id was made. */
+export function idTime(id: string): number {
+  let ms = 0;
+  for (let i = 0; i < 10; i++) ms = ms * 32 + alphabet.indexOf(id[i] as string);
+  return ms;
+}
+
+function bigIntFromId(id: string): bigint {
+  let value = 0n;
+  for (const character of id) value = (value << 5n) | BigInt(alphabet.indexOf(character));
+  return value;
+}
+
+function idFromBigInt(value: bigint): string {
+  let rest = value;
+  let text = "";
+  for (let i = 0; i < 26; i++) {
+    text = alphabet[Number(rest & 31n)] + text;
+    rest >>= 5n;
+  }
+  return text;
+}

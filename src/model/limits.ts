@@ -1,0 +1,26 @@
+/**
+ * Every limit of the model in one place. It is the union of what the doors allow: each door checks its own, narrower ones
+ * before it gets here (Fn: facts in `api/fn/limits.ts`). Operators may lower the ones that `config/` lists.
+ */
+export const limits = {
+  nameBytesMax: 255,
+  memoryMiB: { min: 1, max: 10_240, default: 128 },
+  timeoutMs: { min: 1, max: 900_000, default: 30_000 },
+  idleTimeoutMs: { min: 1, max: 3_600_000, default: 30_000 },
+  concurrency: { min: 1, max: 10_000, default: 1 },
+  sandboxesMax: { min: 1, max: 10_000, default: 100 },
+  annotations: { countMax: 100, keyBytesMax: 128, valueBytesMax: 512 },
+  config: { bytesMax: 64 * 1024 },
+  parameters: { bytesMax: 1024 * 1024 },
+  /** Bodies of calls, both ways. */
+  requestBytesMax: 32 * 1024 * 1024,
+  responseBytesMax: 32 * 1024 * 1024,
+  /** Headers of a request or an answer, names and values together. */
+  headerBytesMax: 64 * 1024,
+  headerCountMax: 200,
+  /** Uploaded code as it arrives, and what it unpacks to. */
+  code: { bytesMax: 128 * 1024 * 1024, unpackedBytesMax: 512 * 1024 * 1024, filesMax: 50_000 },
+  /** What is kept of one call's output; the rest is cut with a mark. */
+  logBytesMax: 1024 * 1024,
+  listPage: { default: 30, max: 100 },
+} as const;

@@ -1,0 +1,187 @@
+/**
+ * The nouns of the platform and what makes them valid. Every door (Fn, OpenWhisk, Lambda, our own API) is a view of these.
+ *
+ * Promises: plain data, no behaviour beyond checking itself; field names carry their units; a namespace is part of
+ * every key. Deliberately absent: any dialect's words, statuses or limits that only one door has (docs/decisions/0002-one-model.md),
+ * and any import from another room.
+ */
+
+/** A tenant. Everything else lives in exactly one. `guest` is made at first start and is where Fn's door lives. */
+export interface Namespace {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: number;
+}
+
+/** A group of functions: Fn's app, OpenWhisk's package. OpenWhisk's default package is the null app, which is no row. */
+export interface App {
+  readonly id: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly config: Readonly<Record<string, string>>;
+  readonly annotations: Annotations;
+  readonly syslogUrl: string | null;
+  /** Processor shape as Fn names it: "", GENERIC_X86, GENERIC_ARM, GENERIC_X86_ARM. */
+  readonly shape: string;
+  /** Starts at 1 and rises by one with each change. */
+  readonly revision: number;
+  /** Milliseconds since the epoch, like every `...At`. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** Values are kept as the compact JSON text they arrived as, so `1.50` and the order of keys survive. */
+export type Annotations = Readonly<Record<string, string>>;
+
+/** How the platform speaks to the code: the sibling folders of `protocol/`. */
+export type ProtocolName = "frames" | "http-stream" | "stdio" | "http-port";
+
+export const protocolNames: readonly ProtocolName[] = ["frames", "http-stream", "stdio", "http-port"];
+
+/** Where a function's code comes from. */
+export type Source =
+  /** An archive or a file for a language runtime. `handler` is `file.export` for the `frames` protocol; `command` replaces the kind's. */
+  | {
+      readonly type: "code";
+      readonly kind: string;
+      /** SHA-256 in hex that names the code (`image/`): of an archive's bytes, or of a single file's name and bytes. */
+      readonly digest: string;
+      readonly handler: string | null;
+      readonly command: readonly string[] | null;
+    }
+  /** A container image by reference. */
+  | { readonly type: "image"; readonly image: string }
+  /** A program that needs no runtime: kinds `go:1` and `native:1`. `command[0]` is a path inside the archive. */
+  | {
+      readonly type: "executable";
+      readonly kind: string;
+      readonly digest: string;
+      readonly command: readonly string[];
+    };
+
+/** User code and its settings. `(id, revision)` is the identity of a sandbox: one never serves two. */
+export interface Fn {
+  readonly id: string;
+  readonly namespace: string;
+  /** Null in the null app. */
+  readonly appId: string | null;
+  readonly name: string;
+  readonly source: Source;
+  readonly protocol: ProtocolName;
+  readonly memoryMiB: number;
+  readonly timeoutMs: number;
+  /** How long a sandbox without a call is kept. */
+  readonly idleTimeoutMs: number;
+  /** Calls that one sandbox may run at the same time. */
+  readonly concurrency: number;
+  /** How many sandboxes may exist at once. */
+  readonly sandboxesMax: number;
+  /** Environment of the sandbox; the app's config is underneath it. */
+  readonly config: Readonly<Record<string, string>>;
+  /** JSON parameters merged under a call's own (OpenWhisk). */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly annotations: Annotations;
+  /** As `App.shape`, copied from the app. */
+  readonly shape: string;
+  readonly revision: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** A URL path that leads to a function. Fn's wire says trigger. `(appId, source)` is unique. */
+export interface Route {
+  readonly id: string;
+  readonly namespace: string;
+  readonly appId: string;
+  readonly functionId: string;
+  readonly name: string;
+  /** Starts with a slash. */
+  readonly source: string;
+  readonly annotations: Annotations;
+  readonly revision: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** A named event that can be fired. */
+export interface Trigger {
+  readonly id: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly annotations: Annotations;
+  readonly revision: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** "When this trigger fires, call that function." */
+export interface Rule {
+  readonly id: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly triggerId: string;
+  readonly functionId: string;
+  readonly active: boolean;
+  readonly revision: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/**
+ * How a call found its sandbox. `hot`: a running one of this function had a free slot; `warm`: one was paused;
+ * `prewarmed`: a stem cell of the kind, code still to load; `cold`: nothing yet. `none`: no sandbox was ever had.
+ */
+export type StartType = "hot" | "warm" | "prewarmed" | "cold" | "none";
+
+/**
+ * How a call ended. `function_error`: the code answered with an error; `developer_error`: it could not be loaded, exited or
+ * broke its contract; `platform_error`: our fault; the others say themselves.
+ */
+export type ActivationStatus =
+  | "success"
+  | "function_error"
+  | "developer_error"
+  | "platform_error"
+  | "timeout"
+  | "cancelled"
+  | "dead_lettered";
+
+/** The durable record of one call; written once, when the call is over. */
+export interface Activation {
+  /** 26 characters; `model/id.ts` renders the same 128 bits for the other doors. */
+  readonly id: string;
+  readonly namespace: string;
+  readonly appId: string | null;
+  readonly functionId: string;
+  readonly functionName: string;
+  readonly revision: number;
+  /** The route it came through, if it did. */
+  readonly routeId: string | null;
+  readonly status: ActivationStatus;
+  readonly start: StartType;
+  /** Rises with each delivery of an asynchronous call; 1 for a synchronous one. */
+  readonly attempt: number;
+  /** What failed, safe to show; null on success. */
+  readonly error: { readonly code: string; readonly message: string } | null;
+  /** When the call was accepted and when its record was closed. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** Milliseconds, fractions kept: for a slot; making the sandbox; loading the code; the function itself. */
+  readonly waitMs: number;
+  readonly createMs: number;
+  readonly initMs: number;
+  readonly runMs: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** Units of 100 ms of `initMs + runMs`, rounded up. */
+  readonly billedUnits: number;
+}
+
+/** One line that a function printed. */
+export interface LogLine {
+  /** Milliseconds since the epoch when the platform read it. */
+  readonly at: number;
+  readonly stream: "stdout" | "stderr" | "platform";
+  readonly text: string;
+}
