@@ -1,0 +1,204 @@
+/**
+ * One typed configuration: defaults, then a JSON file, then the environment, then flags; the last one that speaks wins.
+ *
+ * Promises: parsed once, by `roles/`; every value is checked, and a wrong one is named with where it came from; the only file
+ * that reads environment variables. Deliberately absent: what the values mean (each room has its slice).
+ */
+import { readFileSync } from "node:fs";
+import { availableParallelism, homedir, totalmem } from "node:os";
+import { join, resolve } from "node:path";
+import { PlatformError } from "../model/error.ts";
+
+export interface Config {
+  /** `HOST:PORT` to listen on; port 0 takes a free one. */
+  readonly listen: string;
+  /** Folder of everything that has to survive: store, logs, code, keys. */
+  readonly data: string;
+  /** Folder of what can be made again: root file systems, downloads. */
+  readonly cache: string;
+  readonly sandbox: "bubblewrap" | "process";
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  /** Base of the URLs that are shown; empty: the request's own. */
+  readonly publicUrl: string;
+  /** How long running calls get to end on SIGTERM, in ms. */
+  readonly drainMs: number;
+  /** How long a call may wait for a slot, in ms. */
+  readonly waitMsMax: number;
+  readonly memoryMiB: number;
+  readonly startsMax: number;
+  readonly startTimeoutMs: number;
+  readonly namespaceCallsMax: number;
+}
+
+/** One setting: its default, a sentence, its other names, and how its text is read. */
+interface Setting<T> {
+  readonly default: T;
+  readonly about: string;
+  /** Environment variables, ours first, then the one inherited from Fn. */
+  readonly env: readonly string[];
+  readonly parse: (text: string) => T;
+}
+
+type Settings = { readonly [Name in keyof Config]: Setting<Config[Name]> };
+
+/** Every setting; the reference page of the configuration is made from this table. */
+export function settings(environment: NodeJS.ProcessEnv = process.env): Settings {
+  return {
+    listen: { default: "127.0.0.1:8080", about: "HOST:PORT to listen on", env: ["POLYKILN_LISTEN"], parse: text },
+    data: {
+      default: xdg(environment, "XDG_DATA_HOME", ".local/share"),
+      about: "Folder of what has to survive",
+      env: ["POLYKILN_DATA"],
+      parse: folder,
+    },
+    cache: {
+      default: xdg(environment, "XDG_CACHE_HOME", ".cache"),
+      about: "Folder of what can be made again",
+      env: ["POLYKILN_CACHE"],
+      parse: folder,
+    },
+    sandbox: {
+      default: process.platform === "linux" ? "bubblewrap" : "process",
+      about: "Where code runs: bubblewrap, or process (unprotected)",
+      env: ["POLYKILN_SANDBOX"],
+      parse: oneOf("bubblewrap", "process"),
+    },
+    logLevel: {
+      default: "info",
+      about: "Least severe entry that is logged",
+      env: ["POLYKILN_LOG_LEVEL", "FN_LOG_LEVEL"],
+      parse: oneOf("debug", "info", "warn", "error"),
+    },
+    publicUrl: {
+      default: "",
+      about: "Base of the URLs that are shown; empty: the request's own",
+      env: ["POLYKILN_PUBLIC_URL", "FN_PUBLIC_LB_URL"],
+      parse: baseUrl,
+    },
+    drainMs: {
+      default: 30_000,
+      about: "Time that running calls get to end on SIGTERM, in ms",
+      env: ["POLYKILN_DRAIN_MS"],
+      parse: whole(0, 3_600_000),
+    },
+    waitMsMax: {
+      default: 30_000,
+      about: "Time that a call may wait for a sandbox, in ms",
+      env: ["POLYKILN_WAIT_MS_MAX"],
+      parse: whole(0, 3_600_000),
+    },
+    memoryMiB: {
+      default: Math.floor((totalmem() / 1024 / 1024) * 0.75),
+      about: "Memory that all sandboxes together may be promised, in MiB; 75 % of the machine's by default",
+      env: ["POLYKILN_MEMORY_MIB"],
+      parse: whole(1, 1_048_576),
+    },
+    startsMax: {
+      default: Math.max(2, availableParallelism() * 2),
+      about: "Sandboxes that are started at the same time",
+      env: ["POLYKILN_STARTS_MAX"],
+      parse: whole(1, 1024),
+    },
+    startTimeoutMs: {
+      default: 10_000,
+      about: "Time that a sandbox may take to be ready, in ms",
+      env: ["POLYKILN_START_TIMEOUT_MS", "FN_HOT_START_TIMEOUT_MSECS"],
+      parse: whole(1, 600_000),
+    },
+    namespaceCallsMax: {
+      default: 10_000,
+      about: "Calls of one namespace that may be on their way at once",
+      env: ["POLYKILN_NAMESPACE_CALLS_MAX"],
+      parse: whole(1, 1_000_000),
+    },
+  };
+}
+
+/** Flags by setting name, as text; `file` is a JSON document with the same names. Throws `invalid` naming the source. */
+export function loadConfig(flags: Readonly<Record<string, string | undefined>>, file?: string): Config {
+  const fromFile = file === undefined ? {} : readConfigFile(file);
+  const result: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(settings()) as [string, Setting<unknown>][]) {
+    result[name] = setting.default;
+    if (fromFile[name] !== undefined) result[name] = parsed(setting, String(fromFile[name]), `${name} in ${file}`);
+    for (const variable of setting.env.toReversed()) {
+      const value = process.env[variable];
+      if (value !== undefined && value !== "") result[name] = parsed(setting, value, variable);
+    }
+    const flag = flags[name];
+    if (flag !== undefined)
+      result[name] = parsed(setting, flag, `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+  }
+  return Object.freeze(result) as unknown as Config;
+}
+
+/** When the `kiln` script began, in milliseconds since the epoch; undefined when it was not the one who started us. */
+export function commandStartedAt(): number | undefined {
+  const startedAt = Number(process.env["KILN_STARTED_MS"]);
+  return startedAt > 0 ? startedAt : undefined;
+}
+
+/** The host and port of `HOST:PORT`, `[V6]:PORT` or `:PORT` (loopback). */
+export function parseListen(listen: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(listen);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw new PlatformError("invalid", `--listen ${listen} is not HOST:PORT, such as 127.0.0.1:8080`);
+  }
+  return { host: match[1] ?? (match[2] === "" ? "127.0.0.1" : (match[2] as string)), port };
+}
+
+function parsed<T>(setting: Setting<T>, value: string, where: string): T {
+  try {
+    return setting.parse(value);
+  } catch (error) {
+    throw new PlatformError("invalid", `${where}: ${JSON.stringify(value)} ${(error as Error).message}. ${setting.about}.`);
+  }
+}
+
+function readConfigFile(file: string): Record<string, unknown> {
+  try {
+    const document: unknown = JSON.parse(readFileSync(file, "utf8"));
+    if (typeof document !== "object" || document === null || Array.isArray(document)) throw new Error("is not a JSON object");
+    const unknown = Object.keys(document).find((name) => !Object.hasOwn(settings(), name));
+    if (unknown !== undefined) throw new Error(`has an unknown setting ${JSON.stringify(unknown)}`);
+    const odd = Object.entries(document).find(([, value]) => typeof value !== "string" && typeof value !== "number");
+    if (odd !== undefined) throw new Error(`has neither text nor a number as ${JSON.stringify(odd[0])}`);
+    return document as Record<string, unknown>;
+  } catch (error) {
+    throw new PlatformError("invalid", `Configuration file ${file}: ${(error as Error).message}`);
+  }
+}
+
+const text = (value: string) => value;
+
+/** A full path, because other processes are told of it, which work elsewhere. */
+function folder(value: string): string {
+  if (value === "" || value.includes("\0")) throw new Error("is not the name of a folder");
+  return resolve(value);
+}
+
+function baseUrl(value: string): string {
+  if (value !== "" && !/^https?:$/.test(URL.parse(value)?.protocol ?? "")) throw new Error("is not a URL that begins with http");
+  return value;
+}
+
+function oneOf<T extends string>(...values: readonly T[]): (value: string) => T {
+  return (value) => {
+    const found = values.find((candidate) => candidate === value);
+    if (found === undefined) throw new Error(`is none of ${values.join(", ")}`);
+    return found;
+  };
+}
+
+function whole(min: number, max: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (!/^\d+$/.test(value) || number < min || number > max) throw new Error(`is not a whole number from ${min} to ${max}`);
+    return number;
+  };
+}
+
+function xdg(environment: NodeJS.ProcessEnv, variable: string, below: string): string {
+  return join(environment[variable] || join(homedir(), below), "polykiln");
+}
