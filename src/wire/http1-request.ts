@@ -1,0 +1,119 @@
+/** Writes HTTP/1.1 requests: heads that cannot be split by what is in them, and bodies in the two framings. */
+import type { Writable } from "node:stream";
+import type { BodySink, BodySource } from "../lib/body.ts";
+import { PlatformError } from "../model/error.ts";
+
+export interface Http1RequestHead {
+  readonly method: string;
+  readonly target: string;
+  /** Names and values by turns, Host among them. Framing headers (Connection, Content-Length, ...) in it are left out. */
+  readonly headers: readonly string[];
+}
+
+const tokenPattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const targetPattern = /^[\x21-\x7e\x80-\xff]+$/;
+// Characters over 255 would be cut to their low byte, which may be a CR or LF.
+const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** The text of a head. `bodyBytes` undefined: chunked. Throws PlatformError invalid on anything that could end a line. */
+export function renderRequestHead(head: Http1RequestHead, bodyBytes: number | undefined): string {
+  const { method, target, headers } = head;
+  if (!tokenPattern.test(method)) throw new PlatformError("invalid", "The method of the request is not a token");
+  if (!targetPattern.test(target)) throw new PlatformError("invalid", "The target of the request has a forbidden character");
+  let text = `${method} ${target} HTTP/1.1\r\n`;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const value = headers[i + 1] as string;
+    if (isFraming(name)) continue;
+    if (!tokenPattern.test(name)) throw new PlatformError("invalid", "The name of a request header is not a token");
+    if (!valuePattern.test(value)) throw new PlatformError("invalid", `The request header ${name} has a forbidden character`);
+    text += `${name}: ${value}\r\n`;
+  }
+  if (bodyBytes === undefined) return `${text}Transfer-Encoding: chunked\r\n\r\n`;
+  if (bodyBytes === 0 && !expectsBody(method)) return `${text}\r\n`;
+  return `${text}Content-Length: ${bodyBytes}\r\n\r\n`;
+}
+
+/** RFC 9110 section 8.6: a length of 0 is only said where the method defines a body. */
+const expectsBody = (method: string) => method === "POST" || method === "PUT" || method === "PATCH";
+
+function isFraming(name: string): boolean {
+  switch (name.length) {
+    case 6:
+      return name.toLowerCase() === "expect";
+    case 10:
+      return name.toLowerCase() === "connection" || name.toLowerCase() === "keep-alive";
+    case 14:
+      return name.toLowerCase() === "content-length";
+    case 17:
+      return name.toLowerCase() === "transfer-encoding";
+    default:
+      return false;
+  }
+}
+
+/** Streams one body to a connection; the connection calls `drained` when it can take more. */
+export class RequestBodyWriter implements BodySink {
+  readonly #stream: Writable;
+  readonly #source: BodySource;
+  /** Hears once, with the error if the source failed or lied about its length. */
+  readonly #done: (error?: Error) => void;
+  #written = 0;
+  #live = true;
+
+  constructor(stream: Writable, source: BodySource, done: (error?: Error) => void) {
+    this.#stream = stream;
+    this.#source = source;
+    this.#done = done;
+  }
+
+  start(): void {
+    this.#source.pipe(this);
+  }
+
+  drained(): void {
+    if (this.#live) this.#source.resume();
+  }
+
+  cancel(): void {
+    if (!this.#live) return;
+    this.#live = false;
+    this.#source.cancel();
+  }
+
+  chunk(data: Buffer): boolean {
+    if (!this.#live) return false;
+    if (data.length === 0) return true;
+    this.#written += data.length;
+    const bytes = this.#source.bytes;
+    if (bytes === undefined) return this.#writeChunk(data);
+    if (this.#written <= bytes) return this.#stream.write(data);
+    this.cancel();
+    this.#done(new Error(`The request body is longer than the ${bytes} bytes announced`));
+    return false;
+  }
+
+  #writeChunk(data: Buffer): boolean {
+    this.#stream.cork();
+    this.#stream.write(`${data.length.toString(16)}\r\n`, "latin1");
+    this.#stream.write(data);
+    const more = this.#stream.write("\r\n", "latin1");
+    this.#stream.uncork();
+    return more;
+  }
+
+  end(): void {
+    if (!this.#live) return;
+    this.#live = false;
+    const bytes = this.#source.bytes;
+    if (bytes === undefined) this.#stream.write("0\r\n\r\n", "latin1");
+    const short = bytes !== undefined && this.#written < bytes;
+    this.#done(short ? new Error(`The request body ended before the ${bytes} bytes announced`) : undefined);
+  }
+
+  fail(error: Error): void {
+    if (!this.#live) return;
+    this.#live = false;
+    this.#done(error);
+  }
+}

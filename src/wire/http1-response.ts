@@ -1,0 +1,306 @@
+/**
+ * Reads HTTP/1.1 answers (RFC 9112) and nothing else: heads, and bodies in the three framings. Strict where leniency has let
+ * attackers in: one CRLF, one framing, one length, no control characters. Deliberately absent: sockets (`http1-client.ts`).
+ */
+
+/**
+ * What went wrong with an exchange. `closed`: the peer closed too early. `unsent`: it had closed before it took a byte of the
+ * request, so the request can be sent again elsewhere. `garbage`: what came is not an answer. `head_too_large`: over a limit.
+ */
+export type Http1ErrorKind = "closed" | "unsent" | "garbage" | "head_too_large";
+
+/** A failed exchange; the message is safe to show. */
+export class Http1Error extends Error {
+  readonly kind: Http1ErrorKind;
+
+  constructor(kind: Http1ErrorKind, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "Http1Error";
+    this.kind = kind;
+  }
+}
+
+export interface Http1Limits {
+  /** The whole head, status line included; also all trailers of a chunked body. */
+  readonly headerBytesMax: number;
+  readonly headerCountMax: number;
+}
+
+/** Values of `Http1ResponseHead.framing` besides a length. */
+export const framing = { chunked: -1, untilClose: -2 } as const;
+
+export interface Http1ResponseHead {
+  readonly status: number;
+  /** Names and values by turns, as they came. Bytes over 127 are one character each (latin1). */
+  readonly headers: string[];
+  /** Bytes of the body, or one of `framing`. */
+  readonly framing: number;
+  /** The connection can carry another exchange. */
+  readonly keepAlive: boolean;
+}
+
+const statusLine = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/;
+const headerLines = /(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*/y;
+
+/**
+ * Parses a head that ends with the CRLF of its last line. `method` is the request's, for an answer to HEAD has no body.
+ * Throws `Http1Error`.
+ */
+export function parseResponseHead(text: string, method: string, limits: Http1Limits): Http1ResponseHead {
+  const line = statusLine.exec(text);
+  if (line === null) throw new Http1Error("garbage", "The answer does not begin with a valid HTTP/1.1 status line");
+  const start = line[0].length;
+  headerLines.lastIndex = start;
+  headerLines.test(text);
+  if (headerLines.lastIndex !== text.length) throw new Http1Error("garbage", "A header of the answer is malformed");
+  const headers = splitHeaders(text, start, limits.headerCountMax);
+  return frame(Number(line[2]), line[1] === "1", headers, method);
+}
+
+/** `text` is known to be well formed. */
+function splitHeaders(text: string, start: number, countMax: number): string[] {
+  const headers: string[] = [];
+  for (let at = start; at < text.length; ) {
+    if (headers.length === 2 * countMax) {
+      throw new Http1Error("head_too_large", `The answer has more than ${countMax} headers`);
+    }
+    const colon = text.indexOf(":", at);
+    const end = text.indexOf("\r\n", colon);
+    headers.push(text.slice(at, colon), trimmed(text, colon + 1, end));
+    at = end + 2;
+  }
+  return headers;
+}
+
+/** Without spaces and tabs at both ends. Not `trim`, which would eat the byte A0 of a UTF-8 letter. */
+function trimmed(text: string, start: number, end: number): string {
+  let from = start;
+  let to = end;
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+const isBlank = (code: number) => code === 32 || code === 9;
+
+/** RFC 9112 section 6.3. */
+function frame(status: number, http11: boolean, headers: string[], method: string): Http1ResponseHead {
+  let length = -1;
+  let chunked = false;
+  let connection = "";
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const value = headers[i + 1] as string;
+    // The length of the name first: most headers are then no candidate and need no copy in lower case.
+    if (name.length === 14 && name.toLowerCase() === "content-length") length = contentLength(value, length);
+    else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") {
+      if (chunked || value.toLowerCase() !== "chunked" || !http11) {
+        throw new Http1Error("garbage", "The answer has a Transfer-Encoding other than chunked");
+      }
+      chunked = true;
+    } else if (name.length === 10 && name.toLowerCase() === "connection") connection += `,${value}`;
+  }
+  if (chunked && length >= 0) throw new Http1Error("garbage", "The answer has both Content-Length and Transfer-Encoding");
+  const bodyless = method === "HEAD" || status === 204 || status === 304 || status < 200;
+  const bytes = bodyless ? 0 : chunked ? framing.chunked : length >= 0 ? length : framing.untilClose;
+  return { status, headers, framing: bytes, keepAlive: bytes !== framing.untilClose && staysOpen(http11, connection) };
+}
+
+function contentLength(value: string, known: number): number {
+  if (!/^[0-9]{1,15}$/.test(value)) throw new Http1Error("garbage", "The Content-Length of the answer is not a length");
+  const length = Number(value);
+  if (known >= 0 && known !== length) throw new Http1Error("garbage", "The answer has two different Content-Lengths");
+  return length;
+}
+
+function staysOpen(http11: boolean, connection: string): boolean {
+  if (connection === "") return http11;
+  const tokens = connection.toLowerCase();
+  if (/,[ \t]*close[ \t]*(?:,|$)/.test(tokens)) return false;
+  return http11 || /,[ \t]*keep-alive[ \t]*(?:,|$)/.test(tokens);
+}
+
+/** Gathers a head that may come in any pieces. Work is linear in its bytes, however small the pieces. */
+export class HeadReader {
+  readonly #bytesMax: number;
+  #buffer: Buffer | null = null;
+  #length = 0;
+  /** Position after what `read` took of its last input. */
+  used = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** The head with the CRLF of its last line as soon as it is whole; throws `Http1Error`. */
+  read(data: Buffer, at: number): string | undefined {
+    if (this.#length === 0) {
+      const text = data.toString("latin1", at, Math.min(data.length, at + Math.min(this.#bytesMax, usualHeadBytes)));
+      const end = text.indexOf("\r\n\r\n");
+      if (end >= 0) {
+        this.used = at + end + 4;
+        return text.slice(0, end + 2);
+      }
+    }
+    return this.#gather(data, at);
+  }
+
+  #gather(data: Buffer, at: number): string | undefined {
+    const scanned = this.#length;
+    const taken = Math.min(data.length - at, this.#bytesMax - scanned);
+    const buffer = this.#room(scanned + taken);
+    data.copy(buffer, scanned, at, at + taken);
+    this.#length = scanned + taken;
+    const end = this.#findEnd(buffer, scanned);
+    if (end === 0) {
+      if (this.#length === this.#bytesMax) {
+        throw new Http1Error("head_too_large", `The head of the answer is larger than ${this.#bytesMax} bytes`);
+      }
+      this.used = data.length;
+      return undefined;
+    }
+    this.used = at + end - scanned;
+    this.#length = 0;
+    return buffer.toString("latin1", 0, end - 2);
+  }
+
+  #room(bytes: number): Buffer {
+    const old = this.#buffer;
+    if (old !== null && old.length >= bytes) return old;
+    const grown = Buffer.allocUnsafeSlow(Math.max(1024, 2 * bytes));
+    old?.copy(grown, 0, 0, this.#length);
+    this.#buffer = grown;
+    return grown;
+  }
+
+  /** Position after the empty line, or 0. Garbage is refused at its first byte, not when the peer cares to send more. */
+  #findEnd(buffer: Buffer, from: number): number {
+    for (let i = from; i < this.#length; i++) {
+      const byte = buffer[i] as number;
+      if (i < protocolName.length && byte !== protocolName.charCodeAt(i)) {
+        throw new Http1Error("garbage", "The answer does not begin with a valid HTTP/1.1 status line");
+      }
+      if (byte !== 10) continue;
+      if (buffer[i - 1] !== 13) throw new Http1Error("garbage", "A line in the head of the answer does not end with CRLF");
+      if (buffer[i - 2] === 10) return i + 1;
+    }
+    return 0;
+  }
+}
+
+const protocolName = "HTTP/1.";
+
+/** Heads up to here are read without a copy. */
+const usualHeadBytes = 4096;
+
+/** Takes a piece of a body; false: hold the rest back. */
+export type PieceSink = (data: Buffer) => boolean;
+
+/** Digits of a chunk's size: 2^48 bytes are more than anybody sends. */
+const sizeDigitsMax = 12;
+const extensionBytesMax = 256;
+
+/**
+ * Takes the chunks out of a chunked body (RFC 9112 section 7.1); extensions and trailers are checked and dropped. States:
+ * `size` digits of a size; `extension` up to its CR; `size-lf`; `data`; `data-cr`, `data-lf` the CRLF after data; `trailer`
+ * inside a trailer line; `trailer-lf`; `done`.
+ */
+export class ChunkedDecoder {
+  #state: "size" | "extension" | "size-lf" | "data" | "data-cr" | "data-lf" | "trailer" | "trailer-lf" | "done" = "size";
+  #left = 0;
+  #digits = 0;
+  #extensionBytes = 0;
+  #trailerBytes = 0;
+  #trailerLineBytes = 0;
+  readonly #trailerBytesMax: number;
+
+  constructor(trailerBytesMax: number) {
+    this.#trailerBytesMax = trailerBytesMax;
+  }
+
+  get done(): boolean {
+    return this.#state === "done";
+  }
+
+  /** Reads from `at` until the input or the body ends or `piece` says false; returns where it stopped. Throws `Http1Error`. */
+  decode(data: Buffer, at: number, piece: PieceSink): number {
+    let i = at;
+    while (i < data.length && this.#state !== "done") {
+      if (this.#state !== "data") {
+        this.#byte(data[i] as number);
+        i++;
+        continue;
+      }
+      const end = Math.min(data.length, i + this.#left);
+      const part = data.subarray(i, end);
+      this.#left -= end - i;
+      i = end;
+      if (this.#left === 0) this.#state = "data-cr";
+      if (!piece(part)) break;
+    }
+    return i;
+  }
+
+  #byte(byte: number): void {
+    switch (this.#state) {
+      case "size":
+        return this.#sizeByte(byte);
+      case "extension":
+        if (byte === 13) this.#state = "size-lf";
+        else if (!isText(byte) || ++this.#extensionBytes > extensionBytesMax) throw badChunk();
+        return;
+      case "size-lf":
+        if (byte !== 10) throw badChunk();
+        this.#state = this.#left > 0 ? "data" : "trailer";
+        this.#digits = 0;
+        this.#extensionBytes = 0;
+        return;
+      case "data-cr":
+        if (byte !== 13) throw badChunk();
+        this.#state = "data-lf";
+        return;
+      case "data-lf":
+        if (byte !== 10) throw badChunk();
+        this.#state = "size";
+        return;
+      default:
+        return this.#trailerByte(byte);
+    }
+  }
+
+  #sizeByte(byte: number): void {
+    const digit = hexDigit(byte);
+    if (digit >= 0) {
+      if (++this.#digits > sizeDigitsMax) throw badChunk();
+      this.#left = this.#left * 16 + digit;
+      return;
+    }
+    if (this.#digits === 0) throw badChunk();
+    if (byte === 13) this.#state = "size-lf";
+    else if (byte === 59) this.#state = "extension";
+    else throw badChunk();
+  }
+
+  #trailerByte(byte: number): void {
+    if (++this.#trailerBytes > this.#trailerBytesMax) {
+      throw new Http1Error("head_too_large", `The trailers of the answer are larger than ${this.#trailerBytesMax} bytes`);
+    }
+    if (this.#state === "trailer-lf") {
+      if (byte !== 10) throw badChunk();
+      this.#state = this.#trailerLineBytes === 0 ? "done" : "trailer";
+      this.#trailerLineBytes = 0;
+    } else if (byte === 13) this.#state = "trailer-lf";
+    else if (isText(byte)) this.#trailerLineBytes++;
+    else throw badChunk();
+  }
+}
+
+const badChunk = () => new Http1Error("garbage", "The chunked body of the answer is malformed");
+
+const isText = (byte: number) => byte === 9 || (byte >= 32 && byte !== 127);
+
+function hexDigit(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const lower = byte | 32;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
+}
