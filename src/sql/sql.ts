@@ -1,0 +1,69 @@
+/**
+ * Connections and group commit of each database engine, shared by the rooms that keep things (`store/`, `logs/`).
+ *
+ * Promises: a write that resolved is on disk; a write is all or nothing, and its checks are decided inside its transaction;
+ * writes that arrive while another is being committed share one commit; a read sees every write that resolved before it was
+ * asked, and nothing that could still be rolled back. Deliberately absent: nouns, queries, an object mapper, a query builder.
+ */
+import type { ErrorCode } from "../model/error.ts";
+
+/** What a column can hold here. */
+export type SqlValue = string | number | null;
+
+/** A row by column name. */
+export type Row = Readonly<Record<string, SqlValue>>;
+
+/** Why a write is refused: what becomes a PlatformError at the caller. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  /** Safe to show. */
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** One statement of a write. */
+export interface Statement {
+  readonly sql: string;
+  readonly params?: readonly SqlValue[] | undefined;
+  /** The statement must find (SELECT) or change exactly one row, else the whole write is refused with this. */
+  readonly oneRowElse?: Refusal | undefined;
+}
+
+/**
+ * One statement run once per row, with one list per column: handing columns to a thread costs a tenth of handing rows. All
+ * lists are of one length. Numbers go fastest as Float64Array, where NaN stands for NULL.
+ */
+export interface BulkStatement {
+  readonly sql: string;
+  readonly columns: readonly (readonly SqlValue[] | Float64Array)[];
+}
+
+/** Numbered SQL files of one room, applied in order at open and never changed once released. */
+export interface Schema {
+  /** The room, as the table of migrations names it. */
+  readonly name: string;
+  /** Folder with `0001-what.sql`, `0002-what.sql`, … */
+  readonly folder: URL;
+  /** Tables that grow without bound: in a big file they are left out of the check at open. */
+  readonly bulkTables: readonly string[];
+}
+
+/** Counters since open. */
+export interface CommitCounts {
+  readonly commits: number;
+  readonly writes: number;
+}
+
+/**
+ * An open database. Rejections are PlatformErrors: the refusal of a check; `overloaded` with `details.reason` "disk_full" when
+ * there is no room; `internal` for everything else.
+ */
+export interface Database {
+  /** Rows of a SELECT. */
+  read(sql: string, params?: readonly SqlValue[]): Promise<readonly Row[]>;
+  /** Runs the statements as one transaction; resolves after the commit. */
+  write(statements: readonly (Statement | BulkStatement)[]): Promise<void>;
+  readonly counts: CommitCounts;
+  /** Finishes what was asked before, then ends. Safe to call again. */
+  close(): Promise<void>;
+}
