@@ -1,0 +1,51 @@
+/** Records of calls in memory, the newest ones: a server without a disk must not grow for ever. */
+import type { Activation } from "../../model/model.ts";
+import { toPage } from "../page.ts";
+import { refuse, unknownCursor } from "../refusals.ts";
+import type { ActivationFilter, Activations, Page, PageRequest } from "../store.ts";
+
+/** The `Activations` of a memory store; the oldest are forgotten beyond `recordsMax`. */
+export class MemoryActivations implements Activations {
+  readonly #recordsMax: number;
+  /** In the order of appending. */
+  readonly #records = new Map<string, Activation>();
+
+  constructor(recordsMax: number) {
+    this.#recordsMax = recordsMax;
+  }
+
+  async append(records: readonly Activation[]): Promise<void> {
+    for (const record of records) {
+      if (!this.#records.has(record.id)) this.#records.set(record.id, structuredClone(record));
+    }
+    for (const id of this.#records.keys()) {
+      if (this.#records.size <= this.#recordsMax) break;
+      this.#records.delete(id);
+    }
+  }
+
+  async get(namespace: string, id: string): Promise<Activation | undefined> {
+    const record = this.#records.get(id);
+    return record?.namespace === namespace ? structuredClone(record) : undefined;
+  }
+
+  async list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>> {
+    const newestFirst = [...this.#records.values()]
+      .filter((record) => record.namespace === namespace)
+      .toReversed()
+      .toSorted((one, other) => other.startedAt - one.startedAt);
+    const start = page.after === undefined ? 0 : 1 + newestFirst.findIndex((record) => record.id === page.after);
+    if (page.after !== undefined && start === 0) throw refuse(unknownCursor(page.after));
+    const found = newestFirst.slice(start).filter((record) => matches(record, filter));
+    return toPage(structuredClone(found.slice(0, page.limit + 1)), page.limit, (record) => record.id);
+  }
+}
+
+function matches(record: Activation, filter: ActivationFilter): boolean {
+  return (
+    (filter.functionId === undefined || record.functionId === filter.functionId) &&
+    (filter.status === undefined || record.status === filter.status) &&
+    (filter.from === undefined || record.startedAt >= filter.from) &&
+    (filter.to === undefined || record.startedAt <= filter.to)
+  );
+}

@@ -1,0 +1,191 @@
+/** The store in memory: for tests, and for a server that may forget. */
+import type { App, Fn, Namespace, Route, Rule, Trigger } from "../../model/model.ts";
+import { toNamedPage, toPage, parseNamedCursor } from "../page.ts";
+import { missing, type Noun, refuse, taken } from "../refusals.ts";
+import type { Functions, Key, Keys, Namespaces, Page, PageRequest, Routes, Store } from "../store.ts";
+import { MemoryActivations } from "./activations.ts";
+import { compareBytes } from "./order.ts";
+import { type Definition, MemoryRepository } from "./repository.ts";
+
+export interface MemoryStoreOptions {
+  /** How many activations are remembered. */
+  readonly activationsMax?: number | undefined;
+}
+
+/** An empty store. */
+export function memoryStore(options: MemoryStoreOptions = {}): Store {
+  const namespaces = new MemoryNamespaces();
+  const inNamespace = (item: Definition) => namespaces.require(item.namespace);
+
+  const rules = new NamedRepository<Rule>({
+    noun: "Rule",
+    clash: sameName,
+    cascade: () => {},
+    requireParents(rule) {
+      requireItem("Trigger", triggers, rule.namespace, rule.triggerId);
+      requireItem("Function", functions, rule.namespace, rule.functionId);
+    },
+  });
+  const triggers = new NamedRepository<Trigger>({
+    noun: "Trigger",
+    clash: sameName,
+    requireParents: inNamespace,
+    cascade: (trigger) => dropAll(rules, trigger.namespace, (rule) => rule.triggerId === trigger.id),
+  });
+  const routes = new MemoryRoutes({
+    noun: "Route",
+    clash: (one, other) =>
+      (one.appId === other.appId && one.source === other.source) || (one.functionId === other.functionId && sameName(one, other)),
+    cascade: () => {},
+    requireParents(route) {
+      requireItem("App", apps, route.namespace, route.appId);
+      const fn = functions.find(route.namespace, (item) => item.id === route.functionId);
+      if (fn?.appId !== route.appId) throw refuse(missing("Function", route.functionId));
+    },
+  });
+  const functions = new MemoryFunctions({
+    noun: "Function",
+    clash: (one, other) => one.appId === other.appId && sameName(one, other),
+    requireParents(fn) {
+      inNamespace(fn);
+      if (fn.appId !== null) requireItem("App", apps, fn.namespace, fn.appId);
+    },
+    cascade(fn) {
+      dropAll(routes, fn.namespace, (route) => route.functionId === fn.id);
+      dropAll(rules, fn.namespace, (rule) => rule.functionId === fn.id);
+    },
+  });
+  const apps = new NamedRepository<App>({
+    noun: "App",
+    clash: sameName,
+    requireParents: inNamespace,
+    cascade(app) {
+      dropAll(functions, app.namespace, (fn) => fn.appId === app.id);
+      dropAll(routes, app.namespace, (route) => route.appId === app.id);
+    },
+  });
+
+  const activations = new MemoryActivations(options.activationsMax ?? 100_000);
+  return {
+    namespaces,
+    keys: new MemoryKeys(namespaces),
+    apps,
+    functions,
+    routes,
+    triggers,
+    rules,
+    activations,
+    close: async () => {},
+  };
+}
+
+function sameName(one: Definition, other: Definition): boolean {
+  return one.name === other.name;
+}
+
+function requireItem<T extends Definition>(noun: Noun, repository: MemoryRepository<T>, namespace: string, id: string): void {
+  if (!repository.has(namespace, id)) throw refuse(missing(noun, id));
+}
+
+function dropAll<T extends Definition>(repository: MemoryRepository<T>, namespace: string, test: (item: T) => boolean): void {
+  for (const item of repository.all(namespace).filter(test)) repository.drop(item);
+}
+
+/** Nouns whose name is unique in their namespace. */
+class NamedRepository<T extends Definition> extends MemoryRepository<T> {
+  async getByName(namespace: string, name: string): Promise<T | undefined> {
+    return this.find(namespace, (item) => item.name === name);
+  }
+
+  async list(namespace: string, page: PageRequest): Promise<Page<T>> {
+    return this.page(namespace, () => true, page);
+  }
+}
+
+class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
+  async getByName(namespace: string, appId: string | null, name: string): Promise<Fn | undefined> {
+    return this.find(namespace, (fn) => fn.appId === appId && fn.name === name);
+  }
+
+  async list(namespace: string, appId: string | null, page: PageRequest): Promise<Page<Fn>> {
+    return this.page(namespace, (fn) => fn.appId === appId, page);
+  }
+}
+
+class MemoryRoutes extends MemoryRepository<Route> implements Routes {
+  async getBySource(namespace: string, appId: string, source: string): Promise<Route | undefined> {
+    return this.find(namespace, (route) => route.appId === appId && route.source === source);
+  }
+
+  async list(namespace: string, appId: string, filter: Parameters<Routes["list"]>[2], page: PageRequest): Promise<Page<Route>> {
+    const cursor = parseNamedCursor(page.after);
+    const isAfter = (route: Route) => {
+      const byName = compareBytes(route.name, cursor.name);
+      return byName > 0 || (byName === 0 && cursor.id !== null && compareBytes(route.id, cursor.id) > 0);
+    };
+    const found = this.all(namespace)
+      .filter((route) => route.appId === appId && isAfter(route))
+      .filter((route) => filter.functionId === undefined || route.functionId === filter.functionId)
+      .filter((route) => filter.name === undefined || route.name === filter.name)
+      .toSorted((one, other) => compareBytes(one.name, other.name) || compareBytes(one.id, other.id))
+      .slice(0, page.limit + 1);
+    return toNamedPage(structuredClone(found), page.limit);
+  }
+}
+
+class MemoryNamespaces implements Namespaces {
+  readonly #byName = new Map<string, Namespace>();
+
+  async create(namespace: Namespace): Promise<void> {
+    const clash = [...this.#byName.values()].some((other) => other.id === namespace.id || other.name === namespace.name);
+    if (clash) throw refuse(taken("Namespace", namespace.name));
+    this.#byName.set(namespace.name, { ...namespace });
+  }
+
+  async getByName(name: string): Promise<Namespace | undefined> {
+    const found = this.#byName.get(name);
+    return found === undefined ? undefined : { ...found };
+  }
+
+  async list(page: PageRequest): Promise<Page<Namespace>> {
+    const found = [...this.#byName.values()]
+      .filter((namespace) => compareBytes(namespace.name, page.after ?? "") > 0)
+      .toSorted((one, other) => compareBytes(one.name, other.name));
+    return toPage(structuredClone(found.slice(0, page.limit + 1)), page.limit, (namespace) => namespace.name);
+  }
+
+  /** Throws not_found unless it is there. */
+  require(name: string): void {
+    if (!this.#byName.has(name)) throw refuse(missing("Namespace", name));
+  }
+}
+
+class MemoryKeys implements Keys {
+  readonly #namespaces: MemoryNamespaces;
+  readonly #byId = new Map<string, Key>();
+
+  constructor(namespaces: MemoryNamespaces) {
+    this.#namespaces = namespaces;
+  }
+
+  async create(key: Key): Promise<void> {
+    this.#namespaces.require(key.namespace);
+    if (this.#byId.has(key.id)) throw refuse(taken("Key", key.id));
+    this.#byId.set(key.id, { ...key });
+  }
+
+  async get(id: string): Promise<Key | undefined> {
+    const found = this.#byId.get(id);
+    return found === undefined ? undefined : { ...found };
+  }
+
+  async list(namespace: string): Promise<readonly Key[]> {
+    const found = [...this.#byId.values()].filter((key) => key.namespace === namespace);
+    return structuredClone(found.toSorted((one, other) => compareBytes(one.id, other.id)));
+  }
+
+  async remove(namespace: string, id: string): Promise<void> {
+    if (this.#byId.get(id)?.namespace !== namespace) throw refuse(missing("Key", id));
+    this.#byId.delete(id);
+  }
+}

@@ -1,0 +1,42 @@
+/** The refusals of every implementation, in one wording. A refusal is data here: one implementation throws it, another sends it to its engine. */
+import type { ErrorCode } from "../model/error.ts";
+import { PlatformError } from "../model/error.ts";
+
+/** What cannot be done and why, safe to show. */
+export interface StoreRefusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** The nouns that can be missing or taken. */
+export type Noun = "Namespace" | "Key" | "App" | "Function" | "Route" | "Trigger" | "Rule";
+
+/** `key`: the id, or the name of a namespace. */
+export function missing(noun: Noun, key: string): StoreRefusal {
+  return { code: "not_found", message: `${noun} ${key} does not exist`, details: { noun, key } };
+}
+
+/** `name`: what must be unique and is not. */
+export function taken(noun: Noun, name: string): StoreRefusal {
+  return { code: "conflict", message: `${noun} ${name} exists already`, details: { noun, name, reason: "taken" } };
+}
+
+/** Somebody else changed it since it was read. */
+export function stale(noun: Noun, name: string, revision: number): StoreRefusal {
+  return {
+    code: "conflict",
+    message: `${noun} ${name} was changed meanwhile: read it again and repeat the change`,
+    details: { noun, name, revision, reason: "stale" },
+  };
+}
+
+/** The `after` of a page names a record that is not there. */
+export function unknownCursor(id: string): StoreRefusal {
+  return { code: "invalid", message: `The page cannot start after ${id}: there is no such record`, details: { after: id } };
+}
+
+/** The refusal as the error callers get. */
+export function refuse(refusal: StoreRefusal): PlatformError {
+  return new PlatformError(refusal.code, refusal.message, { details: refusal.details });
+}

@@ -1,0 +1,117 @@
+/**
+ * Keeps definitions and activations. Repositories by noun; every key starts with the namespace's name.
+ *
+ * Promises: a change that resolved is on disk (implementations with a disk), and so is everything before it; a refused change
+ * changed nothing; names are unique where the model says so; `list` always pages, ordered by name (bytes) or, for
+ * activations, newest first; deleting an app deletes its functions and routes in the same transaction, deleting a function
+ * its routes and rules, deleting a trigger its rules. Deliberately absent: caching (invocation/), code (image/), logs (logs/), any dialect.
+ */
+import type { Activation, ActivationStatus, App, Fn, Namespace, Route, Rule, Trigger } from "../model/model.ts";
+
+export interface Store {
+  readonly namespaces: Namespaces;
+  readonly keys: Keys;
+  readonly apps: Apps;
+  readonly functions: Functions;
+  readonly routes: Routes;
+  readonly triggers: Triggers;
+  readonly rules: Rules;
+  readonly activations: Activations;
+  /** Waits for what was sent, then ends. */
+  close(): Promise<void>;
+}
+
+/** `after`: the name (or id) of the last item of the page before, or its `next` as it stands; absent: from the start. */
+export interface PageRequest {
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+/** `next` is the `after` of the following page, null when there is none; any text, to be encoded before it goes into a URL. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+/**
+ * One noun's repository. All throw `PlatformError`: `create` conflict when the id or a unique name is taken and not_found when
+ * what it belongs to is not there; `update` and `remove` not_found; `update` conflict when the stored revision is not
+ * `change.revision - 1` (somebody else was first) or a unique name is taken.
+ */
+export interface Repository<T> {
+  create(item: T): Promise<void>;
+  /** Undefined when it does not exist in that namespace. */
+  get(namespace: string, id: string): Promise<T | undefined>;
+  update(change: T): Promise<void>;
+  remove(namespace: string, id: string): Promise<void>;
+}
+
+export interface Namespaces {
+  create(namespace: Namespace): Promise<void>;
+  getByName(name: string): Promise<Namespace | undefined>;
+  list(page: PageRequest): Promise<Page<Namespace>>;
+}
+
+/** A credential of a namespace. The secret is kept only as its SHA-256 in hex. */
+export interface Key {
+  readonly id: string;
+  readonly namespace: string;
+  readonly secretHash: string;
+  readonly createdAt: number;
+}
+
+export interface Keys {
+  create(key: Key): Promise<void>;
+  get(id: string): Promise<Key | undefined>;
+  list(namespace: string): Promise<readonly Key[]>;
+  remove(namespace: string, id: string): Promise<void>;
+}
+
+export interface Apps extends Repository<App> {
+  getByName(namespace: string, name: string): Promise<App | undefined>;
+  list(namespace: string, page: PageRequest): Promise<Page<App>>;
+}
+
+export interface Functions extends Repository<Fn> {
+  /** `appId` null: in the null app. */
+  getByName(namespace: string, appId: string | null, name: string): Promise<Fn | undefined>;
+  list(namespace: string, appId: string | null, page: PageRequest): Promise<Page<Fn>>;
+}
+
+/** The name of a route is unique within its function, its source within the app; its function is one of the same app. */
+export interface Routes extends Repository<Route> {
+  getBySource(namespace: string, appId: string, source: string): Promise<Route | undefined>;
+  list(
+    namespace: string,
+    appId: string,
+    filter: { readonly functionId?: string | undefined; readonly name?: string | undefined },
+    page: PageRequest,
+  ): Promise<Page<Route>>;
+}
+
+export interface Triggers extends Repository<Trigger> {
+  getByName(namespace: string, name: string): Promise<Trigger | undefined>;
+  list(namespace: string, page: PageRequest): Promise<Page<Trigger>>;
+}
+
+export interface Rules extends Repository<Rule> {
+  getByName(namespace: string, name: string): Promise<Rule | undefined>;
+  list(namespace: string, page: PageRequest): Promise<Page<Rule>>;
+}
+
+export interface ActivationFilter {
+  readonly functionId?: string | undefined;
+  readonly status?: ActivationStatus | undefined;
+  /** Milliseconds since the epoch, both inclusive. */
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+}
+
+/** Records of calls. Written in batches off the call's path; the first record of an id wins (P2). */
+export interface Activations {
+  /** Resolves when the records are on disk. */
+  append(records: readonly Activation[]): Promise<void>;
+  get(namespace: string, id: string): Promise<Activation | undefined>;
+  /** Newest start first, later written first among equals; `after` is an id, and `invalid` when there is no such record. */
+  list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>>;
+}
