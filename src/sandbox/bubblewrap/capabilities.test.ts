@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { inspect } from "./capabilities.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "capabilities-test-"));
+  mkdirSync(`${folder}/bin`);
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function install(...programs: string[]): void {
+  for (const program of programs) {
+    writeFileSync(`${folder}/bin/${program}`, "");
+    chmodSync(`${folder}/bin/${program}`, 0o755);
+  }
+}
+
+function look(mountInfo = "", isRoot = true, more: { ownCgroups?: string; architecture?: string } = {}) {
+  return inspect({ path: `${folder}/bin`, mountInfo, isRoot, platform: "linux", architecture: "x64", ...more });
+}
+
+const everything = ["bwrap", "socat", "setpriv", "unshare", "mount"];
+const mounted = (base: string, type: string, options: string) =>
+  `31 23 0:28 / ${base} rw,relatime - ${type} cgroup rw,${options}`;
+
+test("without bwrap nothing is isolated, and the ways on are told", () => {
+  const { usable, missing } = look();
+  assert.equal(usable, false);
+  assert.match(missing[0]?.fix ?? "", /apt-get install bubblewrap.*--sandbox process/);
+});
+
+test("another system or processor is told as such", () => {
+  install(...everything);
+  const { usable, missing } = look("", true, { architecture: "arm64" });
+  assert.equal(usable, false);
+  assert.match(missing[0]?.what ?? "", /linux on arm64/);
+});
+
+test("both versions of control groups, each for what it has", () => {
+  install(...everything);
+  for (const name of ["memory", "pids", "unified"]) mkdirSync(`${folder}/${name}`);
+  writeFileSync(`${folder}/unified/cgroup.controllers`, "hugetlb\n");
+  const lines = [
+    mounted(`${folder}/memory`, "cgroup", "memory"),
+    mounted(`${folder}/pids`, "cgroup", "pids"),
+    mounted(`${folder}/unified`, "cgroup2", ""),
+  ];
+  const { usable, isolation, missing } = look(lines.join("\n"));
+  assert.equal(usable, true);
+  assert.equal(isolation.privileged, true);
+  assert.deepEqual(
+    isolation.cgroups.map(({ version, controllers }) => `${version}: ${controllers.join()}`),
+    ["1: memory", "1: pids", "2: freeze"],
+  );
+  assert.deepEqual(
+    missing.map(({ what }) => what),
+    ["There is no writable cpu control group"],
+  );
+});
+
+test("version 2 alone: from the very root all it has, elsewhere what is handed on", () => {
+  install(...everything);
+  writeFileSync(`${folder}/cgroup.controllers`, "cpuset cpu io memory pids\n");
+  const line = mounted(folder, "cgroup2", "");
+  assert.deepEqual(look(line).isolation.cgroups[0]?.controllers, ["memory", "pids", "cpu", "freeze"]);
+  assert.deepEqual(look(line).missing, []);
+  writeFileSync(`${folder}/cgroup.type`, "domain\n");
+  writeFileSync(`${folder}/cgroup.procs`, "1\n");
+  writeFileSync(`${folder}/cgroup.subtree_control`, "memory\n");
+  assert.deepEqual(look(line).isolation.cgroups[0]?.controllers, ["memory", "freeze"]);
+});
+
+test("what lacks is told with what it costs and how to get it", () => {
+  install("bwrap");
+  const { usable, isolation, missing } = look("", false);
+  assert.equal(
+    usable,
+    missing.every(({ what }) => !what.includes("user namespaces")),
+  );
+  assert.equal(isolation.privileged, false);
+  for (const each of missing) assert.ok(each.what !== "" && each.why !== "" && each.fix !== "");
+  assert.ok(missing.some(({ fix }) => fix.includes("apt-get install socat")));
+});

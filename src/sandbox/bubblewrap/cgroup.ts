@@ -1,0 +1,189 @@
+/**
+ * Control groups: memory, number of processes, share of the processor, freezing and killing. One folder per hierarchy and
+ * sandbox, `polykiln/<instance>/<sandbox>` below the base of the hierarchy. Version 1 and version 2 may be mounted at the same
+ * time; then version 2 often has no controllers and is still good for freezing and killing.
+ * Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/ of the kernel.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import type { SandboxLimits } from "../sandbox.ts";
+import type { CgroupController, CgroupTree } from "../spawner/messages.ts";
+
+/** What all our groups are below, so that an administrator recognises them. */
+const parentName = "polykiln";
+
+/** bwrap has two processes of its own in each sandbox. */
+const ownProcesses = 2;
+
+/** The groups of one instance. */
+export class CgroupParent {
+  readonly #trees: readonly CgroupTree[];
+  readonly #instance: string;
+
+  constructor(trees: readonly CgroupTree[], instance: string) {
+    this.#trees = trees;
+    this.#instance = instance;
+    for (const tree of trees) {
+      const ours = `${tree.base}/${parentName}`;
+      if (tree.version === 2) delegate(tree.base, tree.controllers);
+      for (const folder of [ours, `${ours}/${instance}`]) {
+        mkdirSync(folder, { recursive: true });
+        if (tree.version === 2) delegate(folder, tree.controllers);
+      }
+    }
+  }
+
+  /** Makes the groups of a sandbox, still without limits. */
+  make(name: string): Cgroup {
+    const trees = this.#trees.map((tree) => ({ tree, folder: `${tree.base}/${parentName}/${this.#instance}/${name}` }));
+    for (const { folder } of trees) mkdirSync(folder, { recursive: true });
+    return new Cgroup(trees);
+  }
+
+  /** Removes what `make` has not made; the sandboxes' groups must be gone. */
+  remove(): void {
+    for (const folder of cgroupFolders(this.#trees, this.#instance)) {
+      removeFolder(folder);
+      // Other instances may still use the parent.
+      removeFolder(folder.slice(0, -this.#instance.length - 1));
+    }
+  }
+}
+
+/** The folders of an instance, one per hierarchy: what a sweep needs to know. */
+export function cgroupFolders(trees: readonly CgroupTree[], instance: string): string[] {
+  return trees.map((tree) => `${tree.base}/${parentName}/${instance}`);
+}
+
+/** The groups of one sandbox. */
+export class Cgroup {
+  readonly #trees: readonly { tree: CgroupTree; folder: string }[];
+
+  constructor(trees: readonly { tree: CgroupTree; folder: string }[]) {
+    this.#trees = trees;
+  }
+
+  /** A process that writes its id into each of these is inside. */
+  get processFiles(): string[] {
+    return this.#trees.map(({ folder }) => `${folder}/cgroup.procs`);
+  }
+
+  /** Null where nothing can be frozen. */
+  get freezeFile(): string | null {
+    const folder = this.#folderOf("freeze");
+    return folder === null ? null : `${folder}/cgroup.freeze`;
+  }
+
+  limit(limits: SandboxLimits): void {
+    for (const { tree, folder } of this.#trees) {
+      for (const [file, value] of limitFiles(tree, limits)) {
+        // Not every kernel counts swap, and without the file there is nothing to limit.
+        if (optionalFiles.has(file) && !existsSync(`${folder}/${file}`)) continue;
+        writeFileSync(`${folder}/${file}`, value);
+      }
+    }
+  }
+
+  /** Kills everything inside at once, also what is frozen. False where the kernel cannot. */
+  kill(): boolean {
+    const folder = this.#folderOf("freeze");
+    if (folder === null || !existsSync(`${folder}/cgroup.kill`)) return false;
+    writeFileSync(`${folder}/cgroup.kill`, "1");
+    return true;
+  }
+
+  outOfMemory(): boolean {
+    const found = this.#trees.find(({ tree }) => tree.controllers.includes("memory"));
+    if (found === undefined) return false;
+    const file = found.tree.version === 1 ? "memory.oom_control" : "memory.events";
+    return /^oom_kill [1-9]/m.test(readFileSync(`${found.folder}/${file}`, "utf8"));
+  }
+
+  /** False while a process is left inside. */
+  remove(): boolean {
+    return this.#trees.map(({ folder }) => removeFolder(folder)).every((gone) => gone);
+  }
+
+  #folderOf(controller: CgroupController): string | null {
+    return this.#trees.find(({ tree }) => tree.controllers.includes(controller))?.folder ?? null;
+  }
+}
+
+const optionalFiles: ReadonlySet<string> = new Set(["memory.memsw.limit_in_bytes", "memory.swap.max"]);
+
+/** The order counts: memory with swap may never be below memory alone. */
+function limitFiles(tree: CgroupTree, limits: SandboxLimits): [file: string, value: string][] {
+  const memory = String(limits.memoryMiB * 1024 * 1024);
+  const processes = String(limits.processesMax + ownProcesses);
+  const files: Record<CgroupController, [string, string][]> =
+    tree.version === 1
+      ? {
+          memory: [
+            ["memory.limit_in_bytes", memory],
+            ["memory.memsw.limit_in_bytes", memory],
+          ],
+          pids: [["pids.max", processes]],
+          cpu: [["cpu.shares", String(clamp(limits.memoryMiB * 8, 2, 262_144))]],
+          freeze: [],
+        }
+      : {
+          memory: [
+            ["memory.max", memory],
+            ["memory.swap.max", "0"],
+          ],
+          pids: [["pids.max", processes]],
+          cpu: [["cpu.weight", String(clamp(Math.round(limits.memoryMiB * 0.78), 1, 10_000))]],
+          freeze: [],
+        };
+  return tree.controllers.flatMap((controller) => files[controller]);
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, value));
+}
+
+/** Version 2 gives a group's children only the controllers that it names. */
+function delegate(folder: string, controllers: readonly CgroupController[]): void {
+  const file = `${folder}/cgroup.subtree_control`;
+  const given = existsSync(file) ? readFileSync(file, "utf8").trim().split(" ") : [];
+  const names = controllers.filter((controller) => controller !== "freeze" && !given.includes(controller));
+  if (names.length > 0) writeFileSync(file, names.map((name) => `+${name}`).join(" "));
+}
+
+/** True when it is gone. The kernel refuses while a process or a group is left in it. */
+function removeFolder(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT";
+  }
+}
+
+/** Kills what is in the groups of an instance that is no more, then removes them. Returns what could not be removed. */
+export function killCgroupFolder(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) killProcesses(`${folder}/${entry.name}`);
+  }
+  const left = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => `${folder}/${entry.name}`)
+    .filter((child) => !removeFolder(child));
+  return removeFolder(folder) ? left : [...left, folder];
+}
+
+function killProcesses(folder: string): void {
+  if (existsSync(`${folder}/cgroup.kill`)) return writeFileSync(`${folder}/cgroup.kill`, "1");
+  for (const line of readFileSync(`${folder}/cgroup.procs`, "utf8").split("\n")) {
+    const pid = Number(line);
+    if (pid > 1) killQuietly(pid);
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It is gone already, which is what we want.
+  }
+}

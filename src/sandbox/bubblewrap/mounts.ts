@@ -1,0 +1,94 @@
+/** What a sandbox sees of files, as arguments of bwrap. */
+import { type Dirent, existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
+import type { SandboxSpec } from "../sandbox.ts";
+import { functionFolder, runtimeFolder } from "../sandbox.ts";
+import { callbackSocket } from "../spawner/messages.ts";
+
+/** Where the platform's own folder of a sandbox appears inside; holds the socket of `callback`. */
+const platformFolder = "/run/kiln";
+/** Inside the platform's folder: the helper of `tcp`, and the folder for its socket. */
+export const toolsFolder = `${platformFolder}/tools`;
+export const bridgeFolder = `${platformFolder}/io`;
+
+/** Host paths of what is mounted. All can be read by the sandbox's user. */
+export interface MountSources {
+  readonly root: string;
+  readonly code: string | null;
+  readonly runtime: string | null;
+  /** Holds `tools` and `io` as empty folders where they are mounted on. */
+  readonly platform: string;
+  readonly tools: string | null;
+  /** With `tmp`, `shm` and `io`; null: bwrap is to mount its own, and `socketFolder` is used for io. */
+  readonly tmpfs: string | null;
+  readonly socketFolder: string;
+}
+
+/** All arguments of bwrap but the file descriptors and the command. */
+export function bwrapArguments(spec: Omit<SandboxSpec, "output">, sources: MountSources): string[] {
+  return [...isolation, ...environment(spec), ...mounts(spec, sources), "--chdir", spec.code === null ? "/" : functionFolder];
+}
+
+const isolation: readonly string[] = [
+  "--unshare-user --unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try",
+  "--disable-userns --assert-userns-disabled --cap-drop ALL --uid 1000 --gid 1000",
+  "--hostname function --die-with-parent --new-session",
+].flatMap((line) => line.split(" "));
+
+function environment(spec: Omit<SandboxSpec, "output">): string[] {
+  const given = spec.endpoint.via === "callback" ? { ...spec.env, KILN_SOCKET: `${platformFolder}/${callbackSocket}` } : spec.env;
+  const port = spec.endpoint.via === "tcp" ? { PORT: String(spec.endpoint.port) } : {};
+  const all = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/tmp", ...port, ...given };
+  return ["--clearenv", ...Object.entries(all).flatMap(([name, value]) => ["--setenv", name, value])];
+}
+
+function mounts(spec: Omit<SandboxSpec, "output">, sources: MountSources): string[] {
+  const { tmpfs, socketFolder } = sources;
+  const bytes = String(spec.limits.tmpMiB * 1024 * 1024);
+  const placed = [
+    ...(sources.code === null ? [] : [["--ro-bind", sources.code, functionFolder]]),
+    ...(sources.runtime === null ? [] : [["--ro-bind", sources.runtime, runtimeFolder]]),
+    ["--ro-bind", sources.platform, platformFolder],
+    ...(sources.tools === null ? [] : [["--ro-bind", sources.tools, toolsFolder]]),
+    ...(spec.endpoint.via === "tcp" ? [["--bind", socketFolder, bridgeFolder]] : []),
+    ...(spec.endpoint.via === "unix" ? [["--bind", socketFolder, spec.endpoint.folder]] : []),
+  ];
+  const shared =
+    tmpfs === null ? ["--perms", "1777", "--size", bytes, "--tmpfs", "/dev/shm"] : ["--bind", `${tmpfs}/shm`, "/dev/shm"];
+  const tmp = tmpfs === null ? ["--perms", "1777", "--size", bytes, "--tmpfs", "/tmp"] : ["--bind", `${tmpfs}/tmp`, "/tmp"];
+  // A /dev that could be written to would be memory without a limit of its own.
+  const devices = ["--proc", "/proc", "--dev", "/dev", ...shared, "--remount-ro", "/dev"];
+  const targets = ["/proc", "/dev", "/tmp", ...placed.map((mount) => mount[2] as string)];
+  return [...rootMounts(sources.root, targets), ...devices, ...tmp, ...placed.flat()];
+}
+
+/**
+ * The root in one mount if it has all the folders that others are mounted on, which costs least. Otherwise bwrap builds a root
+ * in memory from what the folder holds, so that a root never needs to be changed; it is made read-only at the end.
+ */
+function rootMounts(root: string, targets: readonly string[]): string[] {
+  // What is mounted in a place that is itself mounted is not the root's business.
+  const outer = targets.filter((target) => !targets.some((other) => target.startsWith(`${other}/`)));
+  if (outer.every((target) => isFolder(root + target))) return ["--ro-bind", root, "/"];
+  return [...compose(root, "", outer), ...outer.flatMap((target) => ["--dir", target]), "--remount-ro", "/"];
+}
+
+function compose(root: string, folder: string, targets: readonly string[]): string[] {
+  const entries = readdirSync(`${root}${folder}/`, { withFileTypes: true });
+  return entries.flatMap((entry) => composeEntry(root, `${folder}/${entry.name}`, entry, targets));
+}
+
+function composeEntry(root: string, path: string, entry: Dirent, targets: readonly string[]): string[] {
+  if (targets.includes(path)) return [];
+  const inside = targets.filter((target) => target.startsWith(`${path}/`));
+  if (inside.every((target) => isFolder(root + target))) return whole(root, path, entry);
+  return entry.isDirectory() ? ["--dir", path].concat(compose(root, path, inside)) : [];
+}
+
+function whole(root: string, path: string, entry: Dirent): string[] {
+  if (entry.isSymbolicLink()) return ["--symlink", readlinkSync(root + path), path];
+  return entry.isDirectory() || entry.isFile() ? ["--ro-bind", root + path, path] : [];
+}
+
+function isFolder(path: string): boolean {
+  return existsSync(path) && lstatSync(path).isDirectory();
+}

@@ -1,0 +1,100 @@
+/**
+ * Programs of this machine that work inside of a sandbox whatever its root holds: they bring their own libraries.
+ *
+ * The bridge to programs that listen on TCP. A sandbox has a network of its own, so the way in is a unix socket: `socat` inside
+ * takes connections there and passes them to the port. It first waits until the port answers: as soon as the socket exists, a connection is one with the program.
+ */
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
+import { PlatformError } from "../../model/error.ts";
+import { bridgeSocket } from "../spawner/messages.ts";
+import { findProgram } from "./capabilities.ts";
+import { bridgeFolder, toolsFolder } from "./mounts.ts";
+
+/** Forks twice, so that the program never sees a child that it did not start. $1 port, $2 socket; then the program. */
+const bridgeScript = `
+loader=${toolsFolder}/ld.so tools=${toolsFolder}
+address="TCP4:127.0.0.1:$1" socket=$2
+shift 2
+( (
+  "$loader" --library-path "$tools" "$tools/socat" -u OPEN:/dev/null "$address,retry=1000000,interval=0.01" &&
+  exec "$loader" --library-path "$tools" "$tools/socat" "UNIX-LISTEN:$socket,fork,backlog=128" "$address"
+) < /dev/null > /dev/null 2>&1 & )
+exec "$@"
+`;
+
+/**
+ * Sets the limit of processes where no control group does. It counts the processes of a user in a user namespace, so it has to
+ * be set inside. Shells call it by one letter or the other. $1 number; then the program.
+ */
+const limitScript = `
+ulimit -p "$1" 2> /dev/null || ulimit -u "$1"
+shift 1
+exec "$@"
+`;
+
+/** The command that starts the bridge and becomes the program. */
+export function bridgeCommand(port: number, command: readonly string[]): string[] {
+  return [...shell("bridge.sh"), String(port), `${bridgeFolder}/${bridgeSocket}`, ...command];
+}
+
+/** The command that limits itself and becomes the program. */
+export function limitedCommand(processesMax: number, command: readonly string[]): string[] {
+  return [...shell("limit.sh"), String(processesMax), ...command];
+}
+
+function shell(file: string): string[] {
+  return [`${toolsFolder}/ld.so`, "--library-path", toolsFolder, `${toolsFolder}/sh`, `${toolsFolder}/${file}`];
+}
+
+/** A folder of programs for the inside, filled as they are needed. */
+export class Tools {
+  readonly folder: string;
+  readonly #path: string;
+  readonly #copied = new Set<string>();
+
+  /** `folder` is made. Programs are looked up in `path`. */
+  constructor(folder: string, path: string) {
+    this.folder = folder;
+    this.#path = path;
+    mkdirSync(folder, { mode: 0o755 });
+    writeFileSync(`${folder}/bridge.sh`, bridgeScript, { mode: 0o644 });
+    writeFileSync(`${folder}/limit.sh`, limitScript, { mode: 0o644 });
+  }
+
+  /** Copies the programs and what they are linked with, each once. Throws `unsupported` when one is missing. */
+  need(...names: readonly string[]): void {
+    for (const name of names) {
+      if (this.#copied.has(name)) continue;
+      this.#copy(name);
+      this.#copied.add(name);
+    }
+  }
+
+  #copy(name: string): void {
+    const program = findProgram(name, this.#path);
+    if (program === null) {
+      throw new PlatformError(
+        "unsupported",
+        `Functions that listen on a port need ${name} on this machine: apt-get install ${name}`,
+      );
+    }
+    copyExecutable(program, `${this.folder}/${name}`);
+    for (const library of libraries(program)) {
+      const file = basename(library);
+      copyExecutable(library, `${this.folder}/${file.startsWith("ld-") ? "ld.so" : file}`);
+    }
+  }
+}
+
+/** Full names from lines such as `libc.so.6 => /lib/libc.so.6 (0x…)` and `/lib64/ld-linux-x86-64.so.2 (0x…)`. */
+function libraries(program: string): string[] {
+  const lines = execFileSync("ldd", [program], { encoding: "utf8" }).split("\n");
+  return lines.map((line) => /(\/\S+) \(0x/.exec(line)?.[1]).filter((file) => file !== undefined);
+}
+
+function copyExecutable(from: string, to: string): void {
+  copyFileSync(from, to);
+  chmodSync(to, 0o755);
+}

@@ -1,0 +1,98 @@
+/**
+ * Starts, pauses and kills isolated processes.
+ *
+ * Promises: code in a sandbox sees its read-only root, its code, a small /tmp and nothing else of the machine; `stop` ends the
+ * whole tree, frozen or not, and leaves nothing behind; a program that crashes is a value (`exited`), a driver that breaks
+ * throws. Deliberately absent: what is spoken over the connection (protocol/), when to start or stop (agent/), and where
+ * roots come from (image/). The process that calls a driver never forks: a spawner process does, for all drivers.
+ */
+import type { Duplex } from "node:stream";
+
+/** Makes sandboxes of one technology. */
+export interface SandboxDriver {
+  readonly name: "bubblewrap" | "process" | "fake";
+  /**
+   * Starts a sandbox and resolves as soon as its process exists; whether the program inside is ready shows in `connect`.
+   * Throws `PlatformError` internal when the driver itself fails.
+   */
+  create(spec: SandboxSpec): Promise<Sandbox>;
+  /** Ends every sandbox and the spawner, and removes what they used. */
+  close(): Promise<void>;
+}
+
+/** What is to run, in the paths that the code inside sees. */
+export interface SandboxSpec {
+  /** Unique among living sandboxes: letters, digits and dashes, at most 40. */
+  readonly id: string;
+  /** Host folder that becomes `/`, read-only and shared; null where the driver runs on the host's own files (`process`). */
+  readonly root: string | null;
+  /** Host folder that becomes `/function`, read-only. */
+  readonly code: string | null;
+  /** Host folder that becomes `/runtime`, read-only: our own shim for the kind. */
+  readonly runtime: string | null;
+  /** Program and arguments. The first is looked up in the `PATH` of `env`. */
+  readonly command: readonly string[];
+  /** The whole environment; nothing is added but `PATH`, `HOME` and `PWD` where absent, and what `endpoint` says. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly endpoint: Endpoint;
+  readonly limits: SandboxLimits;
+  /** Hears what the program prints, in order per stream. Returning is taking: the driver never waits. */
+  readonly output: (stream: "stdout" | "stderr", data: Buffer) => void;
+}
+
+/** How the platform reaches the program. */
+export type Endpoint =
+  /** The program connects to the platform's own socket at the path in `KILN_SOCKET` (set by the driver); once. */
+  | { readonly via: "callback" }
+  /**
+   * The program makes a unix socket (or a link to one beside it) at `folder/name`. The folder exists, is empty and is the only
+   * one it may write besides /tmp. A link that leaves the folder or anything but a socket is refused.
+   */
+  | { readonly via: "unix"; readonly folder: string; readonly name: string }
+  /** The program listens on this TCP port of its own loopback; `connect` tries until it answers. */
+  | { readonly via: "tcp"; readonly port: number }
+  /**
+   * STDIN and STDOUT are the connection (STDOUT is then no output); ending it ends STDIN. It ends after the program did, and fails
+   * with `StdioExitError` (`lib/exit-error.ts`) unless the program's status was 0.
+   */
+  | { readonly via: "stdio" };
+
+export interface SandboxLimits {
+  readonly memoryMiB: number;
+  readonly processesMax: number;
+  readonly openFilesMax: number;
+  readonly tmpMiB: number;
+  readonly tmpFilesMax: number;
+}
+
+/** One isolated process tree. */
+export interface Sandbox {
+  readonly id: string;
+  /**
+   * A connection to the program, as `endpoint` says; waits until it is there. Rejects with `function_protocol` when what is
+   * there may not be used (a foreign link, no socket), with the signal's reason when aborted, and with
+   * `function_start_failed` when the program ends first. `callback` and `stdio` give their one connection once.
+   */
+  connect(signal: AbortSignal): Promise<Duplex>;
+  /** Freezes every process inside; a driver that cannot has no such method. */
+  pause?(): Promise<void>;
+  resume?(): Promise<void>;
+  /** Kills the tree at once, waits until it is gone and what it used is freed. Any number of times. */
+  stop(): Promise<SandboxExit>;
+  /** Resolves when the program ended, by itself or not; never rejects. By then all its output was delivered. */
+  readonly exited: Promise<SandboxExit>;
+}
+
+/** How a program ended. */
+export interface SandboxExit {
+  /** Exit status; null when a signal ended it. */
+  readonly code: number | null;
+  /** Such as SIGKILL; null when it exited by itself. */
+  readonly signal: string | null;
+  /** The kernel ended something inside because the memory limit was reached. */
+  readonly outOfMemory: boolean;
+}
+
+/** Where a sandbox's folders appear to the code inside. */
+export const functionFolder = "/function";
+export const runtimeFolder = "/runtime";

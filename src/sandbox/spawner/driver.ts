@@ -1,0 +1,109 @@
+/** A driver whose sandboxes are started by a spawner process: what `bubblewrap/` and `process/` have in common. */
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { World } from "../../lib/world.ts";
+import { PlatformError } from "../../model/error.ts";
+import { CallbackListener } from "../endpoints/callback.ts";
+import type { Sandbox, SandboxDriver, SandboxSpec } from "../sandbox.ts";
+import { callbackSocket, type SpawnerSettings } from "./messages.ts";
+import { SpawnedSandbox } from "./sandbox.ts";
+import { Spawner } from "./spawner.ts";
+import { leftovers, readState, removeLeftovers, stateOf } from "./state.ts";
+
+/** What both drivers are made with. */
+export interface SpawnerOptions {
+  readonly world: World;
+  /** Hears what an operator should know: a constant sentence and its fields. */
+  readonly warn: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** An existing folder for sockets, with a short name and open to all (mode 0711 will do). Default: the system's for temporary files. */
+  readonly runFolder?: string;
+  /** Remembers what this instance made, so that the next one can remove it after a crash. Default: nothing is remembered. */
+  readonly stateFile?: string;
+  /** Folders in which programs of the host are looked up, with colons between. */
+  readonly path?: string;
+}
+
+/** Starts its spawner at once, in the background, and again when it is needed and has died. */
+export class SpawnerDriver implements SandboxDriver {
+  readonly name: "bubblewrap" | "process";
+  readonly #options: SpawnerOptions;
+  readonly #settings: Pick<SpawnerSettings, "technology" | "isolation" | "path">;
+  readonly #cgroupFolders: (instance: string) => readonly string[];
+  #current: { spawner: Spawner; runFolder: string } | null = null;
+  #sweeping: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(
+    options: SpawnerOptions,
+    settings: Pick<SpawnerSettings, "technology" | "isolation" | "path">,
+    cgroupFolders: (instance: string) => readonly string[],
+  ) {
+    this.name = settings.technology;
+    this.#options = options;
+    this.#settings = settings;
+    this.#cgroupFolders = cgroupFolders;
+    const before = options.stateFile === undefined ? null : readState(options.stateFile);
+    if (before !== null) this.#sweeping = this.#sweep(leftovers(before));
+    this.#current = this.#startSpawner();
+  }
+
+  async create(spec: SandboxSpec): Promise<Sandbox> {
+    if (this.#closed) throw new PlatformError("internal", "The sandbox driver is closed");
+    checkSpec(spec);
+    this.#current ??= this.#startSpawner();
+    const { spawner, runFolder } = this.#current;
+    // The name is a secret: the socket inside can be used by everybody who knows it.
+    const folder = `${runFolder}/${this.#options.world.newId()}`;
+    openFolder(folder);
+    const listener = spec.endpoint.via === "callback" ? new CallbackListener(`${folder}/${callbackSocket}`) : null;
+    try {
+      const { output, ...request } = spec;
+      const program = await spawner.start({ ...request, folder }, output);
+      return new SpawnedSandbox(spec, program, listener, this.#options.world);
+    } catch (error) {
+      listener?.close();
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#current?.spawner.close();
+    await this.#sweeping;
+  }
+
+  #startSpawner(): { spawner: Spawner; runFolder: string } {
+    const { world, warn, stateFile = null } = this.#options;
+    const instance = world.newId();
+    const runFolder = mkdtempSync(join(this.#options.runFolder ?? tmpdir(), "kiln-"));
+    chmodSync(runFolder, 0o711);
+    const state = stateOf(instance, runFolder, this.#cgroupFolders(instance));
+    if (stateFile !== null) writeFileSync(stateFile, JSON.stringify(state), { mode: 0o600 });
+    const spawner = new Spawner({ ...this.#settings, instance, runFolder, stateFile }, async () => {
+      warn("The sandbox spawner ended unexpectedly; its sandboxes are lost", { instance });
+      if (this.#current?.spawner === spawner) this.#current = null;
+      await this.#sweep(state);
+    });
+    return { spawner, runFolder };
+  }
+
+  async #sweep(state: Parameters<typeof removeLeftovers>[0] | null): Promise<void> {
+    if (state === null) return;
+    const left = await removeLeftovers(state, this.#options.world);
+    if (left.length > 0) this.#options.warn("Some of a dead instance could not be removed", { left });
+  }
+}
+
+function openFolder(folder: string): void {
+  mkdirSync(folder);
+  // Whatever our umask is: the sandbox has a user of its own.
+  chmodSync(folder, 0o711);
+}
+
+function checkSpec(spec: SandboxSpec): void {
+  if (!/^[A-Za-z0-9-]{1,40}$/.test(spec.id)) throw new PlatformError("internal", `${spec.id} cannot name a sandbox`);
+  if (spec.command.length === 0) throw new PlatformError("internal", `The sandbox ${spec.id} has no command`);
+}

@@ -1,0 +1,81 @@
+/** One output stream of a sandbox on its way to the link, held up while somebody has reason to. */
+import type { Socket } from "node:net";
+
+/** Why a flow stands still: the link is congested; the sandbox printed too much of late; its reader is behind. */
+type Reason = "link" | "rate" | "credit";
+
+/** A program that prints more than this in a second waits for the next one; nobody reads logs faster. */
+const outputBytesPerSecond = 8 * 1024 * 1024;
+/** A program that is over has this long to get rid of what is in its pipes. */
+const finishMsMax = 2000;
+
+/** Reads a pipe while nothing holds it up; a pipe that is not read holds up the program, never the platform. */
+export class Flow {
+  readonly ended: Promise<void>;
+  readonly #source: Socket;
+  readonly #send: (data: Buffer) => boolean;
+  readonly #reasons = new Set<Reason>();
+  #creditBytes: number | null;
+  #periodBytes = 0;
+  #period: NodeJS.Timeout | null = null;
+  #finishing = false;
+
+  /** With a window the taker's credit is the limit, without one the rate is. `send` tells if the link is free. */
+  constructor(source: Socket, send: (data: Buffer) => boolean, windowBytes: number | null) {
+    this.#source = source;
+    this.#send = send;
+    this.#creditBytes = windowBytes;
+    this.ended = new Promise((resolve) => source.once("close", () => resolve()));
+    source.on("error", () => {});
+    source.on("data", (data: Buffer) => this.#take(data));
+  }
+
+  hold(reason: Reason): void {
+    this.#reasons.add(reason);
+    this.#source.pause();
+  }
+
+  let(reason: Reason): void {
+    if (this.#reasons.delete(reason) && this.#reasons.size === 0) this.#source.resume();
+  }
+
+  credit(bytes: number): void {
+    if (this.#creditBytes === null) return;
+    this.#creditBytes += bytes;
+    if (this.#creditBytes > 0) this.let("credit");
+  }
+
+  /** After the program's end: hands on what is left in the pipe (64 KiB at most), and gives up when the link takes nothing. */
+  async finish(): Promise<void> {
+    this.#finishing = true;
+    this.let("rate");
+    this.let("credit");
+    const giveUp = setTimeout(() => this.#source.destroy(), finishMsMax);
+    await this.ended;
+    clearTimeout(giveUp);
+    if (this.#period !== null) clearTimeout(this.#period);
+  }
+
+  #take(data: Buffer): void {
+    if (!this.#finishing) this.#limit(data.length);
+    if (!this.#send(data)) this.hold("link");
+  }
+
+  #limit(bytes: number): void {
+    if (this.#creditBytes === null) return this.#meter(bytes);
+    this.#creditBytes -= bytes;
+    if (this.#creditBytes <= 0) this.hold("credit");
+  }
+
+  #meter(bytes: number): void {
+    this.#periodBytes += bytes;
+    if (this.#periodBytes > outputBytesPerSecond) this.hold("rate");
+    this.#period ??= setTimeout(() => this.#nextPeriod(), 1000);
+  }
+
+  #nextPeriod(): void {
+    this.#period = null;
+    this.#periodBytes = 0;
+    this.let("rate");
+  }
+}

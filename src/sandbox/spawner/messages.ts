@@ -1,0 +1,72 @@
+/**
+ * What the driver and its spawner process tell each other, over one socket in the frames of `wire/frames.ts`. The id of a
+ * frame is the number of a sandbox (0: of the spawner itself).
+ *
+ * To the spawner: `spawn` (SpawnRequest), `stdin` (bytes; END closes it), `kill`, `credit`.
+ * From it: `ready`; `spawned` (SpawnedReply) or `failed` (FailedReply); `stdout`, `stderr` (bytes); `exited` (SandboxExit) once
+ * all output has been sent; `killed` (SandboxExit) once nothing of the sandbox is left, also when it ended by itself; `credit`.
+ * A `credit` (u32) says how many bytes of STDIN or of a `stdio` connection's STDOUT were taken; nobody has more than
+ * `windowBytes` under way, so a slow reader holds up its own sandbox only.
+ */
+import type { SandboxSpec } from "../sandbox.ts";
+
+/** The name of the socket of `callback` in the folder of a sandbox, outside and inside. */
+export const callbackSocket = "s.sock";
+/** The name of the socket of `tcp` in the sandbox's socket folder. */
+export const bridgeSocket = "bridge";
+
+/** How far a sender of STDIN or of a `stdio` connection's STDOUT may be ahead of the taker. */
+export const windowBytes = 256 * 1024;
+
+/** What a spawner is started with, as JSON in its one argument. Nothing secret: other users of the machine can read it. */
+export interface SpawnerSettings {
+  readonly technology: "bubblewrap" | "process";
+  /** Unique among the instances on this machine: names the control groups. */
+  readonly instance: string;
+  /** Made by the driver; removed with all it holds when the spawner ends. */
+  readonly runFolder: string;
+  /** Removed at the end too; null when there is none. */
+  readonly stateFile: string | null;
+  /** Where programs of the host are looked up. */
+  readonly path: string;
+  /** For `bubblewrap`. */
+  readonly isolation: Isolation | null;
+}
+
+/** With what `bubblewrap` may protect on this machine (`bubblewrap/capabilities.ts`). */
+export interface Isolation {
+  /** True: own uid for each sandbox, and file systems mounted beforehand. Needs root. */
+  readonly privileged: boolean;
+  readonly cgroups: readonly CgroupTree[];
+  readonly uidFirst: number;
+  /** Sandboxes prepared ahead. */
+  readonly spares: number;
+}
+
+/** One mounted hierarchy of control groups and what of it is ours to use. */
+export interface CgroupTree {
+  readonly version: 1 | 2;
+  /** Folder of the hierarchy in which ours are made. */
+  readonly base: string;
+  readonly controllers: readonly CgroupController[];
+}
+
+export type CgroupController = "memory" | "pids" | "cpu" | "freeze";
+
+/** A `SandboxSpec` as it travels, and where its host side is. */
+export interface SpawnRequest extends Omit<SandboxSpec, "output"> {
+  /** Folder of this sandbox, made by the driver; the spawner removes it. Holds the socket of `callback`. */
+  readonly folder: string;
+}
+
+export interface SpawnedReply {
+  readonly pid: number;
+  /** Host file that freezes the sandbox; null when it cannot be. */
+  readonly freezeFile: string | null;
+  /** Host view of the folder where the program makes its socket (`unix`, `tcp`); null otherwise. */
+  readonly socketFolder: string | null;
+}
+
+export interface FailedReply {
+  readonly message: string;
+}

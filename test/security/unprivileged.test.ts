@@ -1,0 +1,101 @@
+/** A server that is not root isolates with what is left to it: user namespaces and limits per process. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { Missing } from "../../src/sandbox/bubblewrap/capabilities.ts";
+import type { Endpoint, SandboxExit } from "../../src/sandbox/sandbox.ts";
+import { Box, cannotIsolate } from "./box.ts";
+import type { ServerOrder } from "./server.ts";
+
+interface Result {
+  readonly exits: SandboxExit[];
+  readonly printed: string[];
+  readonly privileged: boolean;
+  readonly missing: Missing[];
+}
+
+const main = fileURLToPath(new URL("server.ts", import.meta.url));
+
+describe("unprivileged", { skip: cannotIsolate || cannotRead(), timeout: 60_000 }, () => {
+  let box: Box;
+  before(() => {
+    box = new Box();
+  });
+  after(() => box.close());
+
+  function run(code: string, endpoint: Endpoint = { via: "callback" }): Result {
+    const { code: folder, command } = box.spec("python3", code);
+    const sandboxes = [{ command, endpoint, pause: false }];
+    const order: ServerOrder = {
+      driver: "bubblewrap",
+      stateFile: null,
+      root: box.root,
+      code: folder as string,
+      sandboxes,
+      untilEnded: true,
+    };
+    const args = ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, main, JSON.stringify(order)];
+    return JSON.parse(execFileSync("setpriv", args, { encoding: "utf8", cwd: "/", timeout: 30_000 })) as Result;
+  }
+
+  test("code runs, and what is missing is told", () => {
+    const { exits, printed, privileged, missing } = run(`print("hello")`);
+    assert.deepEqual(exits, [{ code: 0, signal: null, outOfMemory: false }]);
+    assert.deepEqual(printed, ["hello\n"]);
+    assert.equal(privileged, false);
+    assert.ok(missing.some(({ what }) => what.includes("root")));
+  });
+
+  test("a fork bomb, a memory bomb and a full /tmp end inside", () => {
+    const { printed } = run(`
+import os, time
+children = 0
+try:
+    while children < 500:
+        if os.fork() == 0:
+            time.sleep(600); os._exit(0)
+        children += 1
+except OSError as error: print("fork", error.errno, children < 40)
+try:
+    all = []
+    for _ in range(2000): all.append(bytearray(8_000_000))
+except MemoryError: print("memory"); all = None
+try:
+    with open("/tmp/big", "wb", buffering=0) as f:
+        while True:
+            if f.write(bytes(65536)) < 65536: f.write(b"x")
+except OSError as error: print("disk", error.errno)
+try: open("/function/x", "w")
+except OSError as error: print("code", error.errno)`);
+    assert.deepEqual(printed, ["fork 11 True\nmemory\ndisk 28\ncode 30\n"]);
+  });
+
+  test("nothing is left", () => {
+    assert.deepEqual(
+      readdirSync(tmpdir(), { withFileTypes: true }).filter(
+        (entry) => entry.name.startsWith("kiln-") && ownedByNobody(`${tmpdir()}/${entry.name}`),
+      ),
+      [],
+    );
+  });
+});
+
+function ownedByNobody(path: string): boolean {
+  return execFileSync("stat", ["-c", "%u", path], { encoding: "utf8" }).trim() === "65534";
+}
+
+/** The sources may be where nobody else may read. */
+function cannotRead(): string | false {
+  try {
+    execFileSync("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "cat", main, process.execPath], {
+      stdio: "ignore",
+      timeout: 5000,
+    });
+    return false;
+  } catch {
+    return "another user cannot read the sources";
+  }
+}
