@@ -1,0 +1,86 @@
+/**
+ * Turns a code archive and a kind into what a sandbox can start.
+ *
+ * Promises: code that `addCode` acknowledged is whole and stays so; nothing of an archive is ever written outside its own
+ * folder, and a refused one leaves nothing; a root file system is built once, appears whole or not at all, and is shared by
+ * every sandbox of its kind. Deliberately absent: starting anything (sandbox/), speaking to the code (protocol/), who may
+ * upload (auth/), container images, and throwing unused code away.
+ */
+import type { ProtocolName, Source } from "../model/model.ts";
+
+/** What the rest of the platform asks of this room. Made by `openImages` (`local-images.ts`). */
+export interface Images {
+  /**
+   * Everything a sandbox needs to start this code. Cached; simultaneous calls for the same thing share the work, and the first
+   * use of a kind may take a while (its root is built). Throws `invalid` (unknown kind, a handler path that is not there),
+   * `not_found` (code that was never uploaded), `unsupported` (container images), `internal` (a root cannot be built here).
+   */
+  prepare(source: Source): Promise<Prepared>;
+  /**
+   * Checks, unpacks and keeps uploaded bytes: a zip, tar or tar.gz archive, or a single source file or executable with its
+   * name. The same upload twice does nothing the second time. Throws `invalid` naming the entry and why, `too_large`.
+   */
+  addCode(upload: Upload): Promise<StoredCode>;
+  hasCode(digest: string): Promise<boolean>;
+  readonly kinds: Kinds;
+}
+
+/** Bytes as a caller sent them; `fileName` decides what a single file is called inside, null when the caller gave none. */
+export interface Upload {
+  readonly bytes: Buffer;
+  readonly fileName: string | null;
+}
+
+/** Code that is kept. */
+export interface StoredCode {
+  /**
+   * SHA-256 in hex: of the uploaded bytes of an archive; of the name, a zero byte and the bytes of a single file, because the
+   * same bytes under another name are other code.
+   */
+  readonly digest: string;
+  /** Sum of the unpacked files. */
+  readonly bytes: number;
+  /** Files and links, folders not counted. */
+  readonly files: number;
+}
+
+/** What a sandbox is started with; the paths in `command`, `path` and `env` are the ones that the code inside sees. */
+export interface Prepared {
+  /** Host folder that becomes `/`; null where the sandbox has the host's own files. */
+  readonly root: string | null;
+  /** Host folder that becomes `/function`. */
+  readonly code: string | null;
+  /** Host folder that becomes `/runtime` for the shim; null when the kind has none. */
+  readonly runtime: string | null;
+  /** `PATH` inside. */
+  readonly path: string;
+  /** What runs our shim of the kind (protocol `frames`); null when the kind has none: its code speaks frames itself. */
+  readonly shimCommand: readonly string[] | null;
+  /**
+   * The code's own program under a protocol: the function's command, else what the kind finds in the code. Throws `invalid`
+   * that lists what was looked for.
+   */
+  command(protocol: ProtocolName): readonly string[];
+  /** What the kind adds to the environment, such as `PYTHONPATH`. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The language runtimes, named `name:version`. */
+export interface Kinds {
+  list(): readonly KindSummary[];
+  /** The full name behind a name, an alias or `name:default`. Throws `invalid` that lists the kinds and the nearest one. */
+  resolve(name: string): string;
+}
+
+/** A kind as the API shows it. */
+export interface KindSummary {
+  /** `name:version`. */
+  readonly name: string;
+  /** Other spellings that `resolve` takes. */
+  readonly aliases: readonly string[];
+  /** `name:default` and the bare name mean this one. */
+  readonly default: boolean;
+  readonly protocols: readonly ProtocolName[];
+  /** A sentence on what the code is. */
+  readonly description: string;
+}

@@ -1,0 +1,125 @@
+import { PlatformError } from "../model/error.ts";
+import { type ProtocolName, protocolNames } from "../model/model.ts";
+import type { KindSummary, Kinds } from "./image.ts";
+import type { NodeMajor } from "./roots/node-binary.ts";
+import { baseRoot, emptyRoot, pythonRoot, type RootRecipe } from "./roots/recipes.ts";
+
+/** A kind and how its sandboxes come about. */
+export interface Kind extends KindSummary {
+  readonly runtime: Runtime;
+}
+
+/** What stands behind a kind; `family` picks the programs in `programs/`. */
+type Runtime =
+  | { readonly family: "nodejs"; readonly major: NodeMajor }
+  | { readonly family: "python"; readonly root: RootRecipe }
+  | { readonly family: "executable"; readonly root: RootRecipe; readonly staticOnly: boolean };
+
+const everyProtocol: readonly ProtocolName[] = protocolNames;
+
+function nodejs(major: NodeMajor, isDefault: boolean, note: string): Kind {
+  return {
+    name: `nodejs:${major}`,
+    aliases: [],
+    default: isDefault,
+    protocols: everyProtocol,
+    description: `JavaScript on Node ${major}${note}`,
+    runtime: { family: "nodejs", major },
+  };
+}
+
+/** Every kind there is, the default of a family first. */
+const table: readonly Kind[] = [
+  nodejs("24", true, ""),
+  nodejs("22", false, ", fetched at first use"),
+  nodejs("20", false, ", fetched at first use"),
+  {
+    name: "python:3.11",
+    aliases: ["python:3"],
+    default: true,
+    protocols: everyProtocol,
+    description: "Python 3.11 with its standard library",
+    runtime: { family: "python", root: pythonRoot },
+  },
+  {
+    name: "go:1",
+    aliases: [],
+    default: true,
+    protocols: everyProtocol,
+    description: "A static program (CGO_ENABLED=0) in an otherwise empty file system",
+    runtime: { family: "executable", root: emptyRoot, staticOnly: true },
+  },
+  {
+    name: "native:1",
+    aliases: [],
+    default: true,
+    protocols: everyProtocol,
+    description: "Any program or script for Linux, with a C library and a shell",
+    runtime: { family: "executable", root: baseRoot, staticOnly: false },
+  },
+];
+
+const byName = new Map<string, Kind>();
+for (const kind of table) {
+  for (const name of [kind.name, ...kind.aliases]) byName.set(name, kind);
+  const family = kind.name.slice(0, kind.name.indexOf(":"));
+  if (kind.default) for (const name of [family, `${family}:default`]) byName.set(name, kind);
+}
+
+/** The kind behind a name. Throws `invalid`. */
+export function findKind(name: string): Kind {
+  const kind = byName.get(name);
+  if (kind) return kind;
+  const nearest = nearestName(name);
+  const guess = nearest === null ? "" : ` Did you mean ${nearest}?`;
+  const all = table.map((known) => known.name).join(", ");
+  throw new PlatformError("invalid", `Kind ${JSON.stringify(name.slice(0, 64))} is unknown.${guess} The kinds are: ${all}`, {
+    details: { kinds: table.map((known) => known.name), nearest },
+  });
+}
+
+/** The part of this file that other rooms see. */
+export const kinds: Kinds = {
+  list: () =>
+    table.map(({ name, aliases, default: isDefault, protocols, description }) => ({
+      name,
+      aliases,
+      default: isDefault,
+      protocols,
+      description,
+    })),
+  resolve: (name) => findKind(name).name,
+};
+
+/** A name that one may have meant: few letters away, or the default of the family it begins with. */
+function nearestName(name: string): string | null {
+  const wanted = name.toLowerCase().slice(0, 64);
+  const family = /^[a-z]+/.exec(wanted)?.[0] ?? "";
+  const relatives: Readonly<Record<string, string>> = {
+    node: "nodejs:24",
+    js: "nodejs:24",
+    py: "python:3.11",
+    golang: "go:1",
+    provided: "native:1",
+  };
+  const best = [...byName.keys()]
+    .map((known) => ({ known, steps: distance(wanted, known) }))
+    .toSorted((a, b) => a.steps - b.steps)[0];
+  if (best && best.steps <= Math.min(2, wanted.length / 3)) return findKind(best.known).name;
+  const relative = relatives[family] ?? family;
+  return byName.get(relative)?.name ?? null;
+}
+
+/** Letters to change, add or drop to get from one to the other. */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const change = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] as number;
+}

@@ -1,0 +1,26 @@
+/** Where things are for the code: in a sandbox with a root of ours, or on the host's own files. */
+export interface Layout {
+  /** Folder of the function's code. */
+  readonly code: string;
+  /** Folder of our shim of the kind. */
+  readonly runtime: string;
+  /** The interpreters. */
+  readonly node: string;
+  readonly python: string;
+  /** `PATH`. */
+  readonly path: string;
+}
+
+/** Inside a root that this room built. */
+export const rootLayout: Layout = {
+  code: "/function",
+  runtime: "/runtime",
+  node: "/bin/node",
+  python: "/usr/bin/python3.11",
+  path: "/usr/local/bin:/usr/bin:/bin",
+};
+
+/** Without a root: the same programs as the host has them. */
+export function hostLayout(codeFolder: string, runtimeFolder: string, nodeFile: string, path: string): Layout {
+  return { code: codeFolder, runtime: runtimeFolder, node: nodeFile, python: "python3", path };
+}

