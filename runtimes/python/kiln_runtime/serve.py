@@ -1,0 +1,147 @@
+"""The life of the process: hello, init, ready, calls, the end."""
+
+import json
+import os
+import sys
+
+from .calls import Call, exit_now, leave
+from .connection import BODY, CALL, CANCEL, END, FAILED, HELLO, INIT, READY, Connection, split_head
+from .errors import describe
+from .load import load
+from .output import capture
+
+
+def serve():
+    path = os.environ.get("KILN_SOCKET")
+    if path is None:
+        sys.exit("KILN_SOCKET is not set: this program is started by the platform, see docs/frames.md")
+    connection = Connection(path)
+    version = ".".join(map(str, sys.version_info[:3]))
+    connection.send_json(HELLO, 0, {"protocol": 1, "runtime": "python", "version": version})
+    init = _read_init(connection)
+    server = (_One if init["concurrency"] == 1 else _Many)(connection, init["concurrency"])
+    capture(connection, server.current_id)
+    try:
+        server.target = load(os.environ.get("KILN_CODE") or init["code"], init["handler"])
+        if server.target.is_async:
+            import asyncio  # noqa: F401 - now, rather than in the first call.
+    except BaseException as error:
+        connection.send_json(FAILED, 0, _load_failure(error))
+        exit_now(1)
+    connection.send_json(READY, 0, {})
+    while True:
+        frame = connection.read()
+        if frame is None:
+            # Without the platform there is nobody to work for, whatever threads the code still has.
+            exit_now(0)
+        server.hear(*frame)
+
+
+def _read_init(connection):
+    while True:
+        frame = connection.read()
+        if frame is None:
+            exit_now(0)
+        if frame[0] == INIT:
+            return json.loads(frame[3])
+
+
+def _load_failure(error):
+    failure = describe(error)
+    if isinstance(error, SystemExit):
+        failure["message"] = f"The code called sys.exit({error.code!r}) while it was loaded"
+    return failure
+
+
+class _Server:
+    """Gathers bodies, and runs a call when its body is complete."""
+
+    def __init__(self, connection, concurrency):
+        self.connection = connection
+        self.concurrency = concurrency
+        self.target = None
+        self.open = {}
+
+    def hear(self, kind, call_id, flags, payload):
+        if kind == CALL:
+            head, piece = split_head(payload)
+            call = Call(self.connection, call_id, head, piece, self.polls)
+            self.open[call_id] = call
+        elif kind == BODY and call_id in self.open:
+            call = self.open[call_id]
+            call.pieces.append(payload)
+        else:
+            if kind == CANCEL and call_id in self.open:
+                self.cancel(self.open[call_id])
+            return
+        if flags & END:
+            call.complete = True
+            self.start(call)
+
+    def cancel(self, call):
+        call.cancelled = True
+        if not call.complete:
+            # No handler will end it.
+            del self.open[call.id]
+            self.connection.send_result(call.id, b"", b"", END)
+
+    def run(self, call):
+        try:
+            call.run(self.target)
+        except SystemExit as error:
+            exit_now(leave(error.code, call.id))
+        except BaseException:
+            # A child that the code forked has come back to us, which is not its place.
+            exit_now(1)
+        finally:
+            if not self.connection.is_ours:
+                exit_now(0)
+            self.open.pop(call.id, None)
+
+
+class _One(_Server):
+    """One call at a time, in the main thread."""
+
+    polls = True
+    _current = 0
+
+    def current_id(self):
+        return self._current
+
+    def start(self, call):
+        self._current = call.id
+        self.run(call)
+        self._current = 0
+
+
+class _Many(_Server):
+    """Several calls at a time, each in a thread; threads are kept."""
+
+    polls = False
+
+    def __init__(self, connection, concurrency):
+        super().__init__(connection, concurrency)
+        from contextvars import ContextVar
+        from queue import SimpleQueue
+
+        self._call_id = ContextVar("call_id", default=0)
+        self._calls = SimpleQueue()
+        self._threads = 0
+
+    def current_id(self):
+        return self._call_id.get()
+
+    def start(self, call):
+        if self._threads < min(len(self.open), self.concurrency):
+            from threading import Thread
+
+            self._threads += 1
+            Thread(target=self._work, name=f"call-{self._threads}", daemon=True).start()
+        self._calls.put(call)
+
+    def _work(self):
+        while True:
+            call = self._calls.get()
+            token = self._call_id.set(call.id)
+            self.run(call)
+            self._call_id.reset(token)

@@ -1,0 +1,117 @@
+import type { BodySource } from "../../lib/body.ts";
+import type { FunctionRequest, FunctionResponse } from "../protocol.ts";
+import { AnswerBody, type AnswerOwner } from "./answer.ts";
+import { RequestFeed } from "./feed.ts";
+import type { ResultHead } from "./heads.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Output } from "./output.ts";
+
+/** The connection behind a call. */
+interface CallOwner {
+  abandon(call: OpenCall): void;
+  held(held: boolean): void;
+}
+
+/**
+ * A call between its first frame and its last. Who waits for it hears once: of the answer or of what went wrong. Once
+ * *abandoned* nobody waits, and what the code still sends is thrown away.
+ */
+export class OpenCall implements AnswerOwner {
+  readonly id: number;
+  /** Of the activation. */
+  readonly callId: string;
+  answered = false;
+  abandoned = false;
+  /** Made with the first output. */
+  output: Output | null = null;
+  readonly #owner: CallOwner;
+  readonly #request: FunctionRequest;
+  readonly #signal: AbortSignal;
+  readonly #resolve: (response: FunctionResponse) => void;
+  readonly #reject: (error: Error) => void;
+  #feed: RequestFeed | null = null;
+  #body: AnswerBody | null = null;
+
+  constructor(
+    owner: CallOwner,
+    id: number,
+    request: FunctionRequest,
+    signal: AbortSignal,
+    resolve: (response: FunctionResponse) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.id = id;
+    this.callId = request.callId;
+    this.#owner = owner;
+    this.#request = request;
+    this.#signal = signal;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    // The object itself listens: a closure per call would cost more.
+    signal.addEventListener("abort", this);
+  }
+
+  feed(outbox: Outbox): RequestFeed {
+    this.#feed = new RequestFeed(this.id, outbox, this.#request.body, (error) => this.#abandon(error));
+    return this.#feed;
+  }
+
+  handleEvent(): void {
+    this.#abandon(this.#signal.reason as Error);
+  }
+
+  /** The head of an answer whose body comes in pieces. */
+  begin(head: ResultHead, piece: Buffer): void {
+    this.answered = true;
+    if (this.abandoned) return;
+    this.#body = new AnswerBody(this);
+    this.#body.push(piece);
+    this.answer(head, this.#body);
+  }
+
+  /** The whole answer, or its head with the body to come. */
+  answer(head: ResultHead, body: BodySource): void {
+    if (!this.abandoned) this.#resolve({ status: head.status, headers: head.headers, body });
+  }
+
+  piece(data: Buffer): void {
+    this.#body?.push(data);
+  }
+
+  finish(): void {
+    this.#body?.close();
+  }
+
+  fail(error: Error): void {
+    if (this.#body !== null) this.#body.close(error);
+    else if (!this.abandoned) this.#reject(error);
+  }
+
+  /** The code wants no more of the request. */
+  stopRequest(): void {
+    this.#feed?.stop();
+  }
+
+  /** No frame belongs to the call any more. */
+  end(): void {
+    this.output?.end();
+    this.#feed?.stop();
+    this.#signal.removeEventListener("abort", this);
+  }
+
+  held(held: boolean): void {
+    this.#owner.held(held);
+  }
+
+  dropped(): void {
+    this.#abandon(null);
+  }
+
+  #abandon(error: Error | null): void {
+    if (this.abandoned) return;
+    this.#feed?.stop();
+    if (error !== null) this.fail(error);
+    this.abandoned = true;
+    this.#owner.abandon(this);
+  }
+}

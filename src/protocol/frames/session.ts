@@ -1,0 +1,256 @@
+import type { Duplex } from "node:stream";
+import { bytesBody } from "../../lib/body.ts";
+import { PlatformError } from "../../model/error.ts";
+import { FrameReader, flagEnd, flagExit, frameType, textFrame } from "../../wire/frames.ts";
+import type { FunctionRequest, FunctionResponse, Session, SessionHooks } from "../protocol.ts";
+import { Breach, callHead, HeadMemory, readResultHead } from "./heads.ts";
+import { Output } from "./output.ts";
+import { OpenCall } from "./open-call.ts";
+import { Outbox } from "./outbox.ts";
+
+/** What a session is opened with: the payload of `init`. */
+export interface SessionInit {
+  readonly code: string;
+  readonly handler: string | null;
+  readonly concurrency: number;
+}
+
+/** Told once: the code is loaded, or why there is no session. */
+export interface SessionOpening {
+  ready(): void;
+  failed(error: PlatformError): void;
+}
+
+/**
+ * One connection to one runtime. It waits for *hello*, then *loading*, until the code is *ready* to be called; *closed* is final.
+ * Everything that arrives is untrusted: what breaks the contract fails all calls and closes the connection.
+ */
+export class FramesSession implements Session {
+  readonly #connection: Duplex;
+  readonly #outbox: Outbox;
+  readonly #init: SessionInit;
+  readonly #hooks: SessionHooks;
+  readonly #opening: SessionOpening;
+  readonly #calls = new Map<number, OpenCall>();
+  readonly #headMemory = new HeadMemory();
+  #state: "hello" | "loading" | "ready" | "closed" = "hello";
+  /** The runtime said that it is about to end. */
+  #exiting = false;
+  #lastId = 0;
+  /** Calls that nobody waits for and that the code has not ended yet. */
+  #abandoned = 0;
+  /** Answers whose readers have fallen behind. */
+  #holding = 0;
+  /** Output outside any call. */
+  #output: Output | null = null;
+
+  constructor(connection: Duplex, init: SessionInit, hooks: SessionHooks, opening: SessionOpening) {
+    this.#connection = connection;
+    this.#init = init;
+    this.#hooks = hooks;
+    this.#opening = opening;
+    this.#outbox = new Outbox(connection, init.concurrency > 1);
+    const reader = new FrameReader((type, id, flags, payload) => this.#hear(type, id, flags, payload));
+    connection.on("data", (data: Buffer) => this.#read(reader, data));
+    connection.on("error", () => {}); // Close follows and tells the same.
+    connection.once("end", () => this.#end());
+    connection.once("close", () => this.#end());
+  }
+
+  get usable(): boolean {
+    return this.#state === "ready" && !this.#exiting && this.#abandoned === 0;
+  }
+
+  call(request: FunctionRequest, signal: AbortSignal): Promise<FunctionResponse> {
+    return new Promise((resolve, reject) => {
+      if (this.#state !== "ready" || this.#exiting) return reject(exited("The function's process has ended already"));
+      if (signal.aborted) return reject(signal.reason as Error);
+      if (this.#lastId === 0xffffffff) return reject(new PlatformError("internal", "The session has used up its ids of calls"));
+      const id = ++this.#lastId;
+      const call = new OpenCall(this, id, request, signal, resolve, reject);
+      this.#calls.set(id, call);
+      call.feed(this.#outbox).start(callHead(request));
+    });
+  }
+
+  close(): void {
+    this.#close(exited("The session was closed in the middle of the call"), "The session was closed before the code was ready");
+  }
+
+  /** Nobody waits for this call any more; until the code ends it the session takes no other. */
+  abandon(call: OpenCall): void {
+    if (this.#state === "closed" || !this.#calls.has(call.id)) return;
+    this.#abandoned++;
+    this.#outbox.write(textFrame(frameType.cancel, call.id, ""));
+  }
+
+  /** An answer's reader has fallen behind or caught up. */
+  held(held: boolean): void {
+    this.#holding += held ? 1 : -1;
+    if (held && this.#holding === 1) this.#connection.pause();
+    if (!held && this.#holding === 0) this.#connection.resume();
+  }
+
+  #read(reader: FrameReader, data: Buffer): void {
+    try {
+      reader.push(data);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#break(`what is no frame: ${error.message}`);
+    }
+  }
+
+  #hear(type: number, id: number, flags: number, payload: Buffer): void {
+    if (this.#state === "closed") return;
+    try {
+      if (type === frameType.log) this.#log(id, payload);
+      else if (this.#state === "ready") this.#hearCall(type, id, flags, payload);
+      else this.#hearOpening(type, payload);
+    } catch (error) {
+      // A bug of ours must not pass for the reader's RangeError, which is the code's fault.
+      if (!(error instanceof Breach)) throw new Error("Hearing a frame failed", { cause: error });
+      this.#break(error.message);
+    }
+  }
+
+  #hearOpening(type: number, payload: Buffer): void {
+    if (this.#state === "hello") {
+      if (type !== frameType.hello) throw new Breach(`a frame of type ${type} before hello`);
+      const hello = readJson(payload, "hello");
+      if (hello["protocol"] !== 1) throw new Breach("a hello of another protocol than 1");
+      this.#state = "loading";
+      this.#outbox.write(textFrame(frameType.init, 0, JSON.stringify(this.#init)));
+    } else if (type === frameType.ready) {
+      this.#state = "ready";
+      this.#opening.ready();
+    } else if (type === frameType.failed) {
+      const failure = readFailure(payload, "failed");
+      const message = `The function could not be loaded: ${failure.type === "" ? "" : `${failure.type}: `}${failure.message}`;
+      this.#close(null, message, { type: failure.type, stack: failure.stack });
+    } else if (type >= frameType.hello && type <= frameType.cancel) {
+      throw new Breach(`a frame of type ${type} before ready`);
+    }
+  }
+
+  #hearCall(type: number, id: number, flags: number, payload: Buffer): void {
+    if (type === frameType.hello || type === frameType.ready || type === frameType.failed) {
+      throw new Breach(`a second ${type === frameType.hello ? "hello" : "ready or failed"}`);
+    }
+    if (type === frameType.error && (flags & flagExit) !== 0) this.#exiting = true;
+    const call = this.#calls.get(id);
+    if (call === undefined) return; // It has ended, or never was.
+    if (type === frameType.result) this.#result(call, flags, payload);
+    else if (type === frameType.body) this.#body(call, flags, payload);
+    else if (type === frameType.error) this.#error(call, payload);
+    else if (type === frameType.cancel) call.stopRequest();
+  }
+
+  #result(call: OpenCall, flags: number, payload: Buffer): void {
+    if (call.answered) throw new Breach("a second result for one call");
+    const { head, bodyStart } = readResultHead(payload, this.#headMemory);
+    const piece = payload.subarray(bodyStart);
+    if ((flags & flagEnd) === 0) return call.begin(head, piece);
+    this.#forget(call);
+    call.answer(head, bytesBody(piece));
+  }
+
+  #body(call: OpenCall, flags: number, payload: Buffer): void {
+    if (!call.answered) throw new Breach("a piece of a body before its result");
+    call.piece(payload);
+    if ((flags & flagEnd) === 0) return;
+    this.#forget(call);
+    call.finish();
+  }
+
+  #error(call: OpenCall, payload: Buffer): void {
+    const { type, message, stack } = readFailure(payload, "error");
+    this.#forget(call);
+    call.fail(new PlatformError("function_failed", message, { details: { type, stack } }));
+  }
+
+  /** The call has ended on the wire. */
+  #forget(call: OpenCall): void {
+    this.#calls.delete(call.id);
+    if (call.abandoned) this.#abandoned--;
+    call.end();
+  }
+
+  #log(id: number, payload: Buffer): void {
+    const stream = payload[0];
+    if (stream !== 1 && stream !== 2) throw new Breach("output of a stream that is neither 1 nor 2");
+    const call = this.#calls.get(id);
+    if (call === undefined) {
+      this.#output ??= new Output(this.#hooks, null);
+      this.#output.push(stream, payload.subarray(1));
+    } else {
+      call.output ??= new Output(this.#hooks, call.callId);
+      call.output.push(stream, payload.subarray(1));
+    }
+  }
+
+  #break(what: string): void {
+    const message = `The function's runtime broke its contract (docs/frames.md): it sent ${what}`;
+    const error = new PlatformError("function_protocol", message);
+    this.#close(error, error);
+  }
+
+  #end(): void {
+    this.#close(
+      exited("The function's process ended, or closed its connection, in the middle of the call"),
+      "The function's process ended before its code was ready",
+    );
+  }
+
+  #close(
+    callError: PlatformError | null,
+    startError: string | PlatformError,
+    details: Readonly<Record<string, unknown>> = {},
+  ): void {
+    if (this.#state === "closed") return;
+    const opened = this.#state === "ready";
+    this.#state = "closed";
+    this.#output?.end();
+    for (const call of this.#calls.values()) {
+      call.end();
+      if (callError !== null) call.fail(callError);
+    }
+    this.#calls.clear();
+    this.#connection.destroy();
+    if (opened) return;
+    this.#opening.failed(
+      typeof startError === "string" ? new PlatformError("function_start_failed", startError, { details }) : startError,
+    );
+  }
+}
+
+function exited(message: string): PlatformError {
+  return new PlatformError("function_exited", message);
+}
+
+interface Failure {
+  readonly type: string;
+  readonly message: string;
+  readonly stack: string | null;
+}
+
+/** What an error may carry; a stack is cut, as records and answers carry it on. */
+const textBytesMax = 32 * 1024;
+
+function readFailure(payload: Buffer, name: string): Failure {
+  const { type, message, stack } = readJson(payload, name);
+  return { type: textOf(type) ?? "", message: textOf(message) ?? "", stack: textOf(stack) };
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value.slice(0, textBytesMax) : null;
+}
+
+function readJson(payload: Buffer, name: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(payload.toString());
+    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+  } catch {
+    // The same to the code as JSON of another shape.
+  }
+  throw new Breach(`${name === "error" ? "an" : "a"} ${name} frame that is no JSON object`);
+}

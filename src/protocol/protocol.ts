@@ -1,0 +1,107 @@
+/**
+ * Speaks to the code inside a sandbox: one folder per contract (`frames`, `http-stream`, `stdio`, `http-port`).
+ *
+ * Promises: over connections that `dial` gives, loads the code once and runs calls; an error of the code is a result; an
+ * answer that breaks the contract fails that call and marks the session broken. Deliberately absent: sandboxes, timeouts
+ * (the caller's signal aborts), retries, records. A protocol sees a connection, never a sandbox.
+ */
+import type { Duplex } from "node:stream";
+import type { BodySource } from "../lib/body.ts";
+import type { Fn, LogLine } from "../model/model.ts";
+
+/** One contract; stateless, one object for all functions. */
+export interface FunctionProtocol {
+  readonly name: Fn["protocol"];
+  /** The program serves one call and ends: each call gets a sandbox of its own. */
+  readonly once: boolean;
+  /** One call at a time in a sandbox, whatever the function's concurrency. */
+  readonly serial: boolean;
+  /**
+   * What the sandbox must be started with for this function. `request`: the call it is made for, given iff the protocol is `once`
+   * (such programs are told of their call in the environment).
+   */
+  launch(fn: Fn, app: LaunchApp, request?: LaunchRequest | null): Launch;
+  /**
+   * Waits until the code is ready. Rejects with `function_start_failed` (message from the code: what and where) or
+   * `function_protocol`, and with the signal's reason when aborted.
+   */
+  open(fn: Fn, dial: Dial, hooks: SessionHooks, signal: AbortSignal): Promise<Session>;
+  /** Output is attributed by the session (true) or, failing that, to the call that runs (false). */
+  readonly attributesOutput: boolean;
+}
+
+/** What a launch needs to know of the function's app. */
+export interface LaunchApp {
+  readonly name: string | null;
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** What a launch for one call needs to know of it. */
+export type LaunchRequest = Omit<FunctionRequest, "body">;
+
+/** How the program is started and reached; the shape of `sandbox/`'s end point, which it does not import. */
+export interface Launch {
+  readonly env: Readonly<Record<string, string>>;
+  readonly endpoint:
+    | { readonly via: "callback" }
+    | { readonly via: "unix"; readonly folder: string; readonly name: string }
+    | { readonly via: "tcp"; readonly port: number }
+    | { readonly via: "stdio" };
+  /** True: the sandbox runs our shim of the kind (`runtimes/`). False: the function's own command. */
+  readonly shim: boolean;
+}
+
+export type Dial = (signal: AbortSignal) => Promise<Duplex>;
+
+/** What a session tells while it lives. */
+export interface SessionHooks {
+  /** A line the code printed. `callId` null: outside any call. */
+  log(callId: string | null, line: Omit<LogLine, "at">): void;
+}
+
+/** Code that is loaded and answers. */
+export interface Session {
+  /**
+   * Runs one call. Resolves with the head as soon as the code gave it; the body follows through `body`. Rejects with
+   * `function_failed` (the code's own error: message, `details` with type, stack), `function_exited`, `function_protocol`,
+   * or the signal's reason. Never more calls at a time than the function's concurrency.
+   */
+  call(request: FunctionRequest, signal: AbortSignal): Promise<FunctionResponse>;
+  /** Feeds raw output of the program to a session that attributes it (`attributesOutput`). */
+  output?(stream: "stdout" | "stderr", data: Buffer): void;
+  /** False as soon as the session must not be given another call. */
+  readonly usable: boolean;
+  /** Ends the connections. */
+  close(): void;
+}
+
+/** One call as the code is to see it. */
+export interface FunctionRequest {
+  readonly callId: string;
+  /** Milliseconds since the epoch. */
+  readonly deadlineAt: number;
+  /** Names and values by turns, in the caller's order; hop-by-hop headers are gone already. */
+  readonly headers: readonly string[];
+  /** The HTTP request behind a route; null for a direct invocation. */
+  readonly http: HttpOrigin | null;
+  readonly body: BodySource;
+}
+
+/** What a caller of a route or of an HTTP function asked for. */
+export interface HttpOrigin {
+  readonly method: string;
+  /** Absolute, with query. */
+  readonly url: string;
+  /** Path below the route with query, as an HTTP function sees it; starts with a slash. */
+  readonly target: string;
+}
+
+/** The code's answer. */
+export interface FunctionResponse {
+  /** HTTP status; 200 where the contract has none. */
+  readonly status: number;
+  /** Names and values by turns. */
+  readonly headers: readonly string[];
+  /** Fails when the code breaks off. Ended or cancelled before the slot is free again. */
+  readonly body: BodySource;
+}
