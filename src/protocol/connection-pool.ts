@@ -1,0 +1,203 @@
+/**
+ * The HTTP connections of one session: reuses them, drops them when idle, and runs an exchange on each.
+ *
+ * A request is sent at most once: only one that no byte of was taken, because the connection had gone before, goes out again
+ * on a new connection.
+ */
+import type { Duplex } from "node:stream";
+import type { BodySource } from "../lib/body.ts";
+import type { World } from "../lib/world.ts";
+import { PlatformError } from "../model/error.ts";
+import { limits } from "../model/limits.ts";
+import { atomicWriteBytes, Http1Client, type Http1Response, type Http1Watcher } from "../wire/http1-client.ts";
+import type { Http1RequestHead } from "../wire/http1-request.ts";
+import { Http1Error } from "../wire/http1-response.ts";
+import { gatherBody } from "./gathered-body.ts";
+import type { Dial } from "./protocol.ts";
+
+export interface PoolOptions {
+  readonly dial: Dial;
+  readonly world: World;
+  /** A connection without an exchange is closed after this. */
+  readonly idleMsMax: number;
+  /** Connections at a time; a call over it is a mistake of the platform and fails. */
+  readonly connectionsMax: number;
+  /** An exchange broke off, was aborted, or a connection broke the protocol (also while idle). */
+  readonly broken: (error: Error) => void;
+}
+
+export class ConnectionPool {
+  readonly #options: PoolOptions;
+  /** Newest last; that one is taken next. */
+  readonly #idle: Connection[] = [];
+  readonly #all = new Set<Connection>();
+  #sweepOff: (() => void) | null = null;
+  #dialling = 0;
+  #closed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /** Takes over a connection that is open and unused. */
+  add(stream: Duplex): void {
+    const connection = new Connection(stream, this);
+    this.#all.add(connection);
+    this.idle(connection);
+  }
+
+  /** Runs one exchange. Rejects with a PlatformError or the signal's reason. */
+  exchange(head: Http1RequestHead, body: BodySource, signal: AbortSignal): Promise<Http1Response> {
+    const content = gatherBody(body, atomicWriteBytes);
+    const connection = this.#take();
+    if (connection === undefined) return this.#exchangeOnNew(head, content, signal);
+    return connection.exchange(head, content, signal).catch((error) => {
+      if (isUnsent(error)) return this.#exchangeOnNew(head, content, signal);
+      throw this.#failed(connection, content, error);
+    });
+  }
+
+  async #exchangeOnNew(head: Http1RequestHead, body: Buffer | BodySource, signal: AbortSignal): Promise<Http1Response> {
+    const connection = new Connection(await this.#dial(body, signal), this);
+    this.#all.add(connection);
+    this.#dialling--;
+    if (this.#closed) connection.close();
+    return connection.exchange(head, body, signal).catch((error) => {
+      throw this.#failed(connection, body, error);
+    });
+  }
+
+  async #dial(body: Buffer | BodySource, signal: AbortSignal): Promise<Duplex> {
+    this.#dialling++;
+    try {
+      if (this.#all.size + this.#dialling > this.#options.connectionsMax) throw tooMany();
+      return await this.#options.dial(signal);
+    } catch (error) {
+      this.#dialling--;
+      cancel(body);
+      throw error;
+    }
+  }
+
+  /** A request that never went out left its connection open or its body untouched. */
+  #failed(connection: Connection, body: Buffer | BodySource, error: Error): Error {
+    if (connection.open) connection.idle();
+    if (connection.open || isUnsent(error)) cancel(body);
+    return this.failure(error);
+  }
+
+  /** Ends every connection; running exchanges fail. */
+  close(): void {
+    this.#closed = true;
+    this.#sweepOff?.();
+    for (const connection of this.#all) connection.close();
+  }
+
+  #take(): Connection | undefined {
+    for (;;) {
+      const connection = this.#idle.pop();
+      if (connection === undefined || connection.open) return connection;
+    }
+  }
+
+  /** For connections: the exchange is over. */
+  idle(connection: Connection): void {
+    connection.idleSince = this.#options.world.monotonic();
+    this.#idle.push(connection);
+    this.#sweepOff ??= this.#options.world.after(this.#options.idleMsMax, this.#sweep);
+  }
+
+  /** For connections: it is gone. */
+  gone(connection: Connection, error: Error | null): void {
+    this.#all.delete(connection);
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+    if (error !== null && !this.#closed && !isUnsent(error)) this.#options.broken(error);
+  }
+
+  /** One timer for all, so that a hot call sets none. */
+  readonly #sweep = (): void => {
+    this.#sweepOff = null;
+    const { world, idleMsMax } = this.#options;
+    const oldest = world.monotonic() - idleMsMax;
+    // A timer may fire a little before its time by the other clock; a millisecond more or less does not matter here.
+    for (const connection of this.#idle.filter((each) => each.idleSince <= oldest + 1)) connection.close();
+    const next = this.#idle[0];
+    if (next !== undefined) this.#sweepOff = world.after(Math.max(1, next.idleSince - oldest), this.#sweep);
+  };
+
+  /** What a caller is to see of a failure. */
+  failure(error: Error): Error {
+    if (!(error instanceof Http1Error)) return error;
+    switch (error.kind) {
+      case "garbage":
+        return new PlatformError("function_protocol", error.message, { cause: error });
+      case "head_too_large":
+        return new PlatformError("response_too_large", error.message, { cause: error });
+      default:
+        return new PlatformError("function_exited", error.message, { cause: error });
+    }
+  }
+}
+
+const isUnsent = (error: unknown) => error instanceof Http1Error && error.kind === "unsent";
+
+const tooMany = () => new PlatformError("internal", "A session was given more calls at a time than its protocol allows");
+
+function cancel(body: Buffer | BodySource): void {
+  if (!Buffer.isBuffer(body)) body.cancel();
+}
+
+/** One connection and the signal of its exchange. */
+class Connection implements Http1Watcher {
+  readonly #client: Http1Client;
+  readonly #pool: ConnectionPool;
+  #signal: AbortSignal | null = null;
+  idleSince = 0;
+
+  constructor(stream: Duplex, pool: ConnectionPool) {
+    this.#pool = pool;
+    this.#client = new Http1Client(stream, limits, this);
+  }
+
+  get open(): boolean {
+    return this.#client.idle;
+  }
+
+  exchange(head: Http1RequestHead, body: Buffer | BodySource, signal: AbortSignal): Promise<Http1Response> {
+    this.#signal = signal;
+    signal.addEventListener("abort", this);
+    const response = this.#client.request(head, body);
+    // An aborted signal tells nobody any more.
+    if (signal.aborted) this.handleEvent();
+    return response;
+  }
+
+  /** The signal aborts; the connection is its own listener, so that a call makes no closure. */
+  handleEvent(): void {
+    this.#client.close(this.#signal?.reason);
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  idle(): void {
+    this.#forgetSignal();
+    this.#pool.idle(this);
+  }
+
+  closed(_client: Http1Client, error: Error | null): void {
+    this.#forgetSignal();
+    this.#pool.gone(this, error);
+  }
+
+  failure(error: Http1Error): Error {
+    return this.#pool.failure(error);
+  }
+
+  #forgetSignal(): void {
+    this.#signal?.removeEventListener("abort", this);
+    this.#signal = null;
+  }
+}

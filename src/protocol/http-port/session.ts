@@ -1,0 +1,83 @@
+import type { Duplex } from "node:stream";
+import type { World } from "../../lib/world.ts";
+import { PlatformError } from "../../model/error.ts";
+import type { Http1Response } from "../../wire/http1-client.ts";
+import type { Http1RequestHead } from "../../wire/http1-request.ts";
+import { Http1Error } from "../../wire/http1-response.ts";
+import { ConnectionPool } from "../connection-pool.ts";
+import { connectionListed, isHopByHop, lowerName } from "../headers.ts";
+import type { Dial, FunctionRequest, FunctionResponse, Session } from "../protocol.ts";
+
+/** Shorter than the keep-alive time of every common server (Gunicorn has the shortest, 2 s), so that we close first. */
+const idleMsMax = 1500;
+
+/** One running HTTP server, with a connection for each call that runs. */
+export class HttpPortSession implements Session {
+  readonly #pool: ConnectionPool;
+  #usable = true;
+
+  /** `stream`: a connection that is open and unused. */
+  constructor(stream: Duplex, dial: Dial, world: World) {
+    const broken = (error: Error) => {
+      // Closing a connection is a server's right; speaking something else on it is not.
+      if (error instanceof Http1Error && error.kind === "garbage") this.#usable = false;
+    };
+    this.#pool = new ConnectionPool({ dial, world, idleMsMax, connectionsMax: Number.POSITIVE_INFINITY, broken });
+    this.#pool.add(stream);
+  }
+
+  get usable(): boolean {
+    return this.#usable;
+  }
+
+  async call(request: FunctionRequest, signal: AbortSignal): Promise<FunctionResponse> {
+    if (request.http?.method === "CONNECT") {
+      request.body.cancel();
+      throw new PlatformError("unsupported", "The method CONNECT cannot be passed to a function");
+    }
+    const head = requestHead(request);
+    return answer(head.method, await this.#pool.exchange(head, request.body, signal));
+  }
+
+  close(): void {
+    this.#usable = false;
+    this.#pool.close();
+  }
+}
+
+function requestHead(request: FunctionRequest): Http1RequestHead {
+  const headers = endToEnd(request.headers);
+  if (!hasHost(headers)) headers.unshift("Host", "localhost");
+  return { method: request.http?.method ?? "POST", target: request.http?.target ?? "/", headers };
+}
+
+/** Without the headers that concern one connection only. */
+function endToEnd(given: readonly string[]): string[] {
+  const listed = connectionListed(given);
+  const headers: string[] = [];
+  for (let i = 0; i < given.length; i += 2) {
+    const name = given[i] as string;
+    const lower = lowerName(name);
+    if (!isHopByHop(lower) && !listed.has(lower)) headers.push(name, given[i + 1] as string);
+  }
+  return headers;
+}
+
+function hasHost(headers: readonly string[]): boolean {
+  for (let i = 0; i < headers.length; i += 2) if (lowerName(headers[i] as string) === "host") return true;
+  return false;
+}
+
+/** Any status is an answer. The body tells its length itself, except where there is a length and no body. */
+function answer(method: string, response: Http1Response): FunctionResponse {
+  const headers = endToEnd(response.headers);
+  const lengthOnly = method === "HEAD" || response.status === 304;
+  return { status: response.status, headers: lengthOnly ? headers : withoutLength(headers), body: response.body };
+}
+
+function withoutLength(headers: string[]): string[] {
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    if (lowerName(headers[i] as string) === "content-length") headers.splice(i, 2);
+  }
+  return headers;
+}

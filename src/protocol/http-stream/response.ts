@@ -1,0 +1,56 @@
+import { PlatformError } from "../../model/error.ts";
+import type { Http1Response } from "../../wire/http1-client.ts";
+import { connectionListed, isHopByHop, lowerName } from "../headers.ts";
+import type { FunctionResponse } from "../protocol.ts";
+
+const headerPrefix = "fn-http-h-";
+
+/** The headers of an answer to a direct call: all but those of the kit's connection. */
+export function plainHeaders(given: readonly string[]): string[] {
+  const listed = connectionListed(given);
+  const headers: string[] = [];
+  for (let i = 0; i < given.length; i += 2) {
+    const name = given[i] as string;
+    const lower = lowerName(name);
+    if (isConnections(lower) || listed.has(lower)) continue;
+    headers.push(name, given[i + 1] as string);
+  }
+  return headers;
+}
+
+/** Of the connection to the kit: its length is told by the body, its date by whoever answers. */
+const isConnections = (name: string) => isHopByHop(name) || name === "content-length" || name === "date";
+
+/**
+ * An answer to a call through a route as plain HTTP: what is in `Fn-Http-` headers, and the Content-Type. Throws
+ * function_protocol on a status that is none.
+ */
+export function decodeHttp(response: Http1Response): FunctionResponse {
+  const headers: string[] = [];
+  let status = 200;
+  let contentType: string | undefined;
+  for (let i = 0; i < response.headers.length; i += 2) {
+    const name = response.headers[i] as string;
+    const value = response.headers[i + 1] as string;
+    const lower = lowerName(name);
+    if (lower === "content-type") contentType = value;
+    else if (lower === "fn-http-h-content-type") contentType ??= value;
+    else if (lower === "fn-http-status") status = httpStatus(response, value);
+    else if (lower.startsWith(headerPrefix)) pushDecoded(headers, name.slice(headerPrefix.length), value);
+  }
+  if (contentType !== undefined) headers.push("Content-Type", contentType);
+  return { status, headers, body: response.body };
+}
+
+function pushDecoded(headers: string[], name: string, value: string): void {
+  const lower = lowerName(name);
+  // A function that could say these would write on the connection to the client instead of in its answer.
+  if (lower === "" || isHopByHop(lower) || lower === "content-length") return;
+  headers.push(name, value);
+}
+
+function httpStatus(response: Http1Response, value: string): number {
+  if (/^[2-5][0-9][0-9]$/.test(value)) return Number(value);
+  response.body.cancel();
+  throw new PlatformError("function_protocol", "The function's Fn-Http-Status is not an HTTP status from 200 to 599");
+}

@@ -1,0 +1,68 @@
+// A net/http server as its documentation shows it; nothing in it knows where it runs.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+)
+
+func main() {
+	http.HandleFunc("/", root)
+	http.HandleFunc("/echo", echo)
+	http.HandleFunc("/ticks", ticks)
+	http.HandleFunc("/empty", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })
+	http.HandleFunc("/cached", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("ETag", `"1"`)
+		w.WriteHeader(304)
+	})
+	http.HandleFunc("/fail", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "busy", 503) })
+	http.HandleFunc("/exit", func(http.ResponseWriter, *http.Request) { os.Exit(3) })
+	http.HandleFunc("/sleep", func(w http.ResponseWriter, r *http.Request) {
+		ms, _ := strconv.Atoi(r.URL.Query().Get("ms"))
+		time.Sleep(time.Duration(ms) * time.Millisecond)
+		fmt.Fprint(w, "slept")
+	})
+	log.Fatal(http.ListenAndServe(os.Getenv("HOST")+":"+os.Getenv("PORT"), nil))
+}
+
+func root(w http.ResponseWriter, r *http.Request) {
+	if r.Method == "POST" {
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, `{"got":%d}`, len(body))
+		return
+	}
+	fmt.Fprint(w, "Hello, World!")
+}
+
+func echo(w http.ResponseWriter, r *http.Request) {
+	var custom, te any
+	if v := r.Header.Get("X-Custom"); v != "" {
+		custom = v
+	}
+	if v := r.Header.Get("TE"); v != "" {
+		te = v
+	}
+	seen, _ := json.Marshal(map[string]any{"url": r.URL.String(), "host": r.Host, "custom": custom, "te": te})
+	w.Header().Set("X-Method", r.Method)
+	w.Header().Set("X-Seen", string(seen))
+	w.Header().Add("Set-Cookie", "a=1")
+	w.Header().Add("Set-Cookie", "b=2")
+	// Go's server stops reading a body when the answer begins, unless it is told not to.
+	_ = http.NewResponseController(w).EnableFullDuplex()
+	w.WriteHeader(207)
+	io.Copy(w, r.Body)
+}
+
+func ticks(w http.ResponseWriter, _ *http.Request) {
+	for i := 1; i <= 3; i++ {
+		time.Sleep(100 * time.Millisecond)
+		fmt.Fprintf(w, "tick %d\n", i)
+		w.(http.Flusher).Flush()
+	}
+}

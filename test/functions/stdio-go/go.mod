@@ -1,0 +1,3 @@
+module example.com/stdiogo
+
+go 1.21

@@ -1,0 +1,124 @@
+/**
+ * Kits and servers of others, from their registries, and programs built from `test/functions/`: fetched or built once, kept in a cache
+ * folder for later runs, safe against test files that want the same one at the same time.
+ */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+const cacheHome = process.env.XDG_CACHE_HOME;
+const cache = cacheHome ? join(cacheHome, "polykiln", "test") : join(tmpdir(), "polykiln-test");
+const installMsMax = 240_000;
+
+/** The distribution's Python, which is also the one that packages with compiled parts are fetched for. */
+export const python = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
+
+/** Go's own installer puts it where no PATH leads by default. */
+const toolPath = `${process.env.PATH}:/usr/local/go/bin`;
+
+/** Folder with a `node_modules` that holds the packages, such as `express@5.3.0`. */
+export function npmKit(names: readonly string[]): Promise<string> {
+  return once("npm", [process.version, ...names], async (folder) => {
+    await writeFile(join(folder, "package.json"), '{ "private": true }');
+    // The npm that came with this Node where there is one; otherwise the one on PATH.
+    const npm = join(dirname(process.execPath), "npm");
+    const options = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    await execute(existsSync(npm) ? npm : "npm", [...options, ...names], { cwd: folder });
+  });
+}
+
+/** Folder to put on PYTHONPATH; programs of the packages are in its `bin`. */
+export function pipKit(names: readonly string[]): Promise<string> {
+  return once("pip", [python, ...names], async (folder) => {
+    const options = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--target", folder];
+    await execute(python, [...options, ...names], { cwd: folder });
+  });
+}
+
+/** A static binary of the Go program in `source`. */
+export async function goBuild(source: string): Promise<string> {
+  const folder = await once("go", [await contentOf(source)], async (target) => {
+    const env = {
+      CGO_ENABLED: "0",
+      GOCACHE: join(cache, "go-build"),
+      GOFLAGS: "-trimpath",
+      GOTOOLCHAIN: "local",
+      GO111MODULE: "on",
+    };
+    await execute("go", ["build", "-o", join(target, "program"), "."], { cwd: source, env });
+  });
+  return join(folder, "program");
+}
+
+/** Folder of the sources of a test function. */
+export const functionSource = (name: string): string => join(import.meta.dirname, "functions", name);
+
+async function execute(
+  program: string,
+  args: readonly string[],
+  options: { cwd: string; env?: Record<string, string> },
+): Promise<void> {
+  const env = { ...process.env, PATH: toolPath, HOME: process.env.HOME ?? cache, ...options.env };
+  await run(program, args, { cwd: options.cwd, env, timeout: installMsMax, killSignal: "SIGKILL" });
+}
+
+async function contentOf(folder: string): Promise<string> {
+  const hash = createHash("sha256");
+  for (const name of (await readdir(folder)).toSorted()) hash.update(name).update(await readFile(join(folder, name)));
+  return hash.digest("hex");
+}
+
+/** Makes the folder for `parts` unless it is there. Made under another name and renamed, so that a half-made one is never used. */
+async function once(kind: string, parts: readonly string[], make: (folder: string) => Promise<void>): Promise<string> {
+  const key = createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+  const folder = join(cache, `${kind}-${key}`);
+  await mkdir(cache, { recursive: true });
+  if (existsSync(folder)) return folder;
+  const unlock = await lock(`${folder}.lock`);
+  try {
+    if (existsSync(folder)) return folder;
+    const unfinished = `${folder}.new`;
+    await rm(unfinished, { recursive: true, force: true });
+    await mkdir(unfinished);
+    await make(unfinished);
+    await rename(unfinished, folder);
+    return folder;
+  } finally {
+    await unlock();
+  }
+}
+
+async function lock(path: string): Promise<() => Promise<void>> {
+  const deadline = Date.now() + 2 * installMsMax;
+  for (;;) {
+    try {
+      const file = await open(path, "wx");
+      await file.writeFile(String(process.pid));
+      await file.close();
+      return () => rm(path, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST" || Date.now() > deadline) throw error;
+    }
+    if (await isAbandoned(path)) await rm(path, { force: true });
+    await sleep(100);
+  }
+}
+
+/** True when the process that made the lock is no more. */
+async function isAbandoned(path: string): Promise<boolean> {
+  const pid = Number(await readFile(path, "utf8").catch(() => ""));
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}
