@@ -1,0 +1,55 @@
+import type { Socket } from "node:net";
+import type { PlatformError } from "../model/error.ts";
+import { clientGone, type NodeExchange } from "./node-http.ts";
+
+/** One client's connection, whichever server reads it: who is there, and which requests are on their way. */
+export class Connection {
+  readonly peer: string;
+  /** The peer is this machine and the listener is bound to loopback. */
+  readonly loopback: boolean;
+  /** Requests without a complete answer, oldest first: more than one when the client pipelines. */
+  readonly exchanges = new Set<NodeExchange>();
+  /** Its bytes are not HTTP, or came too slowly: nothing more is read from it. */
+  broken = false;
+  #gone: PlatformError | null = null;
+
+  constructor(peer: string, loopback: boolean) {
+    this.peer = peer;
+    this.loopback = loopback;
+  }
+
+  /** Why the client can't be answered any more; null while it can. */
+  get gone(): PlatformError | null {
+    return this.#gone;
+  }
+
+  /** The client closed its side or is away: nobody will read the answers. */
+  lost(): void {
+    if (this.#gone !== null) return;
+    this.#gone = clientGone();
+    for (const exchange of this.exchanges) exchange.abandon(this.#gone);
+  }
+
+  /** Answers from now on say `Connection: close`. */
+  drain(): void {
+    for (const exchange of this.exchanges) exchange.closeAfter();
+  }
+
+  get newest(): NodeExchange | undefined {
+    let newest: NodeExchange | undefined;
+    for (const exchange of this.exchanges) newest = exchange;
+    return newest;
+  }
+}
+
+const connections = new WeakMap<Socket, Connection>();
+
+/** The connection that the listener made for a socket; undefined for one that it never saw (a request injected by a test). */
+export function connectionOf(socket: Socket): Connection | undefined {
+  return connections.get(socket);
+}
+
+/** Called by the listener only: what is registered here is trusted to be what it says. */
+export function registerConnection(socket: Socket, connection: Connection): void {
+  connections.set(socket, connection);
+}
