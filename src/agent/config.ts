@@ -1,0 +1,25 @@
+/** The agent's slice of the configuration. */
+export interface AgentConfig {
+  /** Memory that all sandboxes together may be promised. Default: 75 % of the machine's. */
+  readonly memoryMiB: number;
+  /** Sandboxes that are being started at the same time, over all functions. Default: twice the processors. */
+  readonly startsMax: number;
+  /** How long a sandbox may take to be ready, in ms. (Default: 10000; Fn's 5000 is too short for real imports, facts fn.md 14) */
+  readonly startTimeoutMs: number;
+  /** Processes and threads in one sandbox. (Default: 128) */
+  readonly processesMax: number;
+  /** Open files of one process in a sandbox. (Default: 1024) */
+  readonly openFilesMax: number;
+  /** Size of a sandbox's /tmp, which counts to its memory too. (Default: 64) */
+  readonly tmpMiB: number;
+  /** Files and folders in it. (Default: 10000) */
+  readonly tmpFilesMax: number;
+}
+
+export const agentDefaults = {
+  startTimeoutMs: 10_000,
+  processesMax: 128,
+  openFilesMax: 1024,
+  tmpMiB: 64,
+  tmpFilesMax: 10_000,
+} as const;

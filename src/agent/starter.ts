@@ -1,0 +1,147 @@
+import type { World } from "../lib/world.ts";
+import { asPlatformError, PlatformError } from "../model/error.ts";
+import type { App, Fn, LogLine, ProtocolName } from "../model/model.ts";
+import type { Images, Prepared } from "../image/image.ts";
+import type { FunctionProtocol, FunctionRequest, Launch, Session } from "../protocol/protocol.ts";
+import type { Sandbox, SandboxDriver, SandboxExit, SandboxSpec } from "../sandbox/sandbox.ts";
+import type { AgentConfig } from "./config.ts";
+import { Instance } from "./instance.ts";
+import { Permits } from "./permits.ts";
+
+export interface StarterParts {
+  readonly world: World;
+  readonly driver: SandboxDriver;
+  readonly images: Pick<Images, "prepare">;
+  readonly protocols: Readonly<Record<ProtocolName, FunctionProtocol>>;
+  readonly config: AgentConfig;
+}
+
+/** What the owner of an instance hears of it. */
+export interface InstanceWatch {
+  /** Its sandbox ended, for whatever reason. */
+  ended(instance: Instance): void;
+  /** What it starts from is being made ready, which takes long where a kind is used for the first time; ends with the call of the result. */
+  preparing(): () => void;
+  /** It never got ready; what it printed. */
+  failed(lines: readonly LogLine[]): void;
+}
+
+/** Makes instances: prepares what they start from, starts the sandbox, and opens the session. */
+export class Starter {
+  readonly #parts: StarterParts;
+  readonly #permits: Permits;
+  #started = 0;
+
+  constructor(parts: StarterParts) {
+    this.#parts = parts;
+    this.#permits = new Permits(parts.config.startsMax);
+  }
+
+  protocolOf(fn: Fn): FunctionProtocol {
+    return this.#parts.protocols[fn.protocol];
+  }
+
+  /**
+   * A ready instance. Rejects with the cause and the last lines that the program printed; nothing is left running then.
+   * `request`: the call it is made for, where the protocol serves one call a process.
+   */
+  async start(fn: Fn, app: App | null, request: FunctionRequest | null, watch: InstanceWatch): Promise<Instance> {
+    const prepared = await this.#parts.images.prepare(fn.source).finally(watch.preparing());
+    const release = await this.#permits.take();
+    try {
+      return await this.#start(fn, app, request, prepared, watch);
+    } finally {
+      release();
+    }
+  }
+
+  async #start(fn: Fn, app: App | null, request: FunctionRequest | null, prepared: Prepared, watch: InstanceWatch) {
+    const { world, driver, config } = this.#parts;
+    const launch = this.protocolOf(fn).launch(fn, { name: app?.name ?? null, config: app?.config ?? {} }, request);
+    const beganAt = world.monotonic();
+    let instance: Instance | undefined;
+    const sandbox = await driver.create({
+      ...this.#spec(fn, launch, prepared),
+      output: (stream, data) => instance?.output(stream, data),
+    });
+    const createdAt = world.monotonic();
+    instance = new Instance(sandbox, createdAt - beganAt, world);
+    const session = await this.#open(fn, instance, config.startTimeoutMs, watch);
+    instance.ready(session, world.monotonic() - createdAt);
+    const made = instance;
+    void sandbox.exited.then(() => {
+      made.ended = true;
+      made.flushOutput();
+      watch.ended(made);
+    });
+    return made;
+  }
+
+  async #open(fn: Fn, instance: Instance, timeoutMs: number, watch: InstanceWatch): Promise<Session> {
+    const { world } = this.#parts;
+    const limit = new AbortController();
+    const stopClock = world.after(timeoutMs, () => limit.abort(startTimeout(timeoutMs)));
+    let exit: SandboxExit | undefined;
+    void instance.sandbox.exited.then((how) => {
+      exit = how;
+      // A moment for the program's own report of the failure, which may still be on its way.
+      world.after(50, () => limit.abort(endedEarly()));
+    });
+    try {
+      const hooks = { log: instance.log.bind(instance) };
+      return await this.protocolOf(fn).open(fn, (signal) => dial(instance.sandbox, signal), hooks, limit.signal);
+    } catch (error) {
+      const stopped = await instance.sandbox.stop();
+      instance.flushOutput();
+      const failure = instance.startFailure(asStartFailure(error), exit ?? stopped);
+      watch.failed(instance.takeStartLines());
+      throw failure;
+    } finally {
+      stopClock();
+    }
+  }
+
+  #spec(fn: Fn, launch: Launch, prepared: Prepared): Omit<SandboxSpec, "output"> {
+    const { config } = this.#parts;
+    return {
+      id: `${fn.id.slice(-8).toLowerCase()}-${fn.revision}-${++this.#started}`,
+      root: prepared.root,
+      code: prepared.code,
+      runtime: launch.shim ? prepared.runtime : null,
+      command: commandOf(fn, launch, prepared),
+      env: { PATH: prepared.path, HOME: "/tmp", ...prepared.env, ...launch.env },
+      endpoint: launch.endpoint,
+      limits: {
+        memoryMiB: fn.memoryMiB,
+        processesMax: config.processesMax,
+        openFilesMax: config.openFilesMax,
+        tmpMiB: Math.min(config.tmpMiB, fn.memoryMiB),
+        tmpFilesMax: config.tmpFilesMax,
+      },
+    };
+  }
+}
+
+function dial(sandbox: Sandbox, signal: AbortSignal) {
+  return sandbox.connect(signal);
+}
+
+/** A kind without a shim of ours runs the function's own program, which then speaks the protocol itself. */
+function commandOf(fn: Fn, launch: Launch, prepared: Prepared): readonly string[] {
+  if (launch.shim && prepared.shimCommand !== null) return prepared.shimCommand;
+  return prepared.command(fn.protocol);
+}
+
+function startTimeout(timeoutMs: number): PlatformError {
+  return new PlatformError("start_timeout", `The function was not ready within ${timeoutMs} ms of its start`);
+}
+
+function endedEarly(): PlatformError {
+  return new PlatformError("function_start_failed", "The function's process ended before it was ready");
+}
+
+function asStartFailure(error: unknown): PlatformError {
+  const failure = asPlatformError(error);
+  if (failure.code !== "function_exited") return failure;
+  return new PlatformError("function_start_failed", failure.message, { details: failure.details, cause: failure });
+}

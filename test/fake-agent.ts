@@ -1,0 +1,160 @@
+/**
+ * An agent over sandboxes in memory: a program answers lines of text. `behaviour` of a call is its body: `quick`, `sleep 50`,
+ * `exit`, `throw`, `hang`, `print words`; of a start, the function's handler: `fail` or `never`.
+ */
+import type { Duplex } from "node:stream";
+import { agentDefaults } from "../src/agent/config.ts";
+import { createAgent, type Agent } from "../src/agent/agent.ts";
+import type { AgentCall, AgentReport } from "../src/agent/link.ts";
+import { bytesBody, readBody } from "../src/lib/body.ts";
+import { realWorld } from "../src/lib/world.ts";
+import { PlatformError } from "../src/model/error.ts";
+import type { App, Fn, LogLine } from "../src/model/model.ts";
+import type { FunctionProtocol, Session } from "../src/protocol/protocol.ts";
+import { type FakeDriver, type FakeInside, fakeDriver } from "../src/sandbox/fake/driver.ts";
+
+const world = realWorld();
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+export interface FakeAgent {
+  readonly agent: Agent;
+  readonly driver: FakeDriver;
+  /** Runs a call to its end. */
+  call(fn: Fn, behaviour: string, options?: CallOptions): Promise<CallEnd>;
+}
+
+export interface CallOptions {
+  readonly app?: App;
+  readonly signal?: AbortSignal;
+  readonly waitMsMax?: number;
+}
+
+export interface CallEnd {
+  /** The answer, or the code of the error. */
+  readonly answer: string;
+  readonly error: PlatformError | null;
+  readonly report: AgentReport;
+  readonly lines: readonly LogLine[];
+}
+
+export function fakeAgent(
+  config: { memoryMiB?: number; startsMax?: number; startTimeoutMs?: number; startMs?: number } = {},
+): FakeAgent {
+  const driver = fakeDriver({ program: (inside) => program(inside, config.startMs ?? 2) });
+  const prepared = {
+    root: null,
+    code: null,
+    runtime: null,
+    path: "/bin",
+    env: {},
+    shimCommand: ["program"],
+    command: () => ["program"],
+  };
+  const agent = createAgent("test", {
+    world,
+    driver,
+    images: { prepare: async () => prepared },
+    protocols: { frames: lines(false), stdio: lines(true), "http-port": lines(false), "http-stream": lines(false) },
+    config: { ...agentDefaults, memoryMiB: 100_000, startsMax: 100, startTimeoutMs: 200, ...config },
+  });
+  return { agent, driver, call: (fn, behaviour, options = {}) => call(agent, fn, behaviour, options) };
+}
+
+async function call(agent: Agent, fn: Fn, behaviour: string, options: CallOptions): Promise<CallEnd> {
+  const ended = Promise.withResolvers<AgentReport>();
+  const printed: LogLine[] = [];
+  const request: AgentCall = {
+    fn,
+    app: options.app ?? null,
+    request: { callId: world.newId(), headers: [], http: null, body: bytesBody(Buffer.from(behaviour)) },
+    waitMsMax: options.waitMsMax ?? 10_000,
+    report: (report) => ended.resolve(report),
+    log: (line) => printed.push(line),
+  };
+  try {
+    const answer = await agent.run(request, options.signal ?? new AbortController().signal);
+    const body = await readBody(answer.body, 1000, () => new Error("too large"));
+    return { answer: body.toString(), error: null, report: await ended.promise, lines: printed };
+  } catch (error) {
+    if (!(error instanceof PlatformError)) throw error;
+    return { answer: error.code, error, report: await ended.promise, lines: printed };
+  }
+}
+
+/** One request a line, one answer a line. */
+async function program({ spec, accept, print, signal }: FakeInside, startMs: number): Promise<number> {
+  await pause(startMs);
+  if (spec.env["HANDLER"] === "fail") {
+    print("stderr", "no such module\n");
+    return 3;
+  }
+  if (spec.env["HANDLER"] === "never") {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    return 0;
+  }
+  const connection = await accept();
+  connection.setEncoding("utf8");
+  for await (const text of connection) {
+    for (const line of String(text).split("\n").slice(0, -1)) {
+      const [verb = "", word = ""] = line.split(" ");
+      if (verb === "exit") return 7;
+      if (verb === "hang") await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      if (verb === "sleep") await pause(Number(word));
+      if (verb === "print") print("stdout", `${line.slice(6)}\n`);
+      connection.write(`${verb === "throw" ? "!thrown" : line}\n`);
+    }
+  }
+  return 0;
+}
+
+function lines(once: boolean): FunctionProtocol {
+  return {
+    name: once ? "stdio" : "frames",
+    once,
+    serial: once,
+    attributesOutput: false,
+    launch: (fn) => ({
+      env: { HANDLER: (fn.source.type === "code" && fn.source.handler) || "" },
+      endpoint: { via: "callback" },
+      shim: true,
+    }),
+    open: async (_fn, dial, _hooks, signal) => session(await dial(signal)),
+  };
+}
+
+function session(connection: Duplex): Session {
+  let usable = true;
+  connection.setEncoding("utf8");
+  connection.once("close", () => {
+    usable = false;
+  });
+  return {
+    get usable() {
+      return usable && !connection.destroyed;
+    },
+    close: () => connection.destroy(),
+    async call(request, signal) {
+      const body = await readBody(request.body, 1000, () => new Error("too large"));
+      connection.write(`${body}\n`);
+      const answer = await nextLine(connection, signal);
+      if (answer.startsWith("!")) throw new PlatformError("function_failed", answer.slice(1));
+      return { status: 200, headers: [], body: bytesBody(Buffer.from(answer)) };
+    },
+  };
+}
+
+function nextLine(connection: Duplex, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const finish = (act: () => void) => {
+      connection.off("data", onData).off("end", onEnd).off("close", onEnd);
+      signal.removeEventListener("abort", onAbort);
+      act();
+    };
+    const onData = (text: string) => finish(() => resolve(text.trimEnd()));
+    const onEnd = () => finish(() => reject(new PlatformError("function_exited", "The connection ended")));
+    const onAbort = () => finish(() => reject(signal.reason as Error));
+    connection.on("data", onData).once("end", onEnd).once("close", onEnd);
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+  });
+}
