@@ -1,0 +1,106 @@
+import { PlatformError } from "../model/error.ts";
+import type { App, Fn, Route } from "../model/model.ts";
+import type { Store } from "../store/store.ts";
+import type { FunctionReference } from "./invocation.ts";
+
+/** What a call needs to know before it can run. */
+export interface Definition {
+  readonly fn: Fn;
+  readonly app: App | null;
+  readonly route: Route | null;
+}
+
+/** Entries of one namespace that are kept; beyond it the oldest goes. */
+const entriesMax = 10_000;
+
+/**
+ * Functions as the invocation path sees them: read from the store once, then from memory until `changed` says otherwise, so
+ * that a hot call never waits for the store. A definition read before a change and arriving after it is not kept.
+ */
+export class Definitions {
+  readonly #store: Store;
+  readonly #namespaces = new Map<string, { entries: Map<string, Definition> }>();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** The definition if it is in memory. */
+  peek(namespace: string, reference: FunctionReference): Definition | undefined {
+    return this.#namespaces.get(namespace)?.entries.get(keyOf(reference));
+  }
+
+  /** Reads it from the store. Throws `not_found` with `details.what`: app, function or route. */
+  async load(namespace: string, reference: FunctionReference): Promise<Definition> {
+    const kept = this.#namespaces.get(namespace) ?? { entries: new Map() };
+    this.#namespaces.set(namespace, kept);
+    const definition = await this.#read(namespace, reference);
+    // `changed` replaced the namespace's entry meanwhile: this one may be old, use it once only.
+    if (this.#namespaces.get(namespace) === kept) remember(kept.entries, keyOf(reference), definition);
+    return definition;
+  }
+
+  /** Something in this namespace was created, updated or deleted. */
+  changed(namespace: string): void {
+    this.#namespaces.delete(namespace);
+  }
+
+  async #read(namespace: string, reference: FunctionReference): Promise<Definition> {
+    switch (reference.by) {
+      case "id": {
+        const fn = await this.#store.functions.get(namespace, reference.functionId);
+        if (fn === undefined) throw missing("function", reference.functionId);
+        return { fn, app: await this.#appOf(fn), route: null };
+      }
+      case "name": {
+        const app = reference.app === null ? null : await this.#appNamed(namespace, reference.app);
+        const fn = await this.#store.functions.getByName(namespace, app?.id ?? null, reference.name);
+        if (fn === undefined) throw missing("function", reference.name);
+        return { fn, app, route: null };
+      }
+      case "route": {
+        const app = await this.#appNamed(namespace, reference.app);
+        const route = await this.#store.routes.getBySource(namespace, app.id, reference.source);
+        if (route === undefined) throw missing("route", reference.source);
+        const fn = await this.#store.functions.get(namespace, route.functionId);
+        if (fn === undefined) throw missing("function", route.functionId);
+        return { fn, app, route };
+      }
+    }
+  }
+
+  async #appNamed(namespace: string, name: string): Promise<App> {
+    const app = await this.#store.apps.getByName(namespace, name);
+    if (app === undefined) throw missing("app", name);
+    return app;
+  }
+
+  async #appOf(fn: Fn): Promise<App | null> {
+    if (fn.appId === null) return null;
+    return (await this.#store.apps.get(fn.namespace, fn.appId)) ?? null;
+  }
+}
+
+function remember(entries: Map<string, Definition>, key: string, definition: Definition): void {
+  if (entries.size >= entriesMax) {
+    const oldest = entries.keys().next().value;
+    if (oldest !== undefined) entries.delete(oldest);
+  }
+  entries.set(key, definition);
+}
+
+function keyOf(reference: FunctionReference): string {
+  switch (reference.by) {
+    case "id":
+      return reference.functionId;
+    case "name":
+      return `n\n${reference.app ?? ""}\n${reference.app === null ? "" : "a"}\n${reference.name}`;
+    case "route":
+      return `r\n${reference.app}\n${reference.source}`;
+  }
+}
+
+function missing(what: "app" | "function" | "route", name: string): PlatformError {
+  const noun = { app: "App", function: "Function", route: "Route" }[what];
+  return new PlatformError("not_found", `${noun} ${name} does not exist`, { details: { what } });
+}

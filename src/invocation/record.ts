@@ -1,0 +1,95 @@
+import type { World } from "../lib/world.ts";
+import type { Activation } from "../model/model.ts";
+import type { Activations, ActivationFilter, Page, PageRequest } from "../store/store.ts";
+
+/** Records wait this long for company, in ms: with a commit well under the 100 ms within which they are promised to be on disk. */
+const flushAfterMs = 40;
+const batchMax = 1000;
+/** Above this the disk is too slow and calls are told so. */
+const pendingMax = 100_000;
+const retryMs = [50, 100, 250, 500, 1000] as const;
+
+/**
+ * Writes activations in batches, off the call's path. It is the `Activations` port itself: a reader always sees what was
+ * recorded before, because reading writes first. A batch that the store refuses is tried again until it is taken.
+ */
+export class Recorder implements Activations {
+  readonly #store: Activations;
+  readonly #world: World;
+  readonly #warn: (message: string, error: unknown) => void;
+  #pending: Activation[] = [];
+  #writing: Promise<void> | undefined;
+  #armed = false;
+
+  constructor(store: Activations, world: World, warn: (message: string, error: unknown) => void) {
+    this.#store = store;
+    this.#world = world;
+    this.#warn = warn;
+  }
+
+  /** False while so many records wait for the disk that no more calls should be taken. */
+  get hasRoom(): boolean {
+    return this.#pending.length < pendingMax;
+  }
+
+  /** Takes a record; it will be on disk within 100 ms unless the disk is slow. */
+  add(record: Activation): void {
+    this.#pending.push(record);
+    if (this.#pending.length >= batchMax) void this.flush();
+    else this.#arm();
+  }
+
+  /** Resolves when everything added before is on disk. */
+  async flush(): Promise<void> {
+    while (this.#pending.length > 0 || this.#writing !== undefined) {
+      this.#writing ??= this.#writeAll();
+      await this.#writing;
+    }
+  }
+
+  async append(records: readonly Activation[]): Promise<void> {
+    for (const record of records) this.add(record);
+    await this.flush();
+  }
+
+  async get(namespace: string, id: string): Promise<Activation | undefined> {
+    await this.flush();
+    return await this.#store.get(namespace, id);
+  }
+
+  async list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>> {
+    await this.flush();
+    return await this.#store.list(namespace, filter, page);
+  }
+
+  #arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    this.#world.after(flushAfterMs, () => {
+      this.#armed = false;
+      void this.flush();
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const batch = this.#pending;
+      this.#pending = [];
+      await this.#write(batch);
+    }
+    this.#writing = undefined;
+  }
+
+  async #write(batch: readonly Activation[]): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#store.append(batch);
+      } catch (error) {
+        this.#warn("Activation records could not be written; trying again", error);
+        await new Promise<void>((resolve) =>
+          this.#world.after(retryMs[Math.min(attempt, retryMs.length - 1)] as number, resolve),
+        );
+      }
+    }
+  }
+}
