@@ -1,0 +1,90 @@
+/** Fn's statuses: the only place of this door where a number of HTTP stands. */
+import { PlatformError, asPlatformError } from "../../model/error.ts";
+import type { Reply } from "./reply.ts";
+import { jsonReply } from "./reply.ts";
+
+/** Statuses of answers that are no errors. */
+export const status = { ok: 200, noContent: 204, moved: 301, movedWithMethod: 307 } as const;
+
+/** Seconds after which Fn asks a caller to come back when there was no room. */
+const retryAfterSeconds = 15;
+
+/** Any failure as Fn's answer. `callId`: the activation's id as soon as there is one. */
+export function errorReply(thrown: unknown, callId: string | null = null): Reply {
+  const error = asPlatformError(thrown);
+  const [number, message] = statusAndMessage(error);
+  const isBusy = error.code === "overloaded" && !wantsTooMuch(error);
+  const headers: string[] = [];
+  if (callId !== null) headers.push("Fn-Call-Id", callId);
+  if (isBusy) headers.push("Retry-After", String(retryAfterSeconds));
+  if (error.code === "unauthenticated") headers.push("WWW-Authenticate", "Bearer");
+  return jsonReply(number, JSON.stringify({ message }), headers);
+}
+
+const seeLogs = "please ensure you are using the latest fdk and check the logs";
+
+/** A function's own error text never reaches the caller, only its log; the cause of a failed start does. */
+function statusAndMessage(error: PlatformError): [status: number, message: string] {
+  switch (error.code) {
+    case "invalid":
+      return [400, error.message];
+    case "unauthenticated":
+      return [401, error.message];
+    case "forbidden":
+      return [403, error.message];
+    case "not_found":
+      return [404, error.message];
+    case "method_not_allowed":
+      return [405, error.message];
+    case "request_timeout":
+      return [408, error.message];
+    case "conflict":
+      return [409, error.message];
+    case "too_large":
+      return [413, "Request content too large"];
+    case "throttled":
+      return [429, "Too many requests submitted"];
+    case "header_too_large":
+      return [431, error.message];
+    case "cancelled":
+      return [444, "Client cancelled context"];
+    case "internal":
+      return [500, "internal server error"];
+    case "unsupported":
+      return [501, error.message];
+    case "function_failed":
+      return [502, "function failed"];
+    case "function_start_failed":
+      return [502, `Container failed to initialize, ${seeLogs}: ${error.message}`];
+    case "function_exited":
+    case "function_out_of_memory":
+      return [502, "error receiving function response"];
+    case "function_protocol":
+      return [502, "invalid function response"];
+    case "response_too_large":
+      return [502, "function response body too large"];
+    case "overloaded":
+      if (wantsTooMuch(error)) return [400, "Requested CPU/Memory cannot be allocated"];
+      return [503, "Timed out - server too busy"];
+    case "start_timeout":
+      return [504, `Container initialization timed out, ${seeLogs}`];
+    case "timeout":
+      return [504, "Timed out"];
+  }
+}
+
+/** No machine is as big as the function's memory, so coming back later helps nobody. */
+function wantsTooMuch(error: PlatformError): boolean {
+  return error.details["limit"] === "memory";
+}
+
+/** A request that breaks one of Fn's rules. */
+export const invalid = (message: string) => new PlatformError("invalid", message);
+export const invalidJson = () => invalid("Invalid JSON");
+export const conflict = (message: string) => new PlatformError("conflict", message);
+
+/** What does not exist, by Fn's name of it: "App", "Fn" or "Trigger". */
+export const notFound = (noun: "App" | "Fn" | "Trigger") => new PlatformError("not_found", `${noun} not found`);
+export const pathNotFound = (method: string, path: string) => new PlatformError("not_found", `Path not found: ${method} ${path}`);
+export const methodNotAllowed = (method: string, path: string) =>
+  new PlatformError("method_not_allowed", `Method not allowed: ${method} ${path}`);

@@ -1,0 +1,55 @@
+/**
+ * Fn's door: translates the Fn REST API (`/v2`), `POST /invoke/{fn_id}` and `/t/{app}/{source}` to the model and back.
+ *
+ * Promises: bodies, statuses and messages are Fn's, word for word, except where Fn's own are slips; a refused request changed
+ * nothing; what other doors made is shown under its own name and survives a read and a write through this one. Deliberately
+ * absent: decisions, caching, running code (invocation/), who may call (auth/, handed in as `identify`).
+ *
+ * How Fn's words map to the model: app = app; fn = function; trigger = route; call = activation. `memory` MB = memoryMiB,
+ * `timeout` and `idle_timeout` s = timeoutMs and idleTimeoutMs, rounded up when shown. `image` is translated in `source.ts`.
+ */
+import type { World } from "../../lib/world.ts";
+import type { Handler, HttpRequest } from "../../http/http.ts";
+import type { Caller } from "../../auth/auth.ts";
+import type { Invoker } from "../../invocation/invocation.ts";
+import type { PlatformError } from "../../model/error.ts";
+import type { Store } from "../../store/store.ts";
+import { invokeHandler, triggerHandler } from "./invoke.ts";
+import { managementHandler } from "./routes.ts";
+
+/** What the door is given. */
+export interface FnContext {
+  readonly store: Store;
+  readonly invoker: Invoker;
+  readonly world: World;
+  /** What `GET /version` tells. */
+  readonly version: string;
+  /** The namespace that this door shows: `guest`. */
+  readonly namespace: string;
+  /** Who asks. Throws (or rejects with) PlatformError `unauthenticated`. */
+  identify(request: HttpRequest): Promise<Caller> | Caller;
+  /** Scheme and authority under which the caller reaches us, such as `http://127.0.0.1:8080`, for end point annotations. */
+  baseUrl(request: HttpRequest): string;
+  /**
+   * Tells the definition cache that these apps, functions or routes were made, changed or removed, right after the store took
+   * it. The id of an app stands for everything in it, that of a function for its routes as well.
+   */
+  changed(ids: readonly string[]): void;
+  /** Hears an error of ours, with its cause, that the caller only reads as "internal server error". */
+  readonly failed?: (error: PlatformError) => void;
+}
+
+/** Everything under `/v2`, `/` and `/version`; answers Fn's 404 for any other path. */
+export function fnManagement(context: FnContext): Handler {
+  return managementHandler(context);
+}
+
+/** `POST /invoke/{fn_id}`: for the fast route `/invoke/`. */
+export function fnInvoke(context: FnContext): Handler {
+  return invokeHandler(context);
+}
+
+/** Any method on `/t/{app}` and `/t/{app}/{source...}`: for the fast route `/t/`. */
+export function fnTrigger(context: FnContext): Handler {
+  return triggerHandler(context);
+}

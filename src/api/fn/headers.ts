@@ -1,0 +1,24 @@
+/** Which headers of a function its callers see. */
+import { endToEndHeaders } from "../../http/headers.ts";
+
+/** Said by us: the length and the date by the listener, the call id below. */
+const ours: ReadonlySet<string> = new Set(["content-length", "date", "fn-call-id"]);
+
+/** The answer to a direct invocation: everything but what concerns one connection only. */
+export function invokeHeaders(headers: readonly string[], callId: string): string[] {
+  const visible = endToEndHeaders(headers, ours);
+  visible.push("Fn-Call-Id", callId);
+  return visible;
+}
+
+/** The answer of a trigger, whose callers need not know that Fn is behind the URL: no `Fn-` header but the call's id. */
+export function triggerHeaders(headers: readonly string[], callId: string): string[] {
+  const endToEnd = endToEndHeaders(headers, ours);
+  const visible: string[] = [];
+  for (let i = 0; i < endToEnd.length; i += 2) {
+    const name = endToEnd[i] as string;
+    if (!/^fn-/i.test(name)) visible.push(name, endToEnd[i + 1] as string);
+  }
+  visible.push("Fn-Call-Id", callId);
+  return visible;
+}

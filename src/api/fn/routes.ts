@@ -1,0 +1,134 @@
+/** The management API: which method and path leads where. */
+import { authorize } from "../../auth/authorize.ts";
+import type { Handler, HttpRequest } from "../../http/http.ts";
+import { readBody } from "../../lib/body.ts";
+import { PlatformError, asPlatformError } from "../../model/error.ts";
+import type { Store } from "../../store/store.ts";
+import { createApp, getApp, listApps, removeApp, updateApp } from "./apps.ts";
+import { errorReply, methodNotAllowed, pathNotFound } from "./errors.ts";
+import type { FnContext } from "./fn.ts";
+import { createFn, getFn, listFns, removeFn, updateFn } from "./fns.ts";
+import { fnLimits } from "./limits.ts";
+import { decodePath } from "./path.ts";
+import { movedReply, object, okReply, text } from "./render.ts";
+import type { Reply } from "./reply.ts";
+import { sendReply } from "./reply.ts";
+import { createTrigger, getTrigger, listTriggers, removeTrigger, updateTrigger } from "./triggers.ts";
+
+/** One request, as those who serve it see it. */
+export interface Exchange {
+  readonly store: Store;
+  readonly namespace: string;
+  /** The id in the path, decoded; "" where the path has none. */
+  readonly id: string;
+  readonly query: URLSearchParams;
+  /** Empty for methods without a body. */
+  readonly body: Buffer;
+  /** Without a slash at the end. */
+  readonly baseUrl: string;
+  now(): number;
+  newId(): string;
+  changed(ids: readonly string[]): void;
+}
+
+type Serve = (exchange: Exchange) => Promise<Reply>;
+type Methods = Readonly<Partial<Record<string, Serve>>>;
+
+/** By path; `*` stands for an id. */
+const endpoints: ReadonlyMap<string, Methods> = new Map([
+  ["/v2/apps", { GET: listApps, POST: createApp }],
+  ["/v2/apps/*", { GET: getApp, PUT: updateApp, DELETE: removeApp }],
+  ["/v2/fns", { GET: listFns, POST: createFn }],
+  ["/v2/fns/*", { GET: getFn, PUT: updateFn, DELETE: removeFn }],
+  ["/v2/triggers", { GET: listTriggers, POST: createTrigger }],
+  ["/v2/triggers/*", { GET: getTrigger, PUT: updateTrigger, DELETE: removeTrigger }],
+]);
+
+/** See `fnManagement`. */
+export function managementHandler(context: FnContext): Handler {
+  return (request, response) => {
+    answer(context, request)
+      .catch((error: unknown) => failure(context, error))
+      .then((reply) => sendReply(response, reply));
+  };
+}
+
+async function answer(context: FnContext, request: HttpRequest): Promise<Reply> {
+  const path = decodePath(request.path);
+  const open = openReply(context, path);
+  if (open !== undefined && request.method === "GET") return open;
+  const found = find(path);
+  const serve = methodOf(found?.methods, request.method);
+  if (found !== undefined && serve !== undefined) {
+    authorize(await context.identify(request), context.namespace);
+    return serve(await exchangeOf(context, request, found.id));
+  }
+  if (found !== undefined || open !== undefined) throw methodNotAllowed(request.method, path);
+  if (hasSlashTooMany(context, request.method, path)) return movedReply(request.method, withoutSlash(request));
+  throw pathNotFound(request.method, path);
+}
+
+/** What anybody may read: that we live, and which version. */
+function openReply(context: FnContext, path: string): Reply | undefined {
+  if (path === "/")
+    return okReply(
+      object([
+        ["goto", text("https://github.com/fnproject/fn")],
+        ["hello", text("world!")],
+      ]),
+    );
+  if (path === "/version") return okReply(object([["version", text(context.version)]]));
+  return undefined;
+}
+
+function find(path: string): { methods: Methods; id: string } | undefined {
+  const whole = path.endsWith("*") ? undefined : endpoints.get(path);
+  if (whole !== undefined) return { methods: whole, id: "" };
+  const slash = path.lastIndexOf("/");
+  const id = path.slice(slash + 1);
+  const methods = endpoints.get(`${path.slice(0, slash)}/*`);
+  return methods === undefined || id === "" ? undefined : { methods, id };
+}
+
+function methodOf(methods: Methods | undefined, method: string): Serve | undefined {
+  return methods !== undefined && Object.hasOwn(methods, method) ? methods[method] : undefined;
+}
+
+async function exchangeOf(context: FnContext, request: HttpRequest, id: string): Promise<Exchange> {
+  const { store, namespace, world } = context;
+  return {
+    store,
+    namespace,
+    id,
+    query: new URLSearchParams(request.target.slice(request.path.length)),
+    body: await bodyOf(request),
+    baseUrl: context.baseUrl(request).replace(/\/+$/, ""),
+    now: () => world.now(),
+    newId: () => world.newId(),
+    changed: (ids) => context.changed(ids),
+  };
+}
+
+async function bodyOf(request: HttpRequest): Promise<Buffer> {
+  if (request.method !== "POST" && request.method !== "PUT") return Buffer.alloc(0);
+  const bytesMax = fnLimits.requestBytesMax;
+  const tooLarge = () => new PlatformError("too_large", `The body is over ${bytesMax} bytes`, { details: { bytesMax } });
+  return readBody(request.body, bytesMax, tooLarge);
+}
+
+function hasSlashTooMany(context: FnContext, method: string, path: string): boolean {
+  const trimmed = path.slice(0, -1);
+  if (!path.endsWith("/") || trimmed === "/") return false;
+  if (method === "GET" && openReply(context, trimmed) !== undefined) return true;
+  return methodOf(find(trimmed)?.methods, method) !== undefined;
+}
+
+function withoutSlash(request: HttpRequest): string {
+  return request.path.replace(/(?:\/|%2[fF])$/, "") + request.target.slice(request.path.length);
+}
+
+function failure(context: FnContext, thrown: unknown): Reply {
+  const error = asPlatformError(thrown);
+  if (error.code === "internal") context.failed?.(error);
+  return errorReply(error);
+}
