@@ -1,0 +1,59 @@
+/** What a schema can't say: sizes in bytes, and the grammar of names that this door creates. */
+import { PlatformError } from "../../model/error.ts";
+import { limits } from "../../model/limits.ts";
+import type { Annotations } from "../../model/model.ts";
+
+/** Only for creating: names of other doors are taken as they are. */
+export function checkName(what: "app" | "function" | "route", name: string): void {
+  if (/^[A-Za-z0-9_][A-Za-z0-9_.@-]*$/.test(name) && name.length <= limits.nameBytesMax && name !== "_") return;
+  throw invalid(
+    "name",
+    `The name of the ${what} is ${JSON.stringify(name.slice(0, 60))}, must be 1 to ${limits.nameBytesMax} letters, digits or _ . - @, begin with a letter, digit or _, and not be _ alone`,
+  );
+}
+
+export function checkConfig(config: Readonly<Record<string, string>>): void {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(config)) {
+    if (!/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name)) {
+      throw invalid(
+        "config",
+        `config.${name.slice(0, 60)} is no name of an environment variable: letters, digits, _ . and -, no digit first`,
+      );
+    }
+    if (value.includes("\u0000")) throw invalid("config", `config.${name} contains a zero character`);
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+  }
+  checkBytes("config", bytes, limits.config.bytesMax);
+}
+
+export function checkParameters(parameters: Readonly<Record<string, unknown>>): void {
+  checkBytes("parameters", Buffer.byteLength(JSON.stringify(parameters)), limits.parameters.bytesMax);
+}
+
+/** Annotations as they are kept: JSON text by key. */
+export function checkAnnotations(given: Readonly<Record<string, unknown>>): Annotations {
+  const { countMax, keyBytesMax, valueBytesMax } = limits.annotations;
+  const entries = Object.entries(given).map(([key, value]) => [key, JSON.stringify(value)] as const);
+  if (entries.length > countMax)
+    throw invalid("annotations", `annotations has ${entries.length} keys, must have at most ${countMax}`);
+  for (const [key, text] of entries) {
+    const keyBytes = Buffer.byteLength(key);
+    if (keyBytes < 1 || keyBytes > keyBytesMax || !/^[!-~]+$/.test(key)) {
+      throw invalid(
+        "annotations",
+        `annotations.${key.slice(0, 60)} is no key: 1 to ${keyBytesMax} printable ASCII characters without spaces`,
+      );
+    }
+    checkBytes(`annotations.${key}`, Buffer.byteLength(text), valueBytesMax);
+  }
+  return Object.fromEntries(entries);
+}
+
+function checkBytes(field: string, bytes: number, bytesMax: number): void {
+  if (bytes > bytesMax) throw invalid(field, `${field} has ${bytes} bytes, must have at most ${bytesMax}`);
+}
+
+export function invalid(field: string, message: string): PlatformError {
+  return new PlatformError("invalid", message, { details: { field } });
+}

@@ -1,0 +1,174 @@
+import type { FastifyReply } from "fastify";
+import type { Static } from "typebox";
+import { limits } from "../../model/limits.ts";
+import type { App, Fn } from "../../model/model.ts";
+import { createdOr200 } from "./apps.ts";
+import { checkName, invalid } from "./check.ts";
+import { appAt, type Door, functionAt } from "./door.ts";
+import type { KilnParts } from "./kiln.ts";
+import { noContent, operation } from "./openapi.ts";
+import { pageRequest, renderPage } from "./paging.ts";
+import { renderFunction } from "./render.ts";
+import { appPath, conditions, functionAnswer, functionBody, functionPath, listOf, pageQuery } from "./schemas.ts";
+import { checkSettings, merged, newFunction, type Settings } from "./settings.ts";
+import { checkConditions, type Conditions, type Upserted, upsert } from "./upsert.ts";
+
+const list = "/v1/namespaces/:ns/apps/:app/functions";
+const one = `${list}/:fn`;
+
+/** Of a JSON body: parameters, config, and code that is small enough to be written in base64. */
+const bodyBytesMax = 8 * 1024 * 1024;
+
+export function functionRoutes({ scope, parts }: Door): void {
+  const { store } = parts;
+
+  scope.get(
+    list,
+    {
+      schema: {
+        ...operation("listFunctions", "Functions", "The functions of an app, by name", listOf(functionAnswer)),
+        params: appPath,
+        querystring: pageQuery,
+      },
+    },
+    async ({ params, query }) => {
+      const app = await appAt(parts, params.ns, params.app);
+      const page = await store.functions.list(params.ns, app?.id ?? null, pageRequest(query));
+      return renderPage(page, (fn) => renderFunction(fn, app?.name ?? null));
+    },
+  );
+
+  scope.get(
+    one,
+    { schema: { ...operation("getFunction", "Functions", "One function", functionAnswer), params: functionPath } },
+    async ({ params }, reply) => {
+      const { app, fn } = await functionAt(parts, params.ns, params.app, params.fn);
+      return showFunction(reply, fn, app);
+    },
+  );
+
+  scope.put(
+    one,
+    {
+      bodyLimit: bodyBytesMax,
+      schema: {
+        ...operation(
+          "putFunction",
+          "Functions",
+          "Create a function or change it; what is left out stays as it is",
+          functionAnswer,
+        ),
+        description:
+          'In one step, with the code inside: curl -X PUT -H \'Content-Type: application/json\' -d \'{"kind":"nodejs:24","fileName":"hello.mjs","code":"<base64>"}\'. ' +
+          "Larger code goes to .../code. A change makes a new revision, which new calls get at once; no change makes none.",
+        params: functionPath,
+        headers: conditions,
+        body: functionBody,
+      },
+      preValidation: async (request) => {
+        request.body ??= {};
+      },
+    },
+    async ({ params, body, headers }, reply) => {
+      const { code, fileName, codeDigest, ...settings } = body;
+      checkSettings(settings, code !== undefined || codeDigest !== undefined, parts.images.kinds);
+      const app = await appAt(parts, params.ns, params.app);
+      const digest = await digestOf(parts, params.ns, { code, fileName, codeDigest });
+      const upserted = await putFunction(parts, { ns: params.ns, app, name: params.fn, settings, digest }, headers);
+      return showFunction(reply.code(createdOr200(upserted)), upserted.item, app);
+    },
+  );
+
+  scope.delete(
+    one,
+    {
+      schema: {
+        ...operation("deleteFunction", "Functions", "Delete a function with its routes", noContent),
+        params: functionPath,
+        headers: conditions,
+      },
+    },
+    async ({ params, headers }, reply) => {
+      const { fn } = await functionAt(parts, params.ns, params.app, params.fn);
+      checkConditions(fn.revision, headers);
+      await store.functions.remove(params.ns, fn.id);
+      parts.changed({ namespace: params.ns, functionId: fn.id, revision: null });
+      return reply.code(204).send();
+    },
+  );
+}
+
+export interface FunctionPut {
+  readonly ns: string;
+  readonly app: App | null;
+  readonly name: string;
+  readonly settings: Settings;
+  /** New code, which is stored already; null: no new code. */
+  readonly digest: string | null;
+}
+
+/** Creates or changes a function whose code is safe already. */
+export async function putFunction(parts: KilnParts, put: FunctionPut, when: Conditions): Promise<Upserted<Fn>> {
+  const { store, world, images } = parts;
+  const { ns, app, name, settings, digest } = put;
+  const upserted = await upsert<Fn>(
+    {
+      repository: store.functions,
+      read: () => store.functions.getByName(ns, app?.id ?? null, name),
+      make() {
+        checkName("function", name);
+        const base = { id: world.newId(), namespace: ns, app, name, now: world.now() };
+        return newFunction(base, merged(null, settings, digest, images.kinds));
+      },
+      merge: (stored) => ({ ...stored, ...merged(stored, settings, digest, images.kinds) }),
+      now: () => world.now(),
+    },
+    when,
+  );
+  const { id, revision } = upserted.item;
+  if (upserted.outcome !== "unchanged") parts.changed({ namespace: ns, functionId: id, revision });
+  return upserted;
+}
+
+export function showFunction(reply: FastifyReply, fn: Fn, app: App | null): Static<typeof functionAnswer> {
+  reply.header("ETag", `"${fn.revision}"`);
+  return renderFunction(fn, app?.name ?? null);
+}
+
+type CodeGiven = Pick<Static<typeof functionBody>, "code" | "fileName" | "codeDigest">;
+
+/** Code is whole and stored before the definition that names it. */
+async function digestOf(parts: KilnParts, ns: string, { code, fileName, codeDigest }: CodeGiven): Promise<string | null> {
+  if (code !== undefined && codeDigest !== undefined) throw invalid("codeDigest", "codeDigest can't be given together with code");
+  if (fileName !== undefined && code === undefined)
+    throw invalid("fileName", "fileName is the name of the file in code, which is missing");
+  if (code !== undefined) {
+    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(code)) throw invalid("code", "code is not base64");
+    return (await parts.images.addCode({ bytes: Buffer.from(code, "base64"), fileName: fileName ?? null })).digest;
+  }
+  if (codeDigest === undefined) return null;
+  // Whoever knows a digest could otherwise run, and so read, the code of another namespace.
+  if ((await isUsedIn(parts, ns, codeDigest)) && (await parts.images.hasCode(codeDigest))) return codeDigest;
+  throw invalid("codeDigest", `codeDigest is ${codeDigest}, must be the digest of the code of a function of namespace ${ns}`);
+}
+
+async function isUsedIn(parts: KilnParts, ns: string, digest: string): Promise<boolean> {
+  if (await isUsedInApp(parts, ns, null, digest)) return true;
+  let after: string | undefined;
+  do {
+    const page = await parts.store.apps.list(ns, { after, limit: limits.listPage.max });
+    for (const app of page.items) if (await isUsedInApp(parts, ns, app.id, digest)) return true;
+    after = page.next ?? undefined;
+  } while (after !== undefined);
+  return false;
+}
+
+async function isUsedInApp({ store }: KilnParts, ns: string, appId: string | null, digest: string): Promise<boolean> {
+  let after: string | undefined;
+  do {
+    const page = await store.functions.list(ns, appId, { after, limit: limits.listPage.max });
+    if (page.items.some(({ source }) => source.type !== "image" && source.digest === digest)) return true;
+    after = page.next ?? undefined;
+  } while (after !== undefined);
+  return false;
+}

@@ -1,0 +1,80 @@
+/** The model as this door shows it. */
+import type { Static } from "typebox";
+import type { Activation, Annotations, App, Fn, LogLine, Namespace, Route } from "../../model/model.ts";
+import { nullApp } from "./door.ts";
+import type { activationAnswer, appAnswer, functionAnswer, logAnswer, namespaceAnswer, routeAnswer } from "./schemas.ts";
+
+export function renderNamespace({ id, name, createdAt }: Namespace): Static<typeof namespaceAnswer> {
+  return { id, name, createdAt: time(createdAt) };
+}
+
+export function renderApp(app: App): Static<typeof appAnswer> {
+  const { id, namespace, name, config, syslogUrl, revision } = app;
+  return { id, namespace, name, config, annotations: renderAnnotations(app.annotations), syslogUrl, revision, ...times(app) };
+}
+
+export function renderFunction(fn: Fn, app: string | null): Static<typeof functionAnswer> {
+  const { source } = fn;
+  const coded = source.type === "image" ? null : source;
+  return {
+    id: fn.id,
+    namespace: fn.namespace,
+    app,
+    name: fn.name,
+    kind: coded?.kind ?? null,
+    handler: source.type === "code" ? source.handler : null,
+    command: coded?.command ? [...coded.command] : null,
+    image: source.type === "image" ? source.image : null,
+    codeDigest: coded?.digest ?? null,
+    protocol: fn.protocol,
+    memoryMiB: fn.memoryMiB,
+    timeoutMs: fn.timeoutMs,
+    idleTimeoutMs: fn.idleTimeoutMs,
+    concurrency: fn.concurrency,
+    sandboxesMax: fn.sandboxesMax,
+    config: fn.config,
+    parameters: fn.parameters,
+    annotations: renderAnnotations(fn.annotations),
+    revision: fn.revision,
+    ...times(fn),
+    invokePath: `${functionUrl(fn.namespace, app, fn.name)}/invoke`,
+  };
+}
+
+export function renderRoute(route: Route, app: string, functionName: string): Static<typeof routeAnswer> {
+  const { id, namespace, name, source, revision } = route;
+  const annotations = renderAnnotations(route.annotations);
+  return { id, namespace, app, name, function: functionName, source, annotations, revision, ...times(route) };
+}
+
+export function renderActivation(activation: Activation): Static<typeof activationAnswer> {
+  const { functionName, startedAt, endedAt, ...rest } = activation;
+  return { ...rest, function: functionName, startedAt: time(startedAt), endedAt: time(endedAt) };
+}
+
+export function renderLogs(lines: readonly LogLine[]): Static<typeof logAnswer> {
+  return { items: lines.map(({ at, stream, text }) => ({ at: time(at), stream, text })) };
+}
+
+/** For people: time, stream and text of each line. */
+export function renderLogText(lines: readonly LogLine[]): string {
+  return lines.map(({ at, stream, text }) => `${time(at)} ${stream} ${text}\n`).join("");
+}
+
+/** Annotations are kept as JSON text, as the door that made them wrote it. */
+function renderAnnotations(annotations: Annotations): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(annotations).map(([key, text]) => [key, JSON.parse(text) as unknown]));
+}
+
+function functionUrl(namespace: string, app: string | null, name: string): string {
+  const part = encodeURIComponent;
+  return `/kiln/v1/namespaces/${part(namespace)}/apps/${app === null ? nullApp : part(app)}/functions/${part(name)}`;
+}
+
+function times({ createdAt, updatedAt }: { createdAt: number; updatedAt: number }): { createdAt: string; updatedAt: string } {
+  return { createdAt: time(createdAt), updatedAt: time(updatedAt) };
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString();
+}

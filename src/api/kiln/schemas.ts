@@ -1,0 +1,230 @@
+/** The shapes of this door's input and output: types, checks and the OpenAPI document come from here. */
+import Type, { type TSchema } from "typebox";
+import { limits } from "../../model/limits.ts";
+import { protocolNames } from "../../model/model.ts";
+
+const closed = { additionalProperties: false } as const;
+const text = (description: string) => Type.String({ description });
+const time = Type.String({ format: "date-time", description: "RFC 3339, UTC, milliseconds" });
+const nullable = <T extends TSchema>(schema: T, description: string) => Type.Union([schema, Type.Null()], { description });
+const whole = (bound: { min: number; max: number; default: number }, description: string) =>
+  Type.Integer({ minimum: bound.min, maximum: bound.max, description: `${description} (Default: ${bound.default})` });
+
+const config = Type.Record(Type.String(), Type.String(), { description: "Environment variables" });
+const annotations = Type.Record(Type.String(), Type.Unknown(), { description: "Anything that users want to note, by key" });
+const parameters = Type.Record(Type.String(), Type.Unknown(), { description: "JSON parameters merged under a call's own" });
+const protocol = Type.Enum([...protocolNames], { description: "How the platform speaks to the code" });
+
+export const namespacePath = Type.Object({ ns: text("Namespace") });
+export const appPath = Type.Object({ ns: text("Namespace"), app: text("App; `_` is the null app") });
+export const functionPath = Type.Object({ ns: text("Namespace"), app: text("App; `_` is the null app"), fn: text("Function") });
+export const routePath = Type.Object({ ns: text("Namespace"), app: text("App"), route: text("Route") });
+export const activationPath = Type.Object({ ns: text("Namespace"), id: text("Activation: ULID, 32 hex digits or UUID") });
+
+const paging = {
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: limits.listPage.max, default: limits.listPage.default, description: "Items of a page" }),
+  ),
+  cursor: Type.Optional(text("`nextCursor` of the page before")),
+};
+export const pageQuery = Type.Object(paging, closed);
+export const noQuery = Type.Object({}, closed);
+
+export const conditions = Type.Object({
+  "if-match": Type.Optional(text("Revision that must be the stored one, else 409")),
+  "if-none-match": Type.Optional(text("`*`: only create, 409 when it exists")),
+});
+
+export function listOf(item: TSchema): TSchema {
+  return Type.Object({ items: Type.Array(item), nextCursor: nullable(Type.String(), "Null on the last page") });
+}
+
+export const errorAnswer = Type.Object({
+  code: text("One of a closed list, for programs"),
+  message: text("What, where, why and the fix, for people"),
+  details: Type.Record(Type.String(), Type.Unknown()),
+  requestId: nullable(Type.String(), "As in X-Request-Id"),
+});
+
+export const namespaceAnswer = Type.Object({ id: Type.String(), name: Type.String(), createdAt: time });
+
+export const kindAnswer = Type.Object({
+  name: text("`name:version`"),
+  aliases: Type.Array(Type.String()),
+  default: Type.Boolean({ description: "`name:default` means this one" }),
+  protocols: Type.Array(protocol),
+  description: Type.String(),
+});
+
+export const appBody = Type.Object(
+  {
+    config: Type.Optional(config),
+    annotations: Type.Optional(annotations),
+    syslogUrl: Type.Optional(nullable(Type.String(), "Where its output is sent")),
+  },
+  closed,
+);
+
+export const appAnswer = Type.Object({
+  id: Type.String(),
+  namespace: Type.String(),
+  name: Type.String(),
+  config,
+  annotations,
+  syslogUrl: nullable(Type.String(), "Where its output is sent"),
+  revision: Type.Integer(),
+  createdAt: time,
+  updatedAt: time,
+});
+
+const settings = {
+  memoryMiB: Type.Optional(whole(limits.memoryMiB, "Memory of a sandbox")),
+  timeoutMs: Type.Optional(whole(limits.timeoutMs, "How long a call may take")),
+  idleTimeoutMs: Type.Optional(whole(limits.idleTimeoutMs, "How long a sandbox without a call is kept")),
+  concurrency: Type.Optional(whole(limits.concurrency, "Calls that one sandbox runs at a time")),
+  sandboxesMax: Type.Optional(whole(limits.sandboxesMax, "Sandboxes that may exist at once")),
+};
+
+export const functionBody = Type.Object(
+  {
+    kind: Type.Optional(text("Language runtime, such as `nodejs:24`; `name:default` and aliases resolve")),
+    handler: Type.Optional(nullable(Type.String(), "`file.export`; null: the kind's own choice")),
+    command: Type.Optional(
+      nullable(Type.Array(Type.String(), { minItems: 1 }), "Program and arguments instead of the kind's own; null: the kind's"),
+    ),
+    image: Type.Optional(Type.String({ minLength: 1, description: "A container image instead of code" })),
+    protocol: Type.Optional(nullable(protocol, "How the platform speaks to the code; null: the default of the kind")),
+    code: Type.Optional(text("An archive, or one file when `fileName` is given, in base64")),
+    fileName: Type.Optional(text("What the one file in `code` is called")),
+    codeDigest: Type.Optional(
+      Type.String({ pattern: "^[0-9a-f]{64}$", description: "Code that another function of this namespace has" }),
+    ),
+    ...settings,
+    config: Type.Optional(config),
+    parameters: Type.Optional(parameters),
+    annotations: Type.Optional(annotations),
+  },
+  closed,
+);
+
+export const functionAnswer = Type.Object({
+  id: Type.String(),
+  namespace: Type.String(),
+  app: nullable(Type.String(), "Null in the null app"),
+  name: Type.String(),
+  kind: nullable(Type.String(), "Null for an image"),
+  handler: nullable(Type.String(), "`file.export`"),
+  command: nullable(Type.Array(Type.String()), "Program and arguments"),
+  image: nullable(Type.String(), "Null for code"),
+  codeDigest: nullable(Type.String(), "SHA-256 that names the code; null for an image"),
+  protocol,
+  memoryMiB: Type.Integer(),
+  timeoutMs: Type.Integer(),
+  idleTimeoutMs: Type.Integer(),
+  concurrency: Type.Integer(),
+  sandboxesMax: Type.Integer(),
+  config,
+  parameters,
+  annotations,
+  revision: Type.Integer(),
+  createdAt: time,
+  updatedAt: time,
+  invokePath: text("POST here to call it"),
+});
+
+export const codeQuery = Type.Object(
+  {
+    file: Type.Optional(Type.String({ minLength: 1, description: "The body is one file of this name, not an archive" })),
+    kind: Type.Optional(text("Needed when the function does not exist yet")),
+    handler: Type.Optional(text("`file.export`")),
+    protocol: Type.Optional(protocol),
+    ...settings,
+  },
+  closed,
+);
+
+export const routeBody = Type.Object(
+  {
+    function: Type.Optional(text("Name of a function of the same app")),
+    source: Type.Optional(
+      Type.String({ pattern: "^/", maxLength: limits.nameBytesMax, description: "Path below `/t/{app}`, with its slash" }),
+    ),
+    annotations: Type.Optional(annotations),
+  },
+  closed,
+);
+
+export const routeAnswer = Type.Object({
+  id: Type.String(),
+  namespace: Type.String(),
+  app: Type.String(),
+  name: Type.String(),
+  function: Type.String(),
+  source: Type.String(),
+  annotations,
+  revision: Type.Integer(),
+  createdAt: time,
+  updatedAt: time,
+});
+
+const statuses = [
+  "success",
+  "function_error",
+  "developer_error",
+  "platform_error",
+  "timeout",
+  "cancelled",
+  "dead_lettered",
+] as const;
+
+export const activationQuery = Type.Object(
+  {
+    ...paging,
+    function: Type.Optional(text("Id of a function; its name when `app` is given")),
+    app: Type.Optional(text("App of `function`; `_` is the null app")),
+    status: Type.Optional(Type.Enum([...statuses])),
+    from: Type.Optional(text("Earliest start: RFC 3339, or milliseconds since the epoch")),
+    to: Type.Optional(text("Latest start, inclusive")),
+  },
+  closed,
+);
+
+export const activationAnswer = Type.Object({
+  id: text("ULID"),
+  namespace: Type.String(),
+  appId: nullable(Type.String(), "Null in the null app"),
+  functionId: Type.String(),
+  function: text("The function's name at that time"),
+  revision: Type.Integer(),
+  routeId: nullable(Type.String(), "The route it came through"),
+  status: Type.Enum([...statuses]),
+  start: Type.Enum(["hot", "warm", "prewarmed", "cold", "none"]),
+  attempt: Type.Integer(),
+  error: nullable(Type.Object({ code: Type.String(), message: Type.String() }), "Null on success"),
+  startedAt: time,
+  endedAt: time,
+  waitMs: Type.Number(),
+  createMs: Type.Number(),
+  initMs: Type.Number(),
+  runMs: Type.Number(),
+  requestBytes: Type.Integer(),
+  responseBytes: Type.Integer(),
+  billedUnits: Type.Integer({ description: "Begun units of 100 ms of `initMs + runMs`" }),
+});
+
+export const logAnswer = Type.Object({
+  items: Type.Array(Type.Object({ at: time, stream: Type.Enum(["stdout", "stderr", "platform"]), text: Type.String() })),
+});
+
+export const healthAnswer = Type.Object({ status: Type.Literal("ok"), version: Type.String() });
+
+export const invokeQuery = Type.Object(
+  {
+    wait: Type.Optional(
+      Type.Enum(["result", "none"], {
+        description: "`result`: the function's answer; `none`: 202 as soon as the call can't be lost",
+      }),
+    ),
+  },
+  closed,
+);

@@ -1,0 +1,120 @@
+/** From what a caller asks of a function to the function: which source, which protocol, which limits. */
+import type { Static } from "typebox";
+import type { Kinds } from "../../image/image.ts";
+import { limits } from "../../model/limits.ts";
+import type { App, Fn, ProtocolName, Source } from "../../model/model.ts";
+import { checkAnnotations, checkConfig, checkParameters, invalid } from "./check.ts";
+import type { functionBody } from "./schemas.ts";
+
+/** A change without its code, which is stored before it comes here. */
+export type Settings = Omit<Static<typeof functionBody>, "code" | "fileName" | "codeDigest">;
+
+/** What a change leaves of a function, or makes of nothing (`stored` null). Throws `invalid` naming field, value and bound. */
+export function merged(
+  stored: Fn | null,
+  settings: Settings,
+  digest: string | null,
+  kinds: Kinds,
+): Omit<Fn, "id" | "namespace" | "appId" | "name" | "shape" | "revision" | "createdAt" | "updatedAt"> {
+  const source = sourceOf(stored?.source ?? null, settings, digest, kinds);
+  return {
+    source,
+    protocol: protocolOf(stored, source, settings.protocol, kinds),
+    memoryMiB: settings.memoryMiB ?? stored?.memoryMiB ?? limits.memoryMiB.default,
+    timeoutMs: settings.timeoutMs ?? stored?.timeoutMs ?? limits.timeoutMs.default,
+    idleTimeoutMs: settings.idleTimeoutMs ?? stored?.idleTimeoutMs ?? limits.idleTimeoutMs.default,
+    concurrency: settings.concurrency ?? stored?.concurrency ?? limits.concurrency.default,
+    sandboxesMax: settings.sandboxesMax ?? stored?.sandboxesMax ?? limits.sandboxesMax.default,
+    config: settings.config ?? stored?.config ?? {},
+    parameters: settings.parameters ?? stored?.parameters ?? {},
+    annotations: settings.annotations === undefined ? (stored?.annotations ?? {}) : checkAnnotations(settings.annotations),
+  };
+}
+
+/** What can be refused before any code is looked at. */
+export function checkSettings(settings: Settings, hasCode: boolean, kinds: Kinds): void {
+  if (settings.config !== undefined) checkConfig(settings.config);
+  if (settings.parameters !== undefined) checkParameters(settings.parameters);
+  if (settings.annotations !== undefined) checkAnnotations(settings.annotations);
+  if (settings.kind !== undefined) kinds.resolve(settings.kind);
+  const coded = hasCode || settings.kind !== undefined || settings.handler != null || settings.command != null;
+  if (settings.image !== undefined && coded)
+    throw invalid("image", "image can't be given together with kind, handler, command or code");
+}
+
+export function newFunction(
+  base: {
+    readonly id: string;
+    readonly namespace: string;
+    readonly app: App | null;
+    readonly name: string;
+    readonly now: number;
+  },
+  fields: ReturnType<typeof merged>,
+): Fn {
+  const { id, namespace, app, name, now } = base;
+  return {
+    id,
+    namespace,
+    appId: app?.id ?? null,
+    name,
+    ...fields,
+    shape: app?.shape ?? "",
+    revision: 1,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+function sourceOf(stored: Source | null, settings: Settings, digest: string | null, kinds: Kinds): Source {
+  if (settings.image !== undefined) return { type: "image", image: settings.image };
+  const coded = stored === null || stored.type === "image" ? null : stored;
+  if (stored?.type === "image" && digest === null && settings.kind === undefined) return stored;
+  const kind = settings.kind === undefined ? coded?.kind : kinds.resolve(settings.kind);
+  if (kind === undefined)
+    throw invalid(
+      "kind",
+      `kind is missing: one of ${kinds
+        .list()
+        .map(({ name }) => name)
+        .join(", ")}`,
+    );
+  const code = digest ?? coded?.digest;
+  if (code === undefined) {
+    throw invalid(
+      "code",
+      "There is no code: send it in code (base64) or as the body of PUT .../code?kind=..., or name it in codeDigest",
+    );
+  }
+  const command = settings.command === undefined ? (coded?.command ?? null) : settings.command;
+  if (isExecutable(kind)) return { type: "executable", kind, digest: code, command: command ?? [] };
+  const handler = settings.handler === undefined ? (coded?.type === "code" ? coded.handler : null) : settings.handler;
+  return { type: "code", kind, digest: code, handler, command };
+}
+
+/** The kinds that the model calls executables: a program that needs no runtime. */
+function isExecutable(kind: string): boolean {
+  return kind.startsWith("go:") || kind.startsWith("native:");
+}
+
+function protocolOf(stored: Fn | null, source: Source, wanted: ProtocolName | null | undefined, kinds: Kinds): ProtocolName {
+  const kept = wanted === undefined ? stored?.protocol : undefined;
+  const protocol = wanted ?? kept ?? defaultProtocol(source);
+  if (source.type === "image") return protocol;
+  const known = kinds.list().find(({ name }) => name === source.kind)?.protocols ?? [];
+  if (!known.includes(protocol))
+    throw invalid("protocol", `protocol is ${protocol}, must be one of ${known.join(", ")} for ${source.kind}`);
+  return protocol;
+}
+
+/** A program without a runtime of ours can be any program; images come from Fn. */
+function defaultProtocol(source: Source): ProtocolName {
+  switch (source.type) {
+    case "code":
+      return "frames";
+    case "executable":
+      return "stdio";
+    case "image":
+      return "http-stream";
+  }
+}
