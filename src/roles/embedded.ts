@@ -1,0 +1,241 @@
+/**
+ * Everything in one process: the store on SQLite, the agent, the doors, one port. Besides `test/platform.ts` the only place that
+ * picks implementations.
+ */
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createAgent } from "../agent/agent.ts";
+import { agentDefaults } from "../agent/config.ts";
+import { fnInvoke, fnManagement, fnTrigger } from "../api/fn/fn.ts";
+import { registerKiln } from "../api/kiln/kiln.ts";
+import { createIdentifier } from "../auth/identify.ts";
+import { firstNamespace, firstStart, requireKeys } from "../auth/keys.ts";
+import { type Config, parseListen } from "../config/config.ts";
+import { createFramework } from "../http/framework.ts";
+import type { HttpRequest } from "../http/http.ts";
+import { Listener } from "../http/listener.ts";
+import { isLoopbackHost } from "../http/loopback.ts";
+import { openImages } from "../image/local-images.ts";
+import { Definitions } from "../invocation/definitions.ts";
+import { createInvoker } from "../invocation/invoke.ts";
+import { Recorder } from "../invocation/record.ts";
+import { TrailingLogs } from "../invocation/trailing-logs.ts";
+import { realWorld, type World } from "../lib/world.ts";
+import { LogCollector } from "../logs/collector.ts";
+import { logSchema } from "../logs/sqlite/migrations.ts";
+import { sqliteLogStore } from "../logs/sqlite/store.ts";
+import { Admission } from "../metering/admit.ts";
+import type { LogLine } from "../model/model.ts";
+import { frames as framesProtocol } from "../protocol/frames/frames.ts";
+import { httpPortProtocol } from "../protocol/http-port/http-port.ts";
+import { httpStreamProtocol } from "../protocol/http-stream/http-stream.ts";
+import { stdioProtocol } from "../protocol/stdio/stdio.ts";
+import { inspect } from "../sandbox/bubblewrap/capabilities.ts";
+import { bubblewrapDriver } from "../sandbox/bubblewrap/driver.ts";
+import { processDriver } from "../sandbox/process/driver.ts";
+import type { SandboxDriver } from "../sandbox/sandbox.ts";
+import { place } from "../scheduler/place.ts";
+import { openDatabase } from "../sql/sqlite/database.ts";
+import type { Database } from "../sql/sql.ts";
+import type { Store } from "../store/store.ts";
+import { storeSchema } from "../store/sqlite/migrations.ts";
+import { sqliteStore } from "../store/sqlite/store.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { version } from "./version.ts";
+
+/** A running platform. */
+export interface Embedded {
+  readonly url: string;
+  /** `<key id>:<secret>` of the first namespace. */
+  readonly credential: string;
+  /** Stops accepting, lets running calls end within the drain time, writes everything out, ends every sandbox. */
+  close(): Promise<void>;
+}
+
+export interface EmbeddedOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** Hears every line that a function prints, for a live view. */
+  readonly watch?: (functionName: string, activationId: string, line: LogLine) => void;
+}
+
+/** Starts the platform; rejects, with everything stopped again, when a part cannot start. */
+export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  const { config, logger } = options;
+  const world = realWorld();
+  const opened: (() => Promise<void>)[] = [];
+  try {
+    openFolder(config.data);
+    openFolder(config.cache);
+    const listen = parseListen(config.listen);
+    const driver = startDriver(config, world, logger);
+    opened.push(() => driver.close());
+    const database = await openStore(config, world);
+    opened.push(() => database.close());
+    const store = sqliteStore(database);
+    const credential = keepCredential(config.data, await firstStart(store, world));
+    if (!isLoopbackHost(listen.host)) await requireKeys(listen, store);
+    const platform = await assemble(options, world, driver, store, sqliteLogStore(database));
+    opened.push(() => platform.drain());
+    const bound = await platform.listener.listen(listen);
+    logger.info("Serving", { url: bound.url });
+    return { url: bound.url, credential, close: () => closeAll(opened) };
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+}
+
+/** The last opened first; one that fails does not keep the others from being closed. */
+async function closeAll(opened: (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const close of opened.splice(0).toReversed()) await close().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
+
+async function assemble(
+  { config, logger, watch }: EmbeddedOptions,
+  world: World,
+  driver: SandboxDriver,
+  storeOnDisk: Store,
+  logStore: ReturnType<typeof sqliteLogStore>,
+): Promise<{ readonly listener: Listener; drain(): Promise<void> }> {
+  const recorder = new Recorder(storeOnDisk.activations, world, (sentence, err) => logger.error(sentence, { err }));
+  const store: Store = { ...storeOnDisk, activations: recorder };
+  const logs = new LogCollector({
+    store: logStore,
+    world,
+    onLoss: (count, err) => logger.error("Lines that functions printed were lost", { count, err }),
+  });
+  const images = await openImages({
+    dataFolder: config.data,
+    cacheFolder: join(config.cache),
+    world,
+    say: (message) => logger.info(message),
+    files: driver.name === "process" ? { path: hostPath } : "roots",
+  });
+  const agent = createAgent("local", {
+    world,
+    driver,
+    images,
+    protocols: {
+      frames: framesProtocol(),
+      "http-stream": httpStreamProtocol(world),
+      "http-port": httpPortProtocol(world),
+      stdio: stdioProtocol(world),
+    },
+    config: { ...agentDefaults, memoryMiB: config.memoryMiB, startsMax: config.startsMax, startTimeoutMs: config.startTimeoutMs },
+  });
+  const definitions = new Definitions(store);
+  const trailing = new TrailingLogs(world);
+  const agents = [{ id: agent.agentId, memoryMiB: agent.memoryMiB, accepting: true, link: agent }];
+  const invoker = createInvoker({
+    world,
+    definitions,
+    admission: new Admission({ namespaceCallsMax: config.namespaceCallsMax }),
+    place,
+    agents: () => agents,
+    recorder,
+    logs,
+    trailing,
+    watch,
+    waitMsMax: config.waitMsMax,
+  });
+  const identifier = createIdentifier({ keys: store.keys, world });
+  const bug = (err: unknown, requestId?: string) =>
+    logger.error("A request failed by our fault", { err, ...(requestId === undefined ? {} : { requestId }) });
+  const framework = createFramework({ world, bug });
+  const kilnRoutes = registerKiln(framework, {
+    world,
+    store,
+    logs,
+    images,
+    invoker,
+    identifier,
+    version,
+    bug,
+    changed(change) {
+      definitions.changed(change.namespace);
+      if (change.functionId !== null) agent.retire(change.functionId, change.revision);
+    },
+  });
+  const fn = {
+    store,
+    invoker,
+    world,
+    version,
+    namespace: firstNamespace,
+    identify: (request: HttpRequest) => identifier.identify(request),
+    baseUrl: (request: HttpRequest) => config.publicUrl || `http://${request.header("host") ?? "localhost"}`,
+    changed(ids: readonly string[]) {
+      definitions.changed(firstNamespace);
+      for (const id of ids) agent.retire(id, null);
+    },
+    failed: (err: unknown) => bug(err),
+  };
+  framework.mount("", fnManagement(fn));
+  await framework.app.ready();
+  const listener = new Listener({
+    world,
+    framework: framework.server,
+    routes: [{ prefix: "/invoke/", handler: fnInvoke(fn) }, { prefix: "/t/", handler: fnTrigger(fn) }, ...kilnRoutes],
+    bug,
+    config: { publicNames: config.publicUrl === "" ? [] : [new URL(config.publicUrl).hostname.toLowerCase()] },
+  });
+  return {
+    listener,
+    async drain() {
+      const stopped = listener.close(config.drainMs);
+      await agent.close(config.drainMs);
+      await stopped;
+      await framework.app.close();
+      await recorder.flush();
+      trailing.endAll();
+      await logs.close();
+    },
+  };
+}
+
+/** Where programs of the host are looked up for sandboxes that see the host's files. */
+const hostPath = "/usr/local/bin:/usr/bin:/bin";
+
+function openStore(config: Config, world: World): Promise<Database> {
+  return openDatabase({ path: join(config.data, "polykiln.db"), schemas: [storeSchema, logSchema], newId: world.newId });
+}
+
+function startDriver(config: Config, world: World, logger: Logger): SandboxDriver {
+  const options = {
+    world,
+    warn: (sentence: string, fields: object) => logger.warn(sentence, { reason: JSON.stringify(fields) }),
+    stateFile: join(config.data, "sandboxes.json"),
+  };
+  if (config.sandbox === "process") {
+    logger.warn("Functions run UNPROTECTED, as processes of this user: --sandbox process is for development only");
+    return processDriver(options);
+  }
+  const capabilities = inspect();
+  for (const { what, why, fix } of capabilities.missing) {
+    if (capabilities.usable) logger.warn(what, { reason: why, fix });
+  }
+  return bubblewrapDriver({ ...options, capabilities });
+}
+
+function openFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+}
+
+/** The first namespace's credential lives beside the store, readable by its owner alone. */
+function keepCredential(data: string, made: string | null): string {
+  const file = join(data, `${firstNamespace}.key`);
+  if (made !== null) {
+    writeFileSync(file, `${made}\n`, { mode: 0o600 });
+    chmodSync(file, 0o600);
+    return made;
+  }
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch {
+    // The owner moved it away; keys still work for those who have them.
+    return "";
+  }
+}

@@ -1,0 +1,79 @@
+/** The command line of the server: `start`, `up`, `doctor`, `build`. Parses flags, picks the role, and turns errors into exit codes. */
+import { enableCompileCache } from "node:module";
+import { parseArgs } from "node:util";
+
+enableCompileCache();
+
+/** Exit codes: 1 something failed, 2 the command line or what it asks for cannot be (a taken port). */
+const exitFailed = 1;
+const exitUsage = 2;
+
+const options = {
+  listen: { type: "string" },
+  data: { type: "string" },
+  cache: { type: "string" },
+  sandbox: { type: "string" },
+  config: { type: "string" },
+  "log-level": { type: "string" },
+  "public-url": { type: "string" },
+  "drain-ms": { type: "string" },
+  json: { type: "boolean" },
+  once: { type: "boolean" },
+} as const;
+
+const commands = ["start", "up", "doctor", "build"] as const;
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const { PlatformError } = await import("../model/error.ts");
+  const usage = error instanceof PlatformError && (error.code === "invalid" || error.code === "conflict");
+  const bug = !(error instanceof PlatformError) && !isParseError(error);
+  process.stderr.write(`polykiln: ${bug ? (error as Error).stack : (error as Error).message}\n`);
+  process.exitCode = usage || isParseError(error) ? exitUsage : exitFailed;
+  // A half-started server may hold the process open.
+  setImmediate(() => process.exit());
+}
+
+async function main(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const [command, extra] = positionals;
+  if (!isCommand(command) || extra !== undefined) {
+    process.stderr.write(
+      `polykiln: ${command === undefined ? "no command" : `unknown command ${extra ?? command}`}; one of ${commands.join(", ")}\n`,
+    );
+    return exitUsage;
+  }
+  const { loadConfig } = await import("../config/config.ts");
+  const config = loadConfig(
+    {
+      ...values,
+      json: undefined,
+      once: undefined,
+      config: undefined,
+      logLevel: values["log-level"],
+      publicUrl: values["public-url"],
+      drainMs: values["drain-ms"],
+    } as Record<string, string | undefined>,
+    values.config,
+  );
+  const json = values.json === true;
+  switch (command) {
+    case "start":
+      return await (await import("./start.ts")).start(config, { json });
+    case "up":
+      return await (await import("./up.ts")).up(config, { json, once: values.once === true });
+    case "doctor":
+      return await (await import("./doctor.ts")).doctor(config, { json });
+    case "build":
+      return await (await import("./build.ts")).build(config);
+  }
+}
+
+function isCommand(text: string | undefined): text is (typeof commands)[number] {
+  return (commands as readonly (string | undefined)[]).includes(text);
+}
+
+function isParseError(error: unknown): boolean {
+  return String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");
+}
