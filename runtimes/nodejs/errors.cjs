@@ -5,13 +5,13 @@ const ownFolder = __dirname + sep;
 /** Errors of the engine rather than of the code: their message gets the place, as it says little without. */
 const wantsPlace = new Set(["ReferenceError", "SyntaxError", "CallbackMisuse"]);
 
-/** A thrown value as the payload of `error` and `failed` frames. */
-function describeError(error) {
+/** A thrown value as the payload of `error` and `failed` frames; `placed`: its message gets the place whatever it is. */
+function describeError(error, placed = false) {
   if (!isError(error)) return { type: typeof error, message: describeValue(error), stack: null };
   const type = String(error.name ?? error.constructor?.name ?? "Error");
   const stack = cleanStack(String(error.stack ?? ""));
   const message = String(error.message ?? "");
-  const place = wantsPlace.has(type) ? placeIn(stack) : undefined;
+  const place = placed || wantsPlace.has(type) ? placeIn(stack) : undefined;
   return { type, message: place === undefined || message.includes(place) ? message : `${message} (at ${place})`, stack };
 }
 

@@ -79,7 +79,7 @@ async function init({ code, handler, concurrency }) {
 
 /** The process cannot go on: tells whose fault it was, and ends. */
 function die(error) {
-  if (loading) outlet.json(type.failed, 0, describeError(error));
+  if (loading) outlet.json(type.failed, 0, describeError(error, true));
   else calls.breakOff(error);
   process.exit(1);
 }

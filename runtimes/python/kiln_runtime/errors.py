@@ -5,21 +5,21 @@ import os
 _own_folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
-def describe(error):
-    """Type, message and the traceback without our own frames."""
+def describe(error, placed=False):
+    """Type, message and the traceback without our own frames. `placed`: the message gets the place whatever it is."""
     import traceback  # Costs several milliseconds, which only errors should pay.
 
     tree = traceback.TracebackException.from_exception(error)
     _strip(tree, traceback.StackSummary, set())
-    return {"type": type(error).__name__, "message": _message(error, tree), "stack": "".join(tree.format()).rstrip()}
+    return {"type": type(error).__name__, "message": _message(error, tree, placed), "stack": "".join(tree.format()).rstrip()}
 
 
-def _message(error, tree):
+def _message(error, tree, placed):
     if isinstance(error, SyntaxError):
         return f"{error.msg} (at {error.filename}:{error.lineno})"
     message = str(error)
     # Says little without its place.
-    if isinstance(error, NameError) and tree.stack:
+    if (placed or isinstance(error, NameError)) and tree.stack:
         last = tree.stack[-1]
         return f"{message} (at {last.filename}:{last.lineno})"
     return message

@@ -47,7 +47,7 @@ def _read_init(connection):
 
 
 def _load_failure(error):
-    failure = describe(error)
+    failure = describe(error, placed=True)
     if isinstance(error, SystemExit):
         failure["message"] = f"The code called sys.exit({error.code!r}) while it was loaded"
     return failure
