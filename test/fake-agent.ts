@@ -38,7 +38,7 @@ export interface CallEnd {
 }
 
 export function fakeAgent(
-  config: { memoryMiB?: number; startsMax?: number; startTimeoutMs?: number; startMs?: number } = {},
+  config: { memoryMiB?: number; startsMax?: number; startTimeoutMs?: number; startMs?: number; prepareMs?: number } = {},
 ): FakeAgent {
   const driver = fakeDriver({ program: (inside) => program(inside, config.startMs ?? 2) });
   const prepared = {
@@ -53,7 +53,7 @@ export function fakeAgent(
   const agent = createAgent("test", {
     world,
     driver,
-    images: { prepare: async () => prepared },
+    images: { prepare: () => pause(config.prepareMs ?? 0).then(() => prepared) },
     protocols: { frames: lines(false), stdio: lines(true), "http-port": lines(false), "http-stream": lines(false) },
     config: { ...agentDefaults, memoryMiB: 100_000, startsMax: 100, startTimeoutMs: 200, ...config },
   });

@@ -63,7 +63,9 @@ test("a timeout is told after the sandbox is dead", async () => {
 test("a call whose process exits says so, and the next one gets a new sandbox", async () => {
   const fake = fakeAgent();
   await within(fake, async () => {
-    assert.equal((await fake.call(quick, "exit")).answer, "function_exited");
+    const { answer, error } = await fake.call(quick, "exit");
+    assert.equal(answer, "function_exited");
+    assert.match(error?.message ?? "", /exit code 7/, "its own end, not ours");
     const next = await fake.call(quick, "next");
     assert.deepEqual([next.answer, next.report.start], ["next", "cold"]);
   });
@@ -94,7 +96,18 @@ test("a function that never gets ready is given up", async () => {
   await within(fake, async () => {
     const end = await fake.call(withHandler("never"), "x");
     assert.equal(end.answer, "start_timeout");
+    assert.match(end.error?.message ?? "", /within 60 ms of its start: its code was still being loaded/);
     assert.equal(fake.driver.living.length, 0);
+  });
+});
+
+test("who waited in vain for a kind that is made ready is told so", async () => {
+  const fake = fakeAgent({ prepareMs: 200 });
+  await within(fake, async () => {
+    const { answer, error } = await fake.call(quick, "x", { waitMsMax: 50 });
+    assert.equal(answer, "overloaded");
+    assert.match(error?.message ?? "", /the kind nodejs:24 was still being made ready after 50 ms/);
+    assert.equal((await fake.call(quick, "later")).answer, "later");
   });
 });
 

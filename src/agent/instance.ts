@@ -10,6 +10,9 @@ import type { AgentCall } from "./link.ts";
 const startLinesMax = 200;
 const shownLinesMax = 8;
 
+/** How long a program that closed its connection gets to end by itself, in ms. */
+const ownExitMsMax = 200;
+
 /**
  * One sandbox with the code in it, and the calls it runs.
  *
@@ -30,8 +33,8 @@ export class Instance {
   ended = false;
   /** Monotonic ms since when no call runs. */
   idleSince = 0;
-  /** The pool's idle timer runs. */
-  idleWatched = false;
+  /** Calls off the pool's idle timer, where it runs: a timer would hold on to all of this until it fires. */
+  idleWatchOff: (() => void) | null = null;
 
   readonly #world: World;
   readonly #running = new Map<string, AgentCall>();
@@ -84,18 +87,17 @@ export class Instance {
     this.#give(call, { at: this.#world.now(), ...line });
   }
 
-  /** The program has ended: gives out half lines, and ends the session. */
+  /** The program has ended: gives out half lines. */
   flushOutput(): void {
-    this.#session?.close();
     this.#splitters.stdout.end();
     this.#splitters.stderr.end();
   }
 
-  /** What is told of a program that ended before it was ready. */
-  startFailure(error: PlatformError, exit: SandboxExit | undefined): PlatformError {
+  /** What is told of a program that did not get ready, and ended as `exit` says: by itself where the error's details say `ended`. */
+  startFailure(error: PlatformError, exit: SandboxExit): PlatformError {
     const printed = this.#startLines.slice(-shownLinesMax).map((line) => line.text);
-    if (exit?.outOfMemory) return outOfMemory("while it started", printed);
-    const how = exit === undefined || error.code === "start_timeout" ? "" : ` (${exitText(exit)})`;
+    if (exit.outOfMemory) return outOfMemory("while it started", printed);
+    const how = error.details["ended"] === true ? ` (${exitText(exit)})` : "";
     const said = printed.length === 0 ? "" : `; it printed: ${printed.join(" | ")}`;
     return new PlatformError(error.code, `${error.message}${how}${said}`, {
       details: { ...error.details, printed },
@@ -116,6 +118,17 @@ export class Instance {
     if (call !== null) call.log(line);
     else if (this.#startLines.push(line) > startLinesMax) this.#startLines.shift();
   }
+}
+
+/** Waits a moment for a program to end by itself: killing it at once would hide how it ended. */
+export function ownExit(sandbox: Sandbox, world: World): Promise<void> {
+  return new Promise((resolve) => {
+    const stopClock = world.after(ownExitMsMax, resolve);
+    void sandbox.exited.then(() => {
+      stopClock();
+      resolve();
+    });
+  });
 }
 
 /** The error of a call whose sandbox ended under it. */

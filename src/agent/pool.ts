@@ -264,16 +264,15 @@ export class Pool {
 
   /** One timer a sandbox, armed again when it was used meanwhile: a call costs no timer. */
   #watchIdle(instance: Instance): void {
-    if (instance.idleWatched) return;
-    instance.idleWatched = true;
+    if (instance.idleWatchOff !== null) return;
     const look = () => {
       const idleMs = instance.activeCalls > 0 ? 0 : this.#world.monotonic() - instance.idleSince;
       const leftMs = this.fn.idleTimeoutMs - idleMs;
       if (instance.ended) return;
       if (leftMs <= 0) this.#stop(instance);
-      else this.#world.after(leftMs, look);
+      else instance.idleWatchOff = this.#world.after(leftMs, look);
     };
-    this.#world.after(this.fn.idleTimeoutMs, look);
+    instance.idleWatchOff = this.#world.after(this.fn.idleTimeoutMs, look);
   }
 
   #retireInstance(instance: Instance): void {
@@ -296,6 +295,7 @@ export class Pool {
   /** Once an instance, whoever comes first: eviction, idle time or its own end. */
   #forget(instance: Instance): void {
     if (!this.#live.delete(instance)) return;
+    instance.idleWatchOff?.();
     const at = this.#free.indexOf(instance);
     if (at !== -1) this.#free.splice(at, 1);
     this.#memory.release(this.fn.memoryMiB);

@@ -4,7 +4,7 @@ import { asPlatformError, PlatformError } from "../model/error.ts";
 import { limits } from "../model/limits.ts";
 import type { StartType } from "../model/model.ts";
 import type { FunctionRequest, FunctionResponse } from "../protocol/protocol.ts";
-import { exitError, type Instance } from "./instance.ts";
+import { exitError, ownExit, type Instance } from "./instance.ts";
 import type { AgentAnswer, AgentCall } from "./link.ts";
 import type { Pool, Slot } from "./pool.ts";
 
@@ -84,8 +84,10 @@ export class Run {
     const failure = asPlatformError(error);
     if (failure.code === "function_failed" && instance.session.usable) return failure;
     instance.ended = true;
-    const exit = await instance.sandbox.stop();
     const killedByUs = this.#kill.signal.aborted;
+    // A program that closed its connection is about to say how it ends; killing it at once would hide that.
+    if (!killedByUs && failure.code === "function_exited") await ownExit(instance.sandbox, this.#world);
+    const exit = await instance.sandbox.stop();
     if (!killedByUs && (exit.outOfMemory || failure.code === "function_exited")) return exitError(exit);
     return failure;
   }

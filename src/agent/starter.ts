@@ -3,9 +3,9 @@ import { asPlatformError, PlatformError } from "../model/error.ts";
 import type { App, Fn, LogLine, ProtocolName } from "../model/model.ts";
 import type { Images, Prepared } from "../image/image.ts";
 import type { FunctionProtocol, FunctionRequest, Launch, Session } from "../protocol/protocol.ts";
-import type { Sandbox, SandboxDriver, SandboxExit, SandboxSpec } from "../sandbox/sandbox.ts";
+import type { Sandbox, SandboxDriver, SandboxSpec } from "../sandbox/sandbox.ts";
 import type { AgentConfig } from "./config.ts";
-import { Instance } from "./instance.ts";
+import { Instance, ownExit } from "./instance.ts";
 import { Permits } from "./permits.ts";
 
 export interface StarterParts {
@@ -66,24 +66,29 @@ export class Starter {
     });
     const createdAt = world.monotonic();
     instance = new Instance(sandbox, createdAt - beganAt, world);
-    const session = await this.#open(fn, instance, config.startTimeoutMs, watch);
+    const session = await this.#open(fn, instance, { ...launch, timeoutMs: config.startTimeoutMs }, watch);
     instance.ready(session, world.monotonic() - createdAt);
     const made = instance;
     void sandbox.exited.then(() => {
       made.ended = true;
+      // A program that serves one call answers by its end: its session ends once all it printed was read, however late that is.
+      if (!this.protocolOf(fn).once) made.session.close();
       made.flushOutput();
       watch.ended(made);
     });
     return made;
   }
 
-  async #open(fn: Fn, instance: Instance, timeoutMs: number, watch: InstanceWatch): Promise<Session> {
+  async #open(
+    fn: Fn,
+    instance: Instance,
+    { endpoint, timeoutMs }: Pick<Launch, "endpoint"> & { readonly timeoutMs: number },
+    watch: InstanceWatch,
+  ): Promise<Session> {
     const { world } = this.#parts;
     const limit = new AbortController();
-    const stopClock = world.after(timeoutMs, () => limit.abort(startTimeout(timeoutMs)));
-    let exit: SandboxExit | undefined;
-    void instance.sandbox.exited.then((how) => {
-      exit = how;
+    const stopClock = world.after(timeoutMs, () => limit.abort(startTimeout(timeoutMs, endpoint)));
+    void instance.sandbox.exited.then(() => {
       // A moment for the program's own report of the failure, which may still be on its way.
       world.after(50, () => limit.abort(endedEarly()));
     });
@@ -91,9 +96,11 @@ export class Starter {
       const hooks = { log: instance.log.bind(instance) };
       return await this.protocolOf(fn).open(fn, (signal) => dial(instance.sandbox, signal), hooks, limit.signal);
     } catch (error) {
-      const stopped = await instance.sandbox.stop();
+      const cause = asPlatformError(error);
+      if (cause.details["ended"] === true) await ownExit(instance.sandbox, world);
+      const exit = await instance.sandbox.stop();
       instance.flushOutput();
-      const failure = instance.startFailure(asStartFailure(error), exit ?? stopped);
+      const failure = instance.startFailure(cause, exit);
       watch.failed(instance.takeStartLines());
       throw failure;
     } finally {
@@ -132,16 +139,27 @@ function commandOf(fn: Fn, launch: Launch, prepared: Prepared): readonly string[
   return prepared.command(fn.protocol);
 }
 
-function startTimeout(timeoutMs: number): PlatformError {
-  return new PlatformError("start_timeout", `The function was not ready within ${timeoutMs} ms of its start`);
+function startTimeout(timeoutMs: number, endpoint: Launch["endpoint"]): PlatformError {
+  const message = `The function was not ready within ${timeoutMs} ms of its start: ${missingOf(endpoint)}`;
+  return new PlatformError("start_timeout", message);
+}
+
+/** What a program that is not ready in time did not do. */
+function missingOf(endpoint: Launch["endpoint"]): string {
+  switch (endpoint.via) {
+    case "callback":
+      return "its code was still being loaded";
+    case "unix":
+      return `nothing listened at ${endpoint.folder}/${endpoint.name}`;
+    case "tcp":
+      return `nothing listened on its port ${endpoint.port}`;
+    case "stdio":
+      return "it was not running yet";
+  }
 }
 
 function endedEarly(): PlatformError {
-  return new PlatformError("function_start_failed", "The function's process ended before it was ready");
-}
-
-function asStartFailure(error: unknown): PlatformError {
-  const failure = asPlatformError(error);
-  if (failure.code !== "function_exited") return failure;
-  return new PlatformError("function_start_failed", failure.message, { details: failure.details, cause: failure });
+  return new PlatformError("function_start_failed", "The function's process ended before it was ready", {
+    details: { ended: true },
+  });
 }

@@ -22,8 +22,8 @@ export interface FunctionProtocol {
    */
   launch(fn: Fn, app: LaunchApp, request?: LaunchRequest | null): Launch;
   /**
-   * Waits until the code is ready. Rejects with `function_start_failed` (message from the code: what and where) or
-   * `function_protocol`, and with the signal's reason when aborted.
+   * Waits until the code is ready. Rejects with `function_start_failed` (message from the code: what and where; `details.ended`
+   * where the connection ended without one) or `function_protocol`, and with the signal's reason when aborted.
    */
   open(fn: Fn, dial: Dial, hooks: SessionHooks, signal: AbortSignal): Promise<Session>;
   /** Output is attributed by the session (true) or, failing that, to the call that runs (false). */

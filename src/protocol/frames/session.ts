@@ -198,6 +198,7 @@ export class FramesSession implements Session {
     this.#close(
       exited("The function's process ended, or closed its connection, in the middle of the call"),
       "The function's process ended before its code was ready",
+      { ended: true },
     );
   }
 

@@ -181,7 +181,7 @@ class FakeSandbox implements Sandbox {
   #exit(exit: SandboxExit): void {
     if (this.#hasExited) return;
     this.#hasExited = true;
-    const message = `The program ended with status ${exit.code} before it could be reached`;
+    const message = `The program ended with exit code ${exit.code} before it could be reached`;
     this.#over.abort(new PlatformError("function_start_failed", message, { details: { ...exit } }));
     // A killed program's streams just end; what an ended one has written can still be read.
     for (const stream of this.#streams) {

@@ -75,7 +75,7 @@ export class SpawnedSandbox implements Sandbox {
   }
 
   #ended(exit: SandboxExit): void {
-    const how = exit.signal === null ? `with status ${exit.code}` : `by ${exit.signal}`;
+    const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
     const why = exit.outOfMemory ? ", out of memory" : "";
     const message = `The program ended ${how}${why} before it could be reached`;
     this.#over.abort(new PlatformError("function_start_failed", message, { details: { ...exit } }));

@@ -104,7 +104,6 @@ class Running {
     const err = new Flow(stderr, (data) => server.send(frameType.stderr, id, data), null);
     this.#flows = [out, err];
     this.#connection = isConnection ? out : null;
-    if (isConnection) void out.ended.then(() => server.send(frameType.stdout, id, "", flagEnd));
     stdin.on("error", () => stdin.destroy());
     if (!isConnection) stdin.end();
     this.ended = this.#end();
