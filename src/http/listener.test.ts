@@ -23,6 +23,8 @@ afterEach(async () => {
   for (const end of ends.splice(0).toReversed()) await end();
 });
 
+const lateReaderHeard: string[] = [];
+
 /** What a test's fast route does: the path below `/fast/` chooses. */
 const doings: Readonly<Record<string, Handler>> = {
   hi: (_request, response) => response.send(200, ["Content-Type", "text/plain"], "hi"),
@@ -44,6 +46,14 @@ const doings: Readonly<Record<string, Handler>> = {
     response.send(200, ["Connection", "upgrade", "Content-Length", "999", "Transfer-Encoding", "chunked", "X-Kept", "1"], "ok"),
   "no-content": (_request, response) => response.send(204, [], ""),
   late: (_request, response) => void setTimeout(() => response.send(200, [], "late"), 300),
+  "late-reader": (request, response) =>
+    void setTimeout(() => {
+      const what = request.signal.aborted ? (request.signal.reason as Error).message : "not aborted";
+      readBody(request.body, 1e9, () => new Error("large")).catch((error: Error) => {
+        response.send(500, [], "");
+        lateReaderHeard.push(what, error.message);
+      });
+    }, 50),
 };
 
 async function serve(config: Partial<HttpConfig> = {}, host = "127.0.0.1"): Promise<Server> {
@@ -188,6 +198,15 @@ test("length and chunks together: 400", () =>
   check(head("POST", "/fast/echo", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), { status: 400, code: "invalid" }));
 test("a chunk that is no chunk: the handler hears of it", () =>
   check(`${head("POST", "/fast/echo", "Transfer-Encoding: chunked\r\n")}zz\r\n`, { status: 400 }));
+test("a chunk that is no chunk, before the handler reads: we answer, and the handler's own answer goes nowhere", async () => {
+  for (const path of ["/fast/late-reader", "/fast/late"]) {
+    const bytes = `${head("POST", path, "Transfer-Encoding: chunked\r\n")}zz\r\n`;
+    await check(bytes, { status: 400, code: "invalid" });
+  }
+  await sleep(350);
+  assert.equal(lateReaderHeard.length, 2);
+  for (const heard of lateReaderHeard) assert.match(heard, /^The request broke off: .*chunk size/);
+});
 test("headers that trickle: 408", () =>
   check(
     "GET /fast/hi HTTP/1.1\r\nHost: a",

@@ -49,9 +49,21 @@ export class IncomingBody implements BodySource {
     this.#state = "reading";
     this.#sink = sink;
     this.#hooks.wanted();
+    if (this.#takeWhole()) return;
     this.#incoming.on("data", this.#onData);
     // With a known length the last chunk is the end; Node would tell a turn of the event loop later.
     if (this.bytes === undefined) this.#incoming.on("end", this.#onEnd);
+  }
+
+  /** A body that has arrived already is given at once; as events it would come two turns later, and in pieces to whoever passes it on. */
+  #takeWhole(): boolean {
+    const incoming = this.#incoming;
+    if (incoming.readableLength === 0 || incoming.readableLength !== this.bytes) return false;
+    const whole = incoming.read() as Buffer;
+    // For node:http a request is over when its stream has ended.
+    incoming.resume();
+    this.#onData(whole);
+    return true;
   }
 
   resume(): void {

@@ -34,6 +34,8 @@ export class NodeExchange implements HttpRequest, HttpResponse {
   #abort: AbortController | null = null;
   #answer: Answer | null = null;
   #answered = false;
+  /** The listener has answered in the handler's place, which cannot know: what it says later goes nowhere. */
+  #refused = false;
   #gone: PlatformError | null;
   #expectsContinue = false;
 
@@ -117,6 +119,7 @@ export class NodeExchange implements HttpRequest, HttpResponse {
   /** Answers in the listener's own words, in place of a handler. Ends the connection when an answer has begun already. */
   refuse(error: PlatformError): void {
     this.#answered = true;
+    this.#refused = true;
     this.finished();
     if (this.#unreachable()) return;
     if (this.#outgoing.headersSent) {
@@ -154,6 +157,8 @@ export class NodeExchange implements HttpRequest, HttpResponse {
     this.closeAfter();
     if (this.#body instanceof IncomingBody && this.#body.fail(error) && !this.#answered) return;
     this.refuse(error);
+    // Nobody is left to read what the handler is still working on.
+    this.abandon(new PlatformError("cancelled", `The request broke off: ${error.message}`, { cause: error }));
   }
 
   /** The answer is to be the last one of its connection. Too late once its head is written. */
@@ -172,7 +177,7 @@ export class NodeExchange implements HttpRequest, HttpResponse {
   }
 
   #claim(): void {
-    if (this.#answered) throw new Error("This request was answered already");
+    if (this.#answered && !this.#refused) throw new Error("This request was answered already");
     this.#answered = true;
     if (!(this.#body instanceof IncomingBody && this.#body.reading)) this.dropBody();
   }
