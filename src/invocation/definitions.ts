@@ -34,7 +34,14 @@ export class Definitions {
   async load(namespace: string, reference: FunctionReference): Promise<Definition> {
     const kept = this.#namespaces.get(namespace) ?? { entries: new Map() };
     this.#namespaces.set(namespace, kept);
-    const definition = await this.#read(namespace, reference);
+    let definition: Definition;
+    try {
+      definition = await this.#read(namespace, reference);
+    } catch (error) {
+      // Names that callers make up must not fill the memory.
+      if (kept.entries.size === 0 && this.#namespaces.get(namespace) === kept) this.#namespaces.delete(namespace);
+      throw error;
+    }
     // `changed` replaced the namespace's entry meanwhile: this one may be old, use it once only.
     if (this.#namespaces.get(namespace) === kept) remember(kept.entries, keyOf(reference), definition);
     return definition;

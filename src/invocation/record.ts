@@ -35,16 +35,13 @@ export class Recorder implements Activations {
   /** Takes a record; it will be on disk within 100 ms unless the disk is slow. */
   add(record: Activation): void {
     this.#pending.push(record);
-    if (this.#pending.length >= batchMax) void this.flush();
-    else this.#arm();
+    if (this.#pending.length >= batchMax) void this.#writeBatch();
+    this.#arm();
   }
 
   /** Resolves when everything added before is on disk. */
   async flush(): Promise<void> {
-    while (this.#pending.length > 0 || this.#writing !== undefined) {
-      this.#writing ??= this.#writeAll();
-      await this.#writing;
-    }
+    while (this.#pending.length > 0 || this.#writing !== undefined) await this.#writeBatch();
   }
 
   async append(records: readonly Activation[]): Promise<void> {
@@ -67,17 +64,22 @@ export class Recorder implements Activations {
     this.#armed = true;
     this.#world.after(flushAfterMs, () => {
       this.#armed = false;
-      void this.flush();
+      // What comes while this batch is written waits for the next: batches of one or two cost more than the calls they record.
+      void this.#writeBatch().then(() => {
+        if (this.#pending.length > 0) this.#arm();
+      });
     });
   }
 
-  async #writeAll(): Promise<void> {
-    while (this.#pending.length > 0) {
-      const batch = this.#pending;
-      this.#pending = [];
-      await this.#write(batch);
-    }
-    this.#writing = undefined;
+  /** Writes what waits; while a batch is being written, waits for that one. */
+  #writeBatch(): Promise<void> {
+    if (this.#writing !== undefined) return this.#writing;
+    const batch = this.#pending;
+    this.#pending = [];
+    this.#writing = this.#write(batch).finally(() => {
+      this.#writing = undefined;
+    });
+    return this.#writing;
   }
 
   async #write(batch: readonly Activation[]): Promise<void> {

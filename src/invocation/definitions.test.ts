@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { sampleApp, sampleFn } from "../../test/samples.ts";
+import { PlatformError } from "../model/error.ts";
+import type { Fn } from "../model/model.ts";
+import { memoryStore } from "../store/memory/store.ts";
+import type { Store } from "../store/store.ts";
+import { Definitions } from "./definitions.ts";
+import type { FunctionReference } from "./invocation.ts";
+
+const app = sampleApp();
+const fn = sampleFn({ appId: app.id });
+const route = {
+  id: "01JD0000000000000000000009",
+  namespace: "guest",
+  appId: app.id,
+  functionId: fn.id,
+  name: "r",
+  source: "/hi",
+  annotations: {},
+  revision: 1,
+  createdAt: 0,
+  updatedAt: 0,
+};
+const byId: FunctionReference = { by: "id", functionId: fn.id };
+const byName: FunctionReference = { by: "name", app: app.name, name: fn.name };
+const byRoute: FunctionReference = { by: "route", app: app.name, source: "/hi" };
+
+/** A store with one app, function and route, whose reads of functions can be held up. */
+async function filled() {
+  const store = memoryStore();
+  await store.namespaces.create({ id: "01JD000000000000000000000N", name: "guest", createdAt: 0 });
+  await store.apps.create(app);
+  await store.functions.create(fn);
+  await store.routes.create(route);
+  let gate: Promise<void> | undefined;
+  let reads = 0;
+  const hold = async <T>(read: Promise<T>): Promise<T> => {
+    reads++;
+    const found = await read;
+    await gate;
+    return found;
+  };
+  const slow: Store = {
+    ...store,
+    functions: {
+      create: (item) => store.functions.create(item),
+      update: (item) => store.functions.update(item),
+      remove: (namespace, id) => store.functions.remove(namespace, id),
+      list: (namespace, appId, page) => store.functions.list(namespace, appId, page),
+      get: (namespace, id) => hold(store.functions.get(namespace, id)),
+      getByName: (namespace, appId, name) => hold(store.functions.getByName(namespace, appId, name)),
+    },
+  };
+  return {
+    store,
+    definitions: new Definitions(slow),
+    reads: () => reads,
+    /** Reads that begin from now on arrive when the returned function is called, with what was there when they began. */
+    holdUp(): () => void {
+      const held = Promise.withResolvers<void>();
+      gate = held.promise;
+      return () => {
+        gate = undefined;
+        held.resolve();
+      };
+    },
+  };
+}
+
+const changedFn = (fields: Partial<Fn> = {}): Fn => ({ ...fn, revision: 2, memoryMiB: 256, ...fields });
+
+test("read once, then from memory, by each of its names", async () => {
+  const { definitions, reads } = await filled();
+  for (const reference of [byId, byName, byRoute]) {
+    assert.equal(definitions.peek("guest", reference), undefined);
+    const loaded = await definitions.load("guest", reference);
+    assert.deepEqual([loaded.fn, loaded.app], [fn, app]);
+    assert.equal(definitions.peek("guest", reference), loaded);
+  }
+  assert.equal((await definitions.load("guest", byRoute)).route?.id, route.id);
+  assert.equal(reads(), 4);
+});
+
+test("a change makes all of its namespace be read again, and of no other", async () => {
+  const { store, definitions } = await filled();
+  await definitions.load("guest", byId);
+  await store.functions.update(changedFn());
+  definitions.changed("other");
+  assert.equal(definitions.peek("guest", byId)?.fn.revision, 1);
+  definitions.changed("guest");
+  assert.equal(definitions.peek("guest", byId), undefined);
+  assert.equal((await definitions.load("guest", byId)).fn.revision, 2);
+});
+
+test("what was read before a change and arrives after it is used once and not kept", async () => {
+  const { store, definitions, holdUp } = await filled();
+  const letGo = holdUp();
+  const loading = definitions.load("guest", byId);
+  await new Promise((resolve) => setImmediate(resolve));
+  await store.functions.update(changedFn());
+  definitions.changed("guest");
+  letGo();
+  assert.equal((await loading).fn.revision, 1);
+  assert.equal(definitions.peek("guest", byId), undefined);
+  assert.equal((await definitions.load("guest", byId)).fn.revision, 2);
+  assert.equal(definitions.peek("guest", byId)?.fn.revision, 2);
+});
+
+test("an old reading does not replace a newer one that was faster", async () => {
+  const { store, definitions, holdUp } = await filled();
+  const letGo = holdUp();
+  const old = definitions.load("guest", byId);
+  await new Promise((resolve) => setImmediate(resolve));
+  await store.functions.update(changedFn());
+  definitions.changed("guest");
+  const newer = definitions.load("guest", byId);
+  letGo();
+  assert.deepEqual([(await old).fn.revision, (await newer).fn.revision], [1, 2]);
+  assert.equal(definitions.peek("guest", byId)?.fn.revision, 2);
+});
+
+test("what does not exist is named, and is asked for again each time", async () => {
+  const { store, definitions } = await filled();
+  const missing: [FunctionReference, string][] = [
+    [{ by: "id", functionId: "nobody" }, "function"],
+    [{ by: "name", app: "nobody", name: "x" }, "app"],
+    [{ by: "name", app: app.name, name: "nobody" }, "function"],
+    [{ by: "name", app: null, name: fn.name }, "function"],
+    [{ by: "route", app: app.name, source: "/nobody" }, "route"],
+  ];
+  for (const [reference, what] of missing) {
+    await assert.rejects(
+      definitions.load("guest", reference),
+      (error) => error instanceof PlatformError && error.code === "not_found" && error.details["what"] === what,
+    );
+  }
+  await store.functions.create({ ...fn, id: "01JD000000000000000000000A", appId: null, name: "nobody" });
+  assert.equal((await definitions.load("guest", { by: "name", app: null, name: "nobody" })).app, null);
+  await assert.rejects(definitions.load("elsewhere", byId), PlatformError);
+});
+
+test("names that look alike are not taken for each other", async () => {
+  const { store, definitions } = await filled();
+  await store.functions.create({ ...fn, id: "01JD000000000000000000000B", appId: null });
+  const inApp = await definitions.load("guest", byName);
+  const inNoApp = await definitions.load("guest", { by: "name", app: null, name: fn.name });
+  assert.notEqual(inApp.fn.id, inNoApp.fn.id);
+  assert.equal(definitions.peek("guest", byName)?.fn.id, fn.id);
+});
