@@ -49,6 +49,11 @@ export class Tree {
     return this.#files;
   }
 
+  /** Refuses at once what an archive says to hold, where it says so, before many thousand files are written in vain. */
+  announce(entries: number): void {
+    if (entries > this.#limits.filesMax) throw this.#tooMany();
+  }
+
   /** A folder; naming it again is no error, because archives do. */
   async addFolder(name: string): Promise<void> {
     const path = parseEntryPath(name);
@@ -137,7 +142,11 @@ export class Tree {
 
   #checkCount(): void {
     if (this.#entries.size + this.#links.size < this.#limits.filesMax) return;
-    throw new PlatformError("invalid", `The archive is refused: it holds more than ${this.#limits.filesMax} files and folders`);
+    throw this.#tooMany();
+  }
+
+  #tooMany(): PlatformError {
+    return new PlatformError("invalid", `The archive is refused: it holds more than ${this.#limits.filesMax} files and folders`);
   }
 
   #tooBig(name: string): PlatformError {

@@ -16,6 +16,7 @@ export async function unpackZip(bytes: Buffer, tree: Tree): Promise<void> {
   try {
     // Names stay bytes: the reader's own decoding would turn backslashes into slashes and other code pages into something.
     const zip = await yauzl.fromBufferPromise(bytes, { lazyEntries: true, decodeStrings: false, validateEntrySizes: true });
+    tree.announce(zip.entryCount);
     for await (const entry of zip.eachEntry()) await unpackEntry(zip, entry, tree);
   } catch (error) {
     throw asArchiveError(error, "zip");
