@@ -138,6 +138,15 @@ export function commandStartedAt(): number | undefined {
   return startedAt > 0 ? startedAt : undefined;
 }
 
+/**
+ * Where Node keeps what it compiled of our sources, so that the next start is faster. Of this user alone: in the system's folder for
+ * temporary files, Node's own choice, somebody else could put code for us to run.
+ */
+export function compileCacheFolder(): string {
+  const { cache } = settings();
+  return join(resolve(process.env["POLYKILN_CACHE"] || cache.default), "compiled");
+}
+
 /** The host and port of `HOST:PORT`, `[V6]:PORT` or `:PORT` (loopback). */
 export function parseListen(listen: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(listen);

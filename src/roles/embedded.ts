@@ -68,10 +68,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     openFolder(config.data);
     openFolder(config.cache);
     const listen = parseListen(config.listen);
-    const driver = startDriver(config, world, logger);
-    opened.push(() => driver.close());
+    // First, because it takes the data folder's lock: what else is there may belong to another server that runs on it.
     const database = await openStore(config, world);
     opened.push(() => database.close());
+    const driver = startDriver(config, world, logger);
+    opened.push(() => driver.close());
     const store = sqliteStore(database);
     const credential = keepCredential(config.data, await firstStart(store, world));
     if (!isLoopbackHost(listen.host)) await requireKeys(listen, store);
@@ -210,7 +211,9 @@ function startDriver(config: Config, world: World, logger: Logger): SandboxDrive
     stateFile: join(config.data, "sandboxes.json"),
   };
   if (config.sandbox === "process") {
-    logger.warn("Functions run UNPROTECTED, as processes of this user: --sandbox process is for development only");
+    // On every start, however little is logged.
+    const say = config.logLevel === "error" ? "error" : "warn";
+    logger[say]("Functions run UNPROTECTED, as processes of this user: --sandbox process is for development only");
     return processDriver(options);
   }
   const capabilities = inspect();

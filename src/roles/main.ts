@@ -1,10 +1,11 @@
 /** The command line of the server: `start`, `up`, `doctor`, `build`. Parses flags, picks the role, and turns errors into exit codes. */
 import { enableCompileCache } from "node:module";
 import { parseArgs } from "node:util";
+import { compileCacheFolder, loadConfig } from "../config/config.ts";
 
-enableCompileCache();
+enableCompileCache(compileCacheFolder());
 
-/** Exit codes: 1 something failed, 2 the command line or what it asks for cannot be (a taken port). */
+/** Exit codes: 0 also when a signal ended it, 1 something failed, 2 the command line or what it asks for cannot be (a taken port). */
 const exitFailed = 1;
 const exitUsage = 2;
 
@@ -44,7 +45,6 @@ async function main(args: string[]): Promise<number> {
     );
     return exitUsage;
   }
-  const { loadConfig } = await import("../config/config.ts");
   const config = loadConfig(
     {
       ...values,

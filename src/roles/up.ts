@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { type Config, commandStartedAt } from "../config/config.ts";
+import { type Config, commandStartedAt, parseListen } from "../config/config.ts";
+import { isLoopbackHost } from "../http/loopback.ts";
 import { realWorld } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { LogLine } from "../model/model.ts";
@@ -37,6 +38,8 @@ const examples: readonly Example[] = [
   { name: "hello-python", kind: "python:3.11", file: "handler.py" },
 ];
 
+type Headers = Readonly<Record<string, string>>;
+
 const world = realWorld();
 
 /** Hot calls are timed this often; the middle one is told. */
@@ -55,7 +58,7 @@ export async function up(config: Config, options: UpOptions): Promise<number> {
     },
   });
   try {
-    const report = await callExamples(platform.url);
+    const report = await callExamples(platform.url, credentialFor(config, platform.credential));
     if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
     else process.stdout.write(`${summary(platform.url, report)}\n`);
     if (!options.once) {
@@ -68,17 +71,22 @@ export async function up(config: Config, options: UpOptions): Promise<number> {
   }
 }
 
-async function callExamples(url: string): Promise<UpReport> {
+/** Only where others than this machine get in a credential is asked for. */
+function credentialFor(config: Config, credential: string): Headers {
+  return isLoopbackHost(parseListen(config.listen).host) ? {} : { authorization: `Bearer ${credential}` };
+}
+
+async function callExamples(url: string, headers: Headers): Promise<UpReport> {
   const app = `${url}/kiln/v1/namespaces/guest/apps/examples`;
-  await request("PUT", app, {});
+  await put(app, {}, headers);
   let readyMs: number | undefined;
   const functions: ExampleReport[] = [];
   for (const example of examples) {
-    await request("PUT", `${app}/functions/${example.name}`, definition(example));
-    const cold = await timed(`${app}/functions/${example.name}/invoke`);
+    await put(`${app}/functions/${example.name}`, definition(example), headers);
+    const cold = await timed(`${app}/functions/${example.name}/invoke`, headers);
     readyMs ??= Math.round(sinceStartMs());
     const hot: number[] = [];
-    for (let i = 0; i < hotCalls; i++) hot.push((await timed(`${app}/functions/${example.name}/invoke`)).ms);
+    for (let i = 0; i < hotCalls; i++) hot.push((await timed(`${app}/functions/${example.name}/invoke`, headers)).ms);
     const middle = hot.toSorted((a, b) => a - b)[hotCalls >> 1] as number;
     functions.push({ name: example.name, status: cold.status, cold_ms: tenths(cold.ms), hot_ms: hundredths(middle) });
   }
@@ -90,11 +98,11 @@ function definition({ name, kind, file }: Example): object {
   return { kind, code: source.toString("base64"), fileName: file };
 }
 
-async function timed(url: string): Promise<{ status: number; ms: number }> {
+async function timed(url: string, headers: Headers): Promise<{ status: number; ms: number }> {
   const beganAt = world.monotonic();
   const response = await fetch(url, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...headers },
     body: '{"name":"world"}',
   });
   const text = await response.text();
@@ -103,9 +111,13 @@ async function timed(url: string): Promise<{ status: number; ms: number }> {
   return { status: response.status, ms };
 }
 
-async function request(method: string, url: string, body: object): Promise<void> {
-  const response = await fetch(url, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-  if (!response.ok) throw new PlatformError("internal", `${method} ${url} answered ${response.status}: ${await response.text()}`);
+async function put(url: string, body: object, headers: Headers): Promise<void> {
+  const response = await fetch(url, {
+    method: "PUT",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new PlatformError("internal", `PUT ${url} answered ${response.status}: ${await response.text()}`);
 }
 
 /** Since the command was given: by the `kiln` script, or else to this process. */
