@@ -4,9 +4,13 @@ import { endToEndHeaders } from "../../http/headers.ts";
 /** Said by us: the length and the date by the listener, the call id below. */
 const ours: ReadonlySet<string> = new Set(["content-length", "date", "fn-call-id"]);
 
-/** The answer to a direct invocation: everything but what concerns one connection only. */
-export function invokeHeaders(headers: readonly string[], callId: string): string[] {
+/**
+ * The answer to a direct invocation: everything but what concerns one connection only. Its status is Fn's; one of the function's
+ * own travels as the kits send it.
+ */
+export function invokeHeaders(status: number, headers: readonly string[], callId: string): string[] {
   const visible = endToEndHeaders(headers, ours);
+  if (status !== 200) visible.push("Fn-Http-Status", String(status));
   visible.push("Fn-Call-Id", callId);
   return visible;
 }

@@ -25,7 +25,7 @@ export function invokeHandler(context: FnContext): Handler {
     const functionId = idIn(request);
     const result = await invoke(context, request, { by: "id", functionId }, null);
     if (!result.ok) return sendFailure(context, response, result, notFound("Fn"));
-    const headers = invokeHeaders(result.headers, result.activationId);
+    const headers = invokeHeaders(result.status, result.headers, result.activationId);
     if (request.header("fn-invoke-type") !== "detached") {
       response.stream(status.ok, headers, result.body, ignoreEnd);
       return;

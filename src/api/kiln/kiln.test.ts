@@ -372,17 +372,6 @@ test("activations and logs, by any spelling of an id", async () => {
   for (const id of ["x", world.newId(), "0".repeat(26)]) assert.equal((await send("GET", `/activations/${id}`)).status, 404);
 });
 
-test("a record that is not written yet is waited for", async () => {
-  const { send, store, world } = await open();
-  const id = world.newId();
-  const asked = send("GET", `/activations/${id}`);
-  setTimeout(
-    () => void store.activations.append([{ id, namespace: "guest", status: "success", startedAt: 1, endedAt: 1 } as Activation]),
-    50,
-  );
-  assert.equal((await asked).status, 200);
-});
-
 test("errors look alike everywhere below /kiln/", async () => {
   const { send } = await open();
   const check = async (method: string, path: string, status: number, expected: string) => {
