@@ -141,7 +141,7 @@ test("the scheduler does no I/O", () => {
 test("technologies stay behind their ports", () => {
   report(
     "agent/ names no sandbox technology and no protocol.",
-    linesMatching(/bubblewrap|bwrap|docker|http-stream|"stdio"|http-port/i, (file) => roomOf(file) === "agent"),
+    linesMatching(/bubblewrap|bwrap|docker|http-stream|http-port/i, (file) => roomOf(file) === "agent"),
   );
   report(
     "A protocol sees a connection, never a sandbox.",
@@ -204,6 +204,22 @@ test("the drawing in ARCHITECTURE.md names files that exist", () => {
     "Every file in the drawing exists.",
     named.filter((file) => !existsSync(`src/${file}`)),
   );
+});
+
+test("every promise in SPECIFICATION.md names tests that exist", () => {
+  const promises = readFileSync("SPECIFICATION.md", "utf8")
+    .split("\n")
+    .filter((line) => /^\d+\. /.test(line));
+  assert.deepEqual(
+    promises.map((line) => Number.parseInt(line, 10)),
+    promises.map((_, index) => index + 1),
+    "promises are numbered without gaps",
+  );
+  const offences = promises.flatMap((line) => {
+    const tests = [...line.matchAll(/`((?:src|test|bench)\/[^`]+\.ts)`/g)].map((match) => match[1] as string);
+    return tests.length === 0 ? [`no test: ${line}`] : tests.filter((file) => !existsSync(file));
+  });
+  report("Each promise names the test that defends it.", offences);
 });
 
 test("no hub files and no leftovers", () => {
