@@ -47,7 +47,7 @@ const round = (value: number) => Math.round(value * 1000) / 1000;
 /** One keep-alive connection that sends one request at a time, with as little of a client's own work as possible. */
 export class RawClient {
   readonly #socket: Socket;
-  #answer: ((text: string) => void) | undefined;
+  #answer: { resolve(text: string): void; reject(error: Error): void } | undefined;
   #text = "";
 
   private constructor(socket: Socket) {
@@ -55,6 +55,7 @@ export class RawClient {
     socket.setNoDelay(true);
     socket.setEncoding("latin1");
     socket.on("data", (chunk: string) => this.#read(chunk));
+    socket.on("close", () => this.#answer?.reject(new Error("The server closed the connection")));
   }
 
   static async connect(port: number): Promise<RawClient> {
@@ -65,8 +66,8 @@ export class RawClient {
 
   /** Sends a request, resolves with the whole answer. */
   call(request: string): Promise<string> {
-    return new Promise((resolve) => {
-      this.#answer = resolve;
+    return new Promise((resolve, reject) => {
+      this.#answer = { resolve, reject };
       this.#socket.write(request, "latin1");
     });
   }
@@ -81,7 +82,8 @@ export class RawClient {
     if (head === -1 || !this.#isWhole(head)) return;
     const text = this.#text;
     this.#text = "";
-    this.#answer?.(text);
+    this.#answer?.resolve(text);
+    this.#answer = undefined;
   }
 
   #isWhole(head: number): boolean {
