@@ -37,8 +37,11 @@ class LocalAgent implements Agent {
   readonly #config: AgentConfig;
   /** By function and revision of it and its app: the identity of a sandbox. */
   readonly #pools = new Map<string, Pool>();
-  readonly #runs = new Set<Promise<void>>();
+  #running = 0;
+  readonly #ended = () => this.#runEnded();
   #closing = false;
+  /** Called when the last call has ended after `close` began. */
+  #allEnded: () => void = () => {};
 
   constructor(id: string, parts: StarterParts) {
     this.agentId = id;
@@ -54,17 +57,12 @@ class LocalAgent implements Agent {
   }
 
   async run(call: AgentCall, signal: AbortSignal): Promise<AgentAnswer> {
-    const run = new Run(call, this.#world);
-    const settled = Promise.withResolvers<void>();
-    this.#runs.add(settled.promise);
-    run.onDone = () => {
-      this.#runs.delete(settled.promise);
-      settled.resolve();
-    };
+    const run = new Run(call, this.#world, this.#ended);
+    this.#running++;
     try {
       if (this.#closing) throw new PlatformError("overloaded", "The server is stopping", { details: { retryAfterS: 1 } });
       const pool = this.#poolOf(call.fn, call.app);
-      const slot = await this.#slot(pool, run, signal);
+      const slot = (pool.once ? undefined : pool.tryTake(call)) ?? (await this.#wait(pool, run, signal));
       return await run.execute(pool, slot, signal);
     } catch (error) {
       const failure = asPlatformError(error);
@@ -82,18 +80,22 @@ class LocalAgent implements Agent {
 
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
-    const grace = Promise.withResolvers<void>();
-    const stopClock = this.#world.after(graceMs, () => grace.resolve());
-    await Promise.race([Promise.all(this.#runs), grace.promise]);
+    const ended = Promise.withResolvers<void>();
+    this.#allEnded = ended.resolve;
+    const stopClock = this.#world.after(graceMs, ended.resolve);
+    if (this.#running > 0) await ended.promise;
     stopClock();
     const reason = new PlatformError("overloaded", "The server is stopping", { details: { retryAfterS: 1 } });
     await Promise.all([...this.#pools.values()].map((pool) => pool.close(reason)));
   }
 
-  async #slot(pool: Pool, run: Run, signal: AbortSignal): Promise<Slot> {
-    if (pool.once) return await pool.single(run.request(), run.call);
-    const slot = pool.tryTake(run.call);
-    return slot ?? (await pool.wait(run.call, signal));
+  #wait(pool: Pool, run: Run, signal: AbortSignal): Promise<Slot> {
+    return pool.once ? pool.single(run.request(), run.call) : pool.wait(run.call, signal);
+  }
+
+  #runEnded(): void {
+    this.#running--;
+    if (this.#running === 0) this.#allEnded();
   }
 
   #poolOf(fn: Fn, app: App | null): Pool {

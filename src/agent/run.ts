@@ -2,8 +2,8 @@ import type { BodySink, BodySource } from "../lib/body.ts";
 import type { World } from "../lib/world.ts";
 import { asPlatformError, PlatformError } from "../model/error.ts";
 import { limits } from "../model/limits.ts";
-import type { StartType } from "../model/model.ts";
-import type { FunctionRequest, FunctionResponse } from "../protocol/protocol.ts";
+import type { FunctionRequest } from "../protocol/protocol.ts";
+import { CountedBody } from "./counted-body.ts";
 import { exitError, ownExit, type Instance } from "./instance.ts";
 import type { AgentAnswer, AgentCall } from "./link.ts";
 import type { Pool, Slot } from "./pool.ts";
@@ -11,26 +11,32 @@ import type { Pool, Slot } from "./pool.ts";
 /**
  * One call on its way through the agent: it *waits* for a slot, *runs*, and is *done* with the last byte of the answer or the
  * failure. Whatever happens, `report` is called once, and the slot is given back or its sandbox killed.
+ *
+ * When the time is up, or a reader of the answer goes away, the sandbox is killed, and what the session then says is told as that
+ * reason. With a concurrency above 1 the other calls in the same sandbox end with it: code cannot be stopped in part.
  */
 export class Run {
   readonly call: AgentCall;
-  onDone: () => void = () => {};
   readonly #world: World;
+  /** Called once, after `report`. */
+  readonly #ended: () => void;
   readonly #beganAt: number;
-  readonly #kill = new AbortController();
+  readonly #request: CountedBody;
+  #answer: CountedBody | null = null;
   #slotAt: number | undefined;
   #slot: Slot | undefined;
   #pool: Pool | undefined;
-  #start: StartType = "none";
-  #requestBytes = 0;
-  #responseBytes = 0;
+  /** Why we killed the sandbox, if we did. */
+  #killed: PlatformError | null = null;
   #done = false;
-  #release: () => void = () => {};
+  #stopClock: (() => void) | null = null;
 
-  constructor(call: AgentCall, world: World) {
+  constructor(call: AgentCall, world: World, ended: () => void) {
     this.call = call;
+    this.#ended = ended;
     this.#world = world;
     this.#beganAt = world.monotonic();
+    this.#request = new CountedBody(call.request.body, limits.requestBytesMax, requestTooLarge);
   }
 
   /** The request as the code will see it; the deadline counts from now. */
@@ -41,9 +47,7 @@ export class Run {
       headers: request.headers,
       http: request.http,
       deadlineAt: this.#world.now() + fn.timeoutMs,
-      body: counted(request.body, limits.requestBytesMax, "request", (bytes) => {
-        this.#requestBytes += bytes;
-      }),
+      body: this.#request,
     };
   }
 
@@ -51,20 +55,12 @@ export class Run {
   async execute(pool: Pool, slot: Slot, signal: AbortSignal): Promise<AgentAnswer> {
     this.#pool = pool;
     this.#slot = slot;
-    this.#start = slot.start;
     this.#slotAt = this.#world.monotonic();
     const { timeoutMs } = this.call.fn;
-    const stopClock = this.#world.after(timeoutMs, () => this.#abort(timedOut(timeoutMs)));
-    const onAbort = () => this.#abort(asPlatformError(signal.reason));
-    signal.addEventListener("abort", onAbort);
-    this.#release = () => {
-      stopClock();
-      signal.removeEventListener("abort", onAbort);
-    };
-    if (signal.aborted) onAbort();
+    this.#stopClock = this.#world.after(timeoutMs, () => this.#kill(slot.instance, timedOut(timeoutMs)));
     try {
-      const response = await slot.instance.session.call(this.request(), this.#kill.signal);
-      return { status: response.status, headers: response.headers, body: this.#answerBody(response, slot.instance) };
+      const { status, headers, body } = await slot.instance.session.call(this.request(), signal);
+      return { status, headers, body: this.#answerBody(body, slot.instance) };
     } catch (error) {
       throw await this.#failure(slot.instance, error);
     }
@@ -75,75 +71,65 @@ export class Run {
     this.#finish(error);
   }
 
-  #abort(reason: PlatformError): void {
-    this.#kill.abort(reason);
+  #kill(instance: Instance, reason: PlatformError): void {
+    this.#killed ??= reason;
+    void instance.sandbox.stop().then(() => instance.session.close());
   }
 
   /** Waits until what broke is dead, and finds the best name for it. */
   async #failure(instance: Instance, error: unknown): Promise<PlatformError> {
     const failure = asPlatformError(error);
-    if (failure.code === "function_failed" && instance.session.usable) return failure;
+    if (this.#killed === null && failure.code === "function_failed" && instance.session.usable) return failure;
     instance.ended = true;
-    const killedByUs = this.#kill.signal.aborted;
     // A program that closed its connection is about to say how it ends; killing it at once would hide that.
-    if (!killedByUs && failure.code === "function_exited") await ownExit(instance.sandbox, this.#world);
+    if (this.#killed === null && failure.code === "function_exited") await ownExit(instance.sandbox, this.#world);
     const exit = await instance.sandbox.stop();
-    if (!killedByUs && (exit.outOfMemory || failure.code === "function_exited")) return exitError(exit);
-    return failure;
+    if (this.#killed !== null) return this.#killed;
+    const byItself = failure.code !== "cancelled";
+    return byItself && (exit.outOfMemory || failure.code === "function_exited") ? exitError(exit) : failure;
   }
 
-  #answerBody(response: FunctionResponse, instance: Instance): BodySource {
-    const inner = counted(response.body, limits.responseBytesMax, "response", (bytes) => {
-      this.#responseBytes += bytes;
-    });
-    const breakOff = async (error: Error, sink: BodySink) => {
-      const failure = await this.#failure(instance, error);
-      this.#finish(failure);
-      sink.fail(failure);
-    };
-    return {
-      bytes: inner.bytes,
-      resume: () => inner.resume(),
-      cancel: () => {
-        if (this.#done) return;
-        inner.cancel();
-        this.#abort(new PlatformError("cancelled", "The caller went away before the answer ended"));
-        void this.#failure(instance, this.#kill.signal.reason).then((failure) => this.#finish(failure));
+  #answerBody(body: BodySource, instance: Instance): BodySource {
+    this.#answer = new CountedBody(body, limits.responseBytesMax, responseTooLarge);
+    return new AnswerBody(this.#answer, {
+      ended: () => this.#finish(null),
+      broke: async (error) => {
+        const failure = await this.#failure(instance, error);
+        this.#finish(failure);
+        return failure;
       },
-      pipe: (sink) =>
-        inner.pipe({
-          chunk: (data) => sink.chunk(data),
-          end: () => {
-            this.#finish(null);
-            sink.end();
-          },
-          fail: (error) => void breakOff(error, sink),
-        }),
-    };
+      dropped: () => {
+        if (this.#done) return;
+        const reason = new PlatformError("cancelled", "The caller went away before the answer ended");
+        this.#kill(instance, reason);
+        void this.#failure(instance, reason).then((failure) => this.#finish(failure));
+      },
+    });
   }
 
   #finish(error: PlatformError | null): void {
     if (this.#done) return;
     this.#done = true;
-    this.#release();
+    this.#stopClock?.();
     const now = this.#world.monotonic();
     const runMs = this.#slotAt === undefined ? 0 : now - this.#slotAt;
     this.#giveBack(runMs);
     const instance = this.#slot?.instance;
-    const cold = this.#start === "cold";
+    const start = this.#slot?.start ?? "none";
+    const cold = start === "cold";
     const madeMs = cold && instance !== undefined ? instance.createMs + instance.initMs : 0;
     this.call.report({
-      start: this.#start,
+      start,
       sandboxId: instance?.sandbox.id ?? null,
       waitMs: Math.max(0, (this.#slotAt ?? now) - this.#beganAt - madeMs),
       createMs: cold ? (instance?.createMs ?? 0) : 0,
       initMs: cold ? (instance?.initMs ?? 0) : 0,
       runMs,
-      requestBytes: this.#requestBytes,
-      responseBytes: this.#responseBytes,
+      requestBytes: this.#request.total,
+      responseBytes: this.#answer?.total ?? 0,
       error,
     });
-    this.onDone();
+    this.#ended();
   }
 
   #giveBack(runMs: number): void {
@@ -154,32 +140,62 @@ export class Run {
   }
 }
 
-/** Counts what flows and breaks off above the limit. */
-function counted(source: BodySource, bytesMax: number, what: "request" | "response", count: (bytes: number) => void): BodySource {
-  let total = 0;
-  return {
-    bytes: source.bytes,
-    resume: () => source.resume(),
-    cancel: () => source.cancel(),
-    pipe(sink) {
-      source.pipe({
-        chunk(data) {
-          total += data.length;
-          count(data.length);
-          if (total <= bytesMax) return sink.chunk(data);
-          source.cancel();
-          sink.fail(tooLarge(what, bytesMax));
-          return false;
-        },
-        end: () => sink.end(),
-        fail: (error) => sink.fail(error),
-      });
-    },
-  };
+/** What becomes of a call through its answer's body. */
+interface AnswerFate {
+  ended(): void;
+  /** Resolves with the error to tell, once the code is dead. */
+  broke(error: Error): Promise<PlatformError>;
+  dropped(): void;
 }
 
-function tooLarge(what: "request" | "response", bytesMax: number): PlatformError {
-  if (what === "request") return new PlatformError("too_large", `The request's body is over the limit of ${bytesMax} bytes`);
+/** The body of an answer, which ends its call. */
+class AnswerBody implements BodySource, BodySink {
+  readonly #source: BodySource;
+  readonly #fate: AnswerFate;
+  #sink: BodySink | null = null;
+
+  constructor(source: BodySource, fate: AnswerFate) {
+    this.#source = source;
+    this.#fate = fate;
+  }
+
+  get bytes(): number | undefined {
+    return this.#source.bytes;
+  }
+
+  pipe(sink: BodySink): void {
+    this.#sink = sink;
+    this.#source.pipe(this);
+  }
+
+  resume(): void {
+    this.#source.resume();
+  }
+
+  cancel(): void {
+    this.#source.cancel();
+    this.#fate.dropped();
+  }
+
+  chunk(data: Buffer): boolean {
+    return (this.#sink as BodySink).chunk(data);
+  }
+
+  end(): void {
+    this.#fate.ended();
+    this.#sink?.end();
+  }
+
+  fail(error: Error): void {
+    void this.#fate.broke(error).then((failure) => this.#sink?.fail(failure));
+  }
+}
+
+function requestTooLarge(bytesMax: number): PlatformError {
+  return new PlatformError("too_large", `The request's body is over the limit of ${bytesMax} bytes`);
+}
+
+function responseTooLarge(bytesMax: number): PlatformError {
   return new PlatformError("response_too_large", `The function's answer is over the limit of ${bytesMax} bytes`);
 }
 

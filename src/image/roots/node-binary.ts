@@ -68,14 +68,21 @@ async function fetched(version: string, cacheFolder: string, world: World, say: 
   return { version, file };
 }
 
+/** Registries have bad moments, and this is a large package. */
+const installTries = 3;
+
 async function install(version: string, work: string, say: Say): Promise<void> {
   const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--no-package-lock", "--loglevel=error"];
-  try {
-    await runTool("npm", ["install", "--prefix", work, ...flags, `${packageName}@${version}`], installTimeoutMs, say);
-  } catch (cause) {
-    if (isMissingProgram(cause)) throw cause;
-    const message = `Node ${version} cannot be fetched with npm: check the network, or use the kind nodejs:24, which needs no download`;
-    throw new PlatformError("internal", message, { cause });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await runTool("npm", ["install", "--prefix", work, ...flags, `${packageName}@${version}`], installTimeoutMs, say);
+      return;
+    } catch (cause) {
+      if (isMissingProgram(cause)) throw cause;
+      if (attempt < installTries) continue;
+      const message = `Node ${version} cannot be fetched with npm: check the network, or use the kind nodejs:24, which needs no download`;
+      throw new PlatformError("internal", message, { cause });
+    }
   }
 }
 

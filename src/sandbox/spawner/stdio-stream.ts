@@ -16,6 +16,8 @@ export class StdioStream extends Duplex {
 
   constructor(send: (type: number, payload: Buffer, flags: number) => void) {
     super({ allowHalfOpen: true });
+    // Whoever reads hears of a bad end; where nobody does, it must not be an uncaught error of the server.
+    this.on("error", () => {});
     this.#send = send;
   }
 
