@@ -1,5 +1,1 @@
-exports.handler = async (event, context) => {
-  const name = event?.name ?? "world";
-  console.log(`Greeting ${name} in call ${context.callId}`);
-  return { message: `Hello ${name}` };
-};
+exports.handler = async (event) => ({ message: `Hello ${event?.name ?? "world"}` });

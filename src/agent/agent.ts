@@ -6,7 +6,7 @@
  * ended. Deliberately absent: which technology isolates (sandbox/), what is spoken (protocol/), who may call (invocation/).
  */
 import type { World } from "../lib/world.ts";
-import { asPlatformError, PlatformError } from "../model/error.ts";
+import { PlatformError } from "../model/error.ts";
 import type { App, Fn } from "../model/model.ts";
 import type { AgentConfig } from "./config.ts";
 import type { AgentAnswer, AgentCall, AgentLink } from "./link.ts";
@@ -56,18 +56,16 @@ class LocalAgent implements Agent {
     );
   }
 
-  async run(call: AgentCall, signal: AbortSignal): Promise<AgentAnswer> {
+  run(call: AgentCall, signal: AbortSignal): Promise<AgentAnswer> {
     const run = new Run(call, this.#world, this.#ended);
     this.#running++;
     try {
       if (this.#closing) throw new PlatformError("overloaded", "The server is stopping", { details: { retryAfterS: 1 } });
       const pool = this.#poolOf(call.fn, call.app);
-      const slot = (pool.once ? undefined : pool.tryTake(call)) ?? (await this.#wait(pool, run, signal));
-      return await run.execute(pool, slot, signal);
+      const slot = pool.once ? undefined : pool.tryTake(call);
+      return slot === undefined ? this.#runLater(pool, run, signal) : run.execute(pool, slot, signal);
     } catch (error) {
-      const failure = asPlatformError(error);
-      run.fail(failure);
-      throw failure;
+      return Promise.reject(run.fail(error));
     }
   }
 
@@ -89,8 +87,14 @@ class LocalAgent implements Agent {
     await Promise.all([...this.#pools.values()].map((pool) => pool.close(reason)));
   }
 
-  #wait(pool: Pool, run: Run, signal: AbortSignal): Promise<Slot> {
-    return pool.once ? pool.single(run.request(), run.call) : pool.wait(run.call, signal);
+  async #runLater(pool: Pool, run: Run, signal: AbortSignal): Promise<AgentAnswer> {
+    let slot: Slot;
+    try {
+      slot = pool.once ? await pool.single(run.request(), run.call) : await pool.wait(run.call, signal);
+    } catch (error) {
+      throw run.fail(error);
+    }
+    return await run.execute(pool, slot, signal);
   }
 
   #runEnded(): void {

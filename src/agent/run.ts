@@ -62,13 +62,15 @@ export class Run {
       const { status, headers, body } = await slot.instance.session.call(this.request(), signal);
       return { status, headers, body: this.#answerBody(body, slot.instance) };
     } catch (error) {
-      throw await this.#failure(slot.instance, error);
+      throw this.fail(await this.#failure(slot.instance, error));
     }
   }
 
-  /** The call is over with an error; a sandbox that may still work on it is killed already. */
-  fail(error: PlatformError): void {
-    this.#finish(error);
+  /** The call is over with an error, which is given back; a sandbox that may still work on it is killed already. */
+  fail(error: unknown): PlatformError {
+    const failure = asPlatformError(error);
+    this.#finish(failure);
+    return failure;
   }
 
   #kill(instance: Instance, reason: PlatformError): void {

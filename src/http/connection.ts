@@ -12,6 +12,8 @@ export class Connection {
   /** Its bytes are not HTTP, or came too slowly: nothing more is read from it. */
   broken = false;
   #gone: PlatformError | null = null;
+  /** For the next request that is asked for its signal: making one costs more than all else that a request makes. */
+  #spareAbort: AbortController | null = null;
 
   constructor(peer: string, loopback: boolean) {
     this.peer = peer;
@@ -28,6 +30,18 @@ export class Connection {
     if (this.#gone !== null) return;
     this.#gone = clientGone();
     for (const exchange of this.exchanges) exchange.abandon(this.#gone);
+  }
+
+  /** A controller that nobody else uses until it is given back. */
+  takeAbort(): AbortController {
+    const spare = this.#spareAbort ?? new AbortController();
+    this.#spareAbort = null;
+    return spare;
+  }
+
+  /** Nobody listens to its signal any more. */
+  giveBackAbort(abort: AbortController): void {
+    if (!abort.signal.aborted) this.#spareAbort = abort;
   }
 
   /** Answers from now on say `Connection: close`. */

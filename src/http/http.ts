@@ -26,7 +26,10 @@ export interface HttpRequest {
   /** The peer is this machine and the listener is bound to loopback. */
   readonly loopback: boolean;
   readonly body: BodySource;
-  /** Aborts when the client is gone before the response has ended; the reason is a PlatformError `cancelled`. */
+  /**
+   * Aborts when the client is gone before the response has ended; the reason is a PlatformError `cancelled`. A listener has to be
+   * removed before the response ends: the signal then serves the connection's next request.
+   */
   readonly signal: AbortSignal;
 }
 

@@ -76,7 +76,7 @@ export class NodeExchange implements HttpRequest, HttpResponse {
 
   get signal(): AbortSignal {
     if (this.#abort === null) {
-      this.#abort = new AbortController();
+      this.#abort = this.#connection.takeAbort();
       if (this.#gone !== null) this.#abort.abort(this.#gone);
     }
     return this.#abort.signal;
@@ -168,7 +168,10 @@ export class NodeExchange implements HttpRequest, HttpResponse {
 
   /** Nothing more will happen on this exchange. */
   finished(): void {
-    this.#connection.exchanges.delete(this);
+    const connection = this.#connection;
+    if (!connection.exchanges.delete(this) || this.#abort === null) return;
+    connection.giveBackAbort(this.#abort);
+    this.#abort = null;
   }
 
   /** A body that nobody reads: a small one is thrown away, with a large one goes the connection. */

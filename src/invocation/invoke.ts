@@ -45,7 +45,7 @@ async function invoke(parts: InvokerParts, request: InvokeRequest, signal: Abort
     request.body.cancel();
     return { ok: false, activationId: null, fn: null, error: asPlatformError(error), recorded: null };
   }
-  return await run(parts, request, definition, signal);
+  return run(parts, request, definition, signal);
 }
 
 /** From here on there is a record, whatever happens. */

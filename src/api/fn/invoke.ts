@@ -63,7 +63,8 @@ async function invoke(
   const { namespace, invoker } = context;
   // On loopback a route is open, and its Authorization is between the client and the function; everywhere else it is the platform's.
   const isOpen = http !== null && request.loopback;
-  const caller = isOpen ? openRoute : await context.identify(request);
+  const identified = isOpen ? openRoute : context.identify(request);
+  const caller = identified instanceof Promise ? await identified : identified;
   const headers = endToEndHeaders(request.headers, isOpen ? undefined : credentialHeaders);
   return invoker.invoke({ caller, namespace, target, headers, http, body: request.body }, request.signal);
 }
