@@ -358,7 +358,7 @@ async function checkFailure(fn: DeployedFunction, body: string, cause: RegExp): 
 async function whenPrepared(ask: () => Promise<Answer>): Promise<Answer> {
   for (let tries = 1; ; tries++) {
     const answer = await ask();
-    if (answer.status !== 503 || tries === 5) return answer;
+    if (answer.status !== 503 || tries === 20) return answer;
     assert.match(answer.text, /still being made ready/);
   }
 }
