@@ -66,11 +66,15 @@ export async function removeLeftovers(state: InstanceState, world: World): Promi
   return left;
 }
 
-/** Field 22 of /proc/<pid>/stat; the name of the program, in parentheses, may have spaces in it. */
+/**
+ * Field 22 of /proc/<pid>/stat; the name of the program, in parentheses, may have spaces in it. Null for no process, and for one
+ * that is dead and only waits to be collected by its parent: that one does nothing any more.
+ */
 function startTicks(pid: number): string | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? null : (fields[19] ?? null);
   } catch {
     return null;
   }
