@@ -1,4 +1,5 @@
 /** Valid objects of the model for tests; every field has a default, so that one that is given is one that matters. */
+import { fnDefaults } from "../src/model/fn-defaults.ts";
 import type { App, Fn } from "../src/model/model.ts";
 
 export function sampleFn(fields: Partial<Fn> = {}): Fn {
@@ -9,14 +10,7 @@ export function sampleFn(fields: Partial<Fn> = {}): Fn {
     name: "hello",
     source: { type: "code", kind: "nodejs:24", digest: "0".repeat(64), handler: null, command: null },
     protocol: "frames",
-    memoryMiB: 128,
-    timeoutMs: 30_000,
-    idleTimeoutMs: 30_000,
-    concurrency: 1,
-    sandboxesMax: 100,
-    config: {},
-    parameters: {},
-    annotations: {},
+    ...fnDefaults,
     shape: "",
     revision: 1,
     createdAt: 0,

@@ -9,6 +9,15 @@ export const limits = {
   idleTimeoutMs: { min: 1, max: 3_600_000, default: 30_000 },
   concurrency: { min: 1, max: 10_000, default: 1 },
   sandboxesMax: { min: 1, max: 10_000, default: 100 },
+  sandboxAgeMsMax: { min: 1_000, max: 604_800_000, default: 86_400_000 },
+  /** Entries of an egress list. */
+  egressEntriesMax: 64,
+  /** Of asynchronous calls. */
+  delivery: {
+    attemptsMax: { min: 1, max: 100, default: 3 },
+    backoffMs: { min: 0, max: 3_600_000, default: 1_000 },
+    ageMsMax: { min: 1_000, max: 1_209_600_000, default: 21_600_000 },
+  },
   annotations: { countMax: 100, keyBytesMax: 128, valueBytesMax: 512 },
   config: { bytesMax: 64 * 1024 },
   parameters: { bytesMax: 1024 * 1024 },

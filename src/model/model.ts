@@ -59,6 +59,25 @@ export type Source =
       readonly command: readonly string[];
     };
 
+/**
+ * What the code may connect to. `internet`: all but this machine, private networks, metadata services and the platform itself;
+ * a list: only these `HOST:PORT`, where `platform` stands for the platform's own API.
+ */
+export type Egress = "none" | "internet" | readonly string[];
+
+/** What becomes of a function's asynchronous calls. */
+export interface Delivery {
+  /** Runs of one call, the first included; then it is dead-lettered. */
+  readonly attemptsMax: number;
+  /** Before the second attempt; doubled for each further one, with jitter. */
+  readonly backoffMs: number;
+  /** A call that is older is not run any more. */
+  readonly ageMsMax: number;
+  /** Who is called with the outcome: `app/name` in the same namespace, `_/name` in the null app; null: nobody. */
+  readonly onSuccess: string | null;
+  readonly onFailure: string | null;
+}
+
 /** User code and its settings. `(id, revision)` is the identity of a sandbox: one never serves two. */
 export interface Fn {
   readonly id: string;
@@ -76,6 +95,12 @@ export interface Fn {
   readonly concurrency: number;
   /** How many sandboxes may exist at once. */
   readonly sandboxesMax: number;
+  /** `shared`: a sandbox serves one call after the other; `fresh`: each call gets one of its own. */
+  readonly isolation: "shared" | "fresh";
+  /** A sandbox older than this gets no new calls. */
+  readonly sandboxAgeMsMax: number;
+  readonly egress: Egress;
+  readonly delivery: Delivery;
   /** Environment of the sandbox; the app's config is underneath it. */
   readonly config: Readonly<Record<string, string>>;
   /** JSON parameters merged under a call's own (OpenWhisk). */

@@ -8,6 +8,7 @@ import { memoryInvoker } from "../../../test/memory-invoker.ts";
 import type { BodySource } from "../../lib/body.ts";
 import { realWorld } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
+import { deliveryDefaults } from "../../model/fn-defaults.ts";
 import type { Fn } from "../../model/model.ts";
 import { memoryStore } from "../../store/memory/store.ts";
 import type { Store } from "../../store/store.ts";
@@ -75,6 +76,10 @@ async function foreignFn(overrides: Partial<Fn> = {}): Promise<Fn> {
     idleTimeoutMs: 1500,
     concurrency: 10,
     sandboxesMax: 3,
+    isolation: "fresh",
+    sandboxAgeMsMax: 60_000,
+    egress: ["api.example.com:443"],
+    delivery: { ...deliveryDefaults, attemptsMax: 7 },
     config: {},
     parameters: { p: 1 },
     annotations: {},

@@ -1,5 +1,5 @@
 /** `/v2/fns` and `/v2/fns/{fn_id}`. */
-import { limits } from "../../model/limits.ts";
+import { fnDefaults } from "../../model/fn-defaults.ts";
 import type { Fn } from "../../model/model.ts";
 import { endpointKeys, mergedAnnotations, newAnnotations } from "./annotations.ts";
 import { findApp } from "./apps.ts";
@@ -110,13 +110,12 @@ function newFn({ namespace, now }: Exchange, body: Body): Omit<Fn, "id" | "shape
     namespace,
     appId: body.app_id,
     name,
+    ...fnDefaults,
     ...imageCode(body.image),
     memoryMiB,
     timeoutMs: timeout * 1000,
     idleTimeoutMs: idleTimeout * 1000,
-    sandboxesMax: limits.sandboxesMax.default,
     config,
-    parameters: {},
     annotations,
     revision: 1,
     createdAt,

@@ -1,7 +1,7 @@
 /** What a schema can't say: sizes in bytes, and the grammar of names that this door creates. */
 import { PlatformError } from "../../model/error.ts";
 import { limits } from "../../model/limits.ts";
-import type { Annotations } from "../../model/model.ts";
+import type { Annotations, Delivery, Egress } from "../../model/model.ts";
 
 /** Only for creating: names of other doors are taken as they are. */
 export function checkName(what: "app" | "function" | "route", name: string): void {
@@ -48,6 +48,31 @@ export function checkAnnotations(given: Readonly<Record<string, unknown>>): Anno
     checkBytes(`annotations.${key}`, Buffer.byteLength(text), valueBytesMax);
   }
   return Object.fromEntries(entries);
+}
+
+/** Lists are of `HOST:PORT`, an IPv6 address in brackets; `platform` is the platform's own API. */
+export function checkEgress(egress: Egress): void {
+  if (typeof egress === "string") return;
+  for (const entry of egress) {
+    const port = Number(/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?):(\d{1,5})$/.exec(entry)?.[2]);
+    if (entry !== "platform" && !(port >= 1 && port <= 65_535))
+      throw invalid(
+        "egress",
+        `egress has ${JSON.stringify(entry.slice(0, 60))}, must be HOST:PORT, such as api.example.com:443, or platform`,
+      );
+  }
+}
+
+/** Destinations are functions of the same namespace, as `app/name`; whether they exist shows when they are called. */
+export function checkDelivery(delivery: Partial<Delivery>): void {
+  for (const field of ["onSuccess", "onFailure"] as const) {
+    const name = delivery[field] ?? null;
+    if (name !== null && !/^[^/]+\/[^/]+$/.test(name))
+      throw invalid(
+        `delivery.${field}`,
+        `delivery.${field} is ${JSON.stringify(name.slice(0, 60))}, must be APP/FUNCTION, or _/FUNCTION without an app`,
+      );
+  }
 }
 
 function checkBytes(field: string, bytes: number, bytesMax: number): void {

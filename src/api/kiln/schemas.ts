@@ -77,13 +77,38 @@ export const appAnswer = Type.Object({
   updatedAt: time,
 });
 
+const isolation = Type.Enum(["shared", "fresh"], {
+  description: "`fresh`: each call gets a sandbox of its own (Default: shared)",
+});
+
 const settings = {
   memoryMiB: Type.Optional(whole(limits.memoryMiB, "Memory of a sandbox")),
   timeoutMs: Type.Optional(whole(limits.timeoutMs, "How long a call may take")),
   idleTimeoutMs: Type.Optional(whole(limits.idleTimeoutMs, "How long a sandbox without a call is kept")),
   concurrency: Type.Optional(whole(limits.concurrency, "Calls that one sandbox runs at a time")),
   sandboxesMax: Type.Optional(whole(limits.sandboxesMax, "Sandboxes that may exist at once")),
+  isolation: Type.Optional(isolation),
+  sandboxAgeMsMax: Type.Optional(whole(limits.sandboxAgeMsMax, "Age at which a sandbox gets no new calls")),
 };
+
+const egress = Type.Union([Type.Enum(["none", "internet"]), Type.Array(Type.String(), { maxItems: limits.egressEntriesMax })], {
+  description:
+    "What the code may connect to: none, internet (not this machine, private networks or the platform), or a list of HOST:PORT, where platform is this API (Default: internet)",
+});
+
+const destination = (outcome: string) =>
+  nullable(Type.String(), `Called with the outcome of ${outcome}: APP/FUNCTION, or _/FUNCTION without an app`);
+
+const delivery = Type.Object(
+  {
+    attemptsMax: whole(limits.delivery.attemptsMax, "Runs of one call, the first included"),
+    backoffMs: whole(limits.delivery.backoffMs, "Before the second attempt; doubled for each further one, with jitter"),
+    ageMsMax: whole(limits.delivery.ageMsMax, "A call that is older is not run any more"),
+    onSuccess: destination("a call that succeeded"),
+    onFailure: destination("a call that was given up"),
+  },
+  { ...closed, description: "What becomes of asynchronous calls" },
+);
 
 export const functionBody = Type.Object(
   {
@@ -100,6 +125,8 @@ export const functionBody = Type.Object(
       Type.String({ pattern: "^[0-9a-f]{64}$", description: "Code that another function of this namespace has" }),
     ),
     ...settings,
+    egress: Type.Optional(egress),
+    delivery: Type.Optional(Type.Partial(delivery)),
     config: Type.Optional(config),
     parameters: Type.Optional(parameters),
     annotations: Type.Optional(annotations),
@@ -123,6 +150,10 @@ export const functionAnswer = Type.Object({
   idleTimeoutMs: Type.Integer(),
   concurrency: Type.Integer(),
   sandboxesMax: Type.Integer(),
+  isolation,
+  sandboxAgeMsMax: Type.Integer(),
+  egress,
+  delivery,
   config,
   parameters,
   annotations,

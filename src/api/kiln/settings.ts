@@ -1,9 +1,9 @@
 /** From what a caller asks of a function to the function: which source, which protocol, which limits. */
 import type { Static } from "typebox";
 import type { Kinds } from "../../image/image.ts";
-import { limits } from "../../model/limits.ts";
+import { fnDefaults } from "../../model/fn-defaults.ts";
 import type { App, Fn, ProtocolName, Source } from "../../model/model.ts";
-import { checkAnnotations, checkConfig, checkParameters, invalid } from "./check.ts";
+import { checkAnnotations, checkConfig, checkDelivery, checkEgress, checkParameters, invalid } from "./check.ts";
 import type { functionBody } from "./schemas.ts";
 
 /** A change without its code, which is stored before it comes here. */
@@ -17,17 +17,22 @@ export function merged(
   kinds: Kinds,
 ): Omit<Fn, "id" | "namespace" | "appId" | "name" | "shape" | "revision" | "createdAt" | "updatedAt"> {
   const source = sourceOf(stored?.source ?? null, settings, digest, kinds);
+  const before = stored ?? fnDefaults;
   return {
     source,
     protocol: protocolOf(stored, source, settings.protocol, kinds),
-    memoryMiB: settings.memoryMiB ?? stored?.memoryMiB ?? limits.memoryMiB.default,
-    timeoutMs: settings.timeoutMs ?? stored?.timeoutMs ?? limits.timeoutMs.default,
-    idleTimeoutMs: settings.idleTimeoutMs ?? stored?.idleTimeoutMs ?? limits.idleTimeoutMs.default,
-    concurrency: settings.concurrency ?? stored?.concurrency ?? limits.concurrency.default,
-    sandboxesMax: settings.sandboxesMax ?? stored?.sandboxesMax ?? limits.sandboxesMax.default,
-    config: settings.config ?? stored?.config ?? {},
-    parameters: settings.parameters ?? stored?.parameters ?? {},
-    annotations: settings.annotations === undefined ? (stored?.annotations ?? {}) : checkAnnotations(settings.annotations),
+    memoryMiB: settings.memoryMiB ?? before.memoryMiB,
+    timeoutMs: settings.timeoutMs ?? before.timeoutMs,
+    idleTimeoutMs: settings.idleTimeoutMs ?? before.idleTimeoutMs,
+    concurrency: settings.concurrency ?? before.concurrency,
+    sandboxesMax: settings.sandboxesMax ?? before.sandboxesMax,
+    isolation: settings.isolation ?? before.isolation,
+    sandboxAgeMsMax: settings.sandboxAgeMsMax ?? before.sandboxAgeMsMax,
+    egress: settings.egress ?? before.egress,
+    delivery: { ...before.delivery, ...settings.delivery },
+    config: settings.config ?? before.config,
+    parameters: settings.parameters ?? before.parameters,
+    annotations: settings.annotations === undefined ? before.annotations : checkAnnotations(settings.annotations),
   };
 }
 
@@ -36,6 +41,8 @@ export function checkSettings(settings: Settings, hasCode: boolean, kinds: Kinds
   if (settings.config !== undefined) checkConfig(settings.config);
   if (settings.parameters !== undefined) checkParameters(settings.parameters);
   if (settings.annotations !== undefined) checkAnnotations(settings.annotations);
+  if (settings.egress !== undefined) checkEgress(settings.egress);
+  if (settings.delivery !== undefined) checkDelivery(settings.delivery);
   if (settings.kind !== undefined) kinds.resolve(settings.kind);
   const coded = hasCode || settings.kind !== undefined || settings.handler != null || settings.command != null;
   if (settings.image !== undefined && coded)

@@ -1,0 +1,27 @@
+import { limits } from "./limits.ts";
+import type { Delivery, Fn } from "./model.ts";
+
+/** What becomes of asynchronous calls where nothing was said: as with Lambda, two retries within six hours. */
+export const deliveryDefaults: Delivery = {
+  attemptsMax: limits.delivery.attemptsMax.default,
+  backoffMs: limits.delivery.backoffMs.default,
+  ageMsMax: limits.delivery.ageMsMax.default,
+  onSuccess: null,
+  onFailure: null,
+};
+
+/** The settings of a function about which nothing was said. Doors with other defaults (Fn's timeouts) put theirs above. */
+export const fnDefaults = {
+  memoryMiB: limits.memoryMiB.default,
+  timeoutMs: limits.timeoutMs.default,
+  idleTimeoutMs: limits.idleTimeoutMs.default,
+  concurrency: limits.concurrency.default,
+  sandboxesMax: limits.sandboxesMax.default,
+  isolation: "shared",
+  sandboxAgeMsMax: limits.sandboxAgeMsMax.default,
+  egress: "internet",
+  delivery: deliveryDefaults,
+  config: {},
+  parameters: {},
+  annotations: {},
+} as const satisfies Partial<Fn>;
