@@ -16,7 +16,12 @@ export interface World {
   random(): number;
   /** A new 128-bit id (`model/id.ts`). */
   newId(): string;
+  /** For tests that kill the process between two steps; absent in the real world, where passing a point costs a look. */
+  crashPoint?(name: CrashPoint): void;
 }
+
+/** Where an asynchronous call can be cut off: it is on the disk, on lease, has run, has its record, is out of the queue. */
+export type CrashPoint = "enqueue" | "lease" | "run" | "record" | "acknowledge";
 
 /** The real one. */
 export function realWorld(): World {

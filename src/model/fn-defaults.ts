@@ -21,6 +21,7 @@ export const fnDefaults = {
   sandboxAgeMsMax: limits.sandboxAgeMsMax.default,
   egress: "internet",
   delivery: deliveryDefaults,
+  traffic: [],
   config: {},
   parameters: {},
   annotations: {},

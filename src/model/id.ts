@@ -71,7 +71,23 @@ export function isId(text: string): boolean {
 
 /** The 32 hex digits that OpenWhisk shows. */
 export function idToHex(id: string): string {
-  return bigIntFromId(id).toString(16).padStart(32, "0");
+  // By table, because every call has its id written like this and BigInt takes ten times as long. The first two characters are 8 bits,
+  // each four of the others 20.
+  let hex = hexOf8[(digit(id, 0) << 5) | digit(id, 1)] as string;
+  for (let i = 2; i < 26; i += 4) {
+    const bits = (digit(id, i) << 15) | (digit(id, i + 1) << 10) | (digit(id, i + 2) << 5) | digit(id, i + 3);
+    hex += (hexOf12[bits >>> 8] as string) + (hexOf8[bits & 0xff] as string);
+  }
+  return hex;
+}
+
+const hexOf8 = Array.from({ length: 1 << 8 }, (_, value) => value.toString(16).padStart(2, "0"));
+const hexOf12 = Array.from({ length: 1 << 12 }, (_, value) => value.toString(16).padStart(3, "0"));
+const digits = new Uint8Array(128);
+for (let i = 0; i < alphabet.length; i++) digits[alphabet.charCodeAt(i)] = i;
+
+function digit(id: string, index: number): number {
+  return digits[id.charCodeAt(index)] as number;
 }
 
 /** The UUID that Lambda shows. */
@@ -94,12 +110,6 @@ export function idTime(id: string): number {
   let ms = 0;
   for (let i = 0; i < 10; i++) ms = ms * 32 + alphabet.indexOf(id[i] as string);
   return ms;
-}
-
-function bigIntFromId(id: string): bigint {
-  let value = 0n;
-  for (const character of id) value = (value << 5n) | BigInt(alphabet.indexOf(character));
-  return value;
 }
 
 function idFromBigInt(value: bigint): string {

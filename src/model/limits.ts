@@ -12,6 +12,10 @@ export const limits = {
   sandboxAgeMsMax: { min: 1_000, max: 604_800_000, default: 86_400_000 },
   /** Entries of an egress list. */
   egressEntriesMax: 64,
+  /** Revisions that share a function's calls, and how much one may weigh. */
+  traffic: { sharesMax: 10, weightMax: 1_000_000 },
+  /** Revisions of a function that can be gone back to. */
+  revisionsKept: { min: 1, max: 1_000, default: 10 },
   /** Of asynchronous calls. */
   delivery: {
     attemptsMax: { min: 1, max: 100, default: 3 },
@@ -32,4 +36,6 @@ export const limits = {
   /** What is kept of one call's output; the rest is cut with a mark. */
   logBytesMax: 1024 * 1024,
   listPage: { default: 30, max: 100 },
+  /** Lines of a page of logs. */
+  logPage: { default: 100, max: 1000 },
 } as const;

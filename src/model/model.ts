@@ -65,6 +65,12 @@ export type Source =
  */
 export type Egress = "none" | "internet" | readonly string[];
 
+/** A revision's part of a function's calls, in proportion to the sum of the weights. */
+export interface TrafficShare {
+  readonly revision: number;
+  readonly weight: number;
+}
+
 /** What becomes of a function's asynchronous calls. */
 export interface Delivery {
   /** Runs of one call, the first included; then it is dead-lettered. */
@@ -101,6 +107,8 @@ export interface Fn {
   readonly sandboxAgeMsMax: number;
   readonly egress: Egress;
   readonly delivery: Delivery;
+  /** Who gets the calls that name no revision; empty: the newest gets all. Not part of a revision: changing it makes none. */
+  readonly traffic: readonly TrafficShare[];
   /** Environment of the sandbox; the app's config is underneath it. */
   readonly config: Readonly<Record<string, string>>;
   /** JSON parameters merged under a call's own (OpenWhisk). */
@@ -201,6 +209,8 @@ export interface Activation {
   readonly responseBytes: number;
   /** Units of 100 ms of `initMs + runMs`, rounded up. */
   readonly billedUnits: number;
+  /** The caller's trace, 32 hex digits; absent where the call began one: its id is then the record's, in hex. */
+  readonly traceId?: string;
 }
 
 /** One line that a function printed. */
