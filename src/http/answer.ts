@@ -1,13 +1,10 @@
 import type { ServerResponse } from "node:http";
 import type { BodySink, BodySource } from "../lib/body.ts";
-import type { World } from "../lib/world.ts";
 import { asPlatformError, PlatformError } from "../model/error.ts";
 import { framedHeaders, mayHaveBody } from "./response-headers.ts";
 
-/** What an answer needs, and whom it tells. */
+/** Whom an answer tells. */
 export interface AnswerHooks {
-  readonly world: World;
-  readonly stallTimeoutMs: number;
   /** Nothing was written: somebody else may answer. */
   refused(error: PlatformError): void;
   /** Once, after the last byte was written or with what kept it from being. */
@@ -83,7 +80,6 @@ export class Answer implements BodySink {
     if (this.#state === "held" && !this.#open(this.#bytes)) return;
     this.#finish(this.#first);
     this.#first = null;
-    if (this.#outgoing.writableNeedDrain) this.#watchStall();
   }
 
   #finish(last: Buffer | null): void {
@@ -140,25 +136,11 @@ export class Answer implements BodySink {
     if (this.#outgoing.write(data)) return true;
     if (this.#full) return false;
     this.#full = true;
-    const callOff = this.#watchStall();
     this.#outgoing.once("drain", () => {
-      callOff();
       this.#full = false;
       this.#source.resume();
     });
     return false;
-  }
-
-  /** A client that reads nothing for too long is cut, so that it can't hold a sandbox or memory. */
-  #watchStall(): () => void {
-    const callOff = this.#hooks.world.after(this.#hooks.stallTimeoutMs, () => {
-      this.lost(new PlatformError("cancelled", `The client read nothing of the answer for ${this.#hooks.stallTimeoutMs} ms`));
-    });
-    this.#outgoing.once("close", callOff);
-    return () => {
-      callOff();
-      this.#outgoing.off("close", callOff);
-    };
   }
 
   #over(error?: Error): void {
@@ -173,6 +155,7 @@ export function badHead(cause: unknown): PlatformError {
   return new PlatformError("function_protocol", "The answer has a status or a header that HTTP does not allow", { cause });
 }
 
-function lengthBroken(bytes: number): PlatformError {
+/** The source gave more or fewer bytes than it had announced. */
+export function lengthBroken(bytes: number): PlatformError {
   return new PlatformError("function_protocol", `The answer's body is not of the ${bytes} bytes that were announced`);
 }

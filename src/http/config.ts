@@ -2,8 +2,12 @@ import { limits } from "../model/limits.ts";
 
 /** The listener's slice of the configuration. */
 export interface HttpConfig {
+  /** Who reads the invoke paths: our own parser, or that of node:http. (Default: own) */
+  readonly front: "own" | "node";
   /** Connections beyond this many are closed as they come. (Default: 10000) */
   readonly connectionsMax: number;
+  /** First line of a request, in bytes: 431; `front: "node"` counts it with the headers only. (Default: 16384) */
+  readonly lineBytesMax: number;
   /** Names and values of a request's headers, with its first line, in bytes: 431. (Default: 65536) */
   readonly headerBytesMax: number;
   /** Headers of a request: 431. (Default: 200) */
@@ -25,7 +29,9 @@ export interface HttpConfig {
 }
 
 export const httpDefaults: HttpConfig = {
+  front: "own",
   connectionsMax: 10_000,
+  lineBytesMax: 16 * 1024,
   headerBytesMax: limits.headerBytesMax,
   headerCountMax: limits.headerCountMax,
   bodyBytesMax: limits.requestBytesMax,

@@ -1,6 +1,18 @@
 import type { Socket } from "node:net";
 import type { PlatformError } from "../model/error.ts";
-import { clientGone, type NodeExchange } from "./node-http.ts";
+import { clientGone } from "./node-http.ts";
+
+/** A request that is being answered, as its connection sees it. */
+export interface RunningExchange {
+  /** The whole request has arrived. */
+  readonly complete: boolean;
+  /** The client is away. */
+  abandon(reason: PlatformError): void;
+  /** The rest of the request will not come. */
+  receiveFailed(error: PlatformError): void;
+  /** The answer is to be the last one of its connection. */
+  closeAfter(): void;
+}
 
 /** One client's connection, whichever server reads it: who is there, and which requests are on their way. */
 export class Connection {
@@ -8,7 +20,7 @@ export class Connection {
   /** The peer is this machine and the listener is bound to loopback. */
   readonly loopback: boolean;
   /** Requests without a complete answer, oldest first: more than one when the client pipelines. */
-  readonly exchanges = new Set<NodeExchange>();
+  readonly exchanges = new Set<RunningExchange>();
   /** Its bytes are not HTTP, or came too slowly: nothing more is read from it. */
   broken = false;
   #gone: PlatformError | null = null;
@@ -26,9 +38,9 @@ export class Connection {
   }
 
   /** The client closed its side or is away: nobody will read the answers. */
-  lost(): void {
+  lost(reason: PlatformError = clientGone()): void {
     if (this.#gone !== null) return;
-    this.#gone = clientGone();
+    this.#gone = reason;
     for (const exchange of this.exchanges) exchange.abandon(this.#gone);
   }
 
@@ -49,8 +61,8 @@ export class Connection {
     for (const exchange of this.exchanges) exchange.closeAfter();
   }
 
-  get newest(): NodeExchange | undefined {
-    let newest: NodeExchange | undefined;
+  get newest(): RunningExchange | undefined {
+    let newest: RunningExchange | undefined;
     for (const exchange of this.exchanges) newest = exchange;
     return newest;
   }

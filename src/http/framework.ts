@@ -8,7 +8,7 @@ import type { Handler, HttpRequest } from "./http.ts";
 import { parseJson } from "./json.ts";
 import { dropUnreadBody } from "./linger.ts";
 import { NodeExchange } from "./node-http.ts";
-import { refusalBody, refusalStatus } from "./refusal.ts";
+import { refusalBody, httpStatusOf } from "./refusal.ts";
 
 export interface FrameworkParts {
   readonly world: World;
@@ -73,7 +73,7 @@ export function createFramework(parts: FrameworkParts): Framework {
   app.setErrorHandler((error, request, reply) => renderError(parts, error, request, reply));
   app.setNotFoundHandler((request, reply) => renderError(parts, nothingAt(request), request, reply));
 
-  const context = { world: parts.world, bodyBytesMax: config.bodyBytesMax, stallTimeoutMs: config.stallTimeoutMs };
+  const context = { world: parts.world, bodyBytesMax: config.bodyBytesMax };
   const connectionFor = (raw: IncomingMessage) => connectionOf(raw.socket) ?? new Connection("", parts.injectedLoopback === true);
   const serve = (handler: Handler, incoming: IncomingMessage, outgoing: ServerResponse) => {
     const exchange = new NodeExchange(connectionFor(incoming), incoming, outgoing, context);
@@ -134,7 +134,7 @@ function renderError(parts: FrameworkParts, error: unknown, request: FastifyRequ
   if (known.code === "internal") parts.bug?.(error, request.id);
   // Errors of the router itself come before the hook that sets it.
   reply.header("X-Request-Id", request.id);
-  return reply.code(refusalStatus(known)).type("application/json").send(refusalBody(known, request.id));
+  return reply.code(httpStatusOf(known.code)).type("application/json").send(refusalBody(known, request.id));
 }
 
 function bodyTooLarge(bytesMax: number | undefined, cause: unknown): PlatformError {

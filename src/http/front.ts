@@ -11,6 +11,7 @@ import { endAndLinger } from "./linger.ts";
 import { bodyTooLarge } from "./node-body.ts";
 import { type ExchangeContext, NodeExchange } from "./node-http.ts";
 import { rawRefusal } from "./refusal.ts";
+import { headTooLarge, notHttp, requestTooSlow } from "./request-errors.ts";
 import { siteGuard } from "./site.ts";
 
 /** What a front serves. */
@@ -34,8 +35,7 @@ export class Front {
 
   constructor(parts: FrontParts) {
     this.#parts = parts;
-    const { bodyBytesMax, stallTimeoutMs } = parts.config;
-    this.#context = { world: parts.world, bodyBytesMax, stallTimeoutMs };
+    this.#context = { world: parts.world, bodyBytesMax: parts.config.bodyBytesMax };
     this.#guard = siteGuard(parts.config.publicNames);
     this.#server = this.#createServer();
     // The timeouts of node:http are watched from here on; it would do so by itself only if it listened.
@@ -57,6 +57,9 @@ export class Front {
   closeIdle(): void {
     this.#server.closeIdleConnections();
   }
+
+  /** Nothing: node:http looks after its timeouts itself. */
+  sweep(): void {}
 
   /** Stops the watching of timeouts. */
   close(): void {
@@ -157,7 +160,8 @@ export class Front {
   }
 }
 
-function matching(routes: readonly FastRoute[], method: string, path: string): FastRoute | undefined {
+/** The first route that takes the request. */
+export function matching(routes: readonly FastRoute[], method: string, path: string): FastRoute | undefined {
   for (const route of routes) {
     if (path.startsWith(route.prefix) && (route.matches === undefined || route.matches(method, path))) return route;
   }
@@ -193,20 +197,15 @@ function isDisconnect(error: NodeJS.ErrnoException): boolean {
 function brokenRequestError(error: NodeJS.ErrnoException & { reason?: string }, config: HttpConfig): PlatformError {
   switch (error.code) {
     case "HPE_HEADER_OVERFLOW":
-      return new PlatformError(
-        "header_too_large",
+      return headTooLarge(
+        config.headerBytesMax,
         `The request's headers are larger than the limit of ${config.headerBytesMax} bytes`,
-        {
-          details: { limitBytes: config.headerBytesMax },
-        },
       );
     case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
       return new PlatformError("too_large", "The extensions of the body's chunks are too large");
     case "ERR_HTTP_REQUEST_TIMEOUT":
-      return new PlatformError("request_timeout", "The request did not arrive in time", {
-        details: { headersTimeoutMs: config.headersTimeoutMs, requestTimeoutMs: config.requestTimeoutMs },
-      });
+      return requestTooSlow(config);
     default:
-      return new PlatformError("invalid", `The request is not valid HTTP/1.1: ${error.reason ?? "it can't be parsed"}`);
+      return notHttp(error.reason ?? "it can't be parsed");
   }
 }

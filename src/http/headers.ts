@@ -18,14 +18,32 @@ export function endToEndHeaders(headers: readonly string[], drop: ReadonlySet<st
   const kept: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
-    const lower = name.toLowerCase();
-    if (isHopByHop(lower) || drop.has(lower) || named?.includes(lower)) continue;
+    const lower = endToEndName(name);
+    if (lower === "" || drop.has(lower) || named?.includes(lower)) continue;
     kept.push(name, headers[i + 1] as string);
   }
   return kept;
 }
 
 const nothing: ReadonlySet<string> = new Set();
+
+/** Names that were met, and what they are in lower case; empty for those that belong to one connection. Bounded, because clients choose them. */
+const names = new Map<string, string>();
+const namesMax = 1000;
+
+function endToEndName(name: string): string {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  const kept = isHopByHop(lower) ? "" : lower;
+  if (names.size < namesMax && name.length <= 64) names.set(detached(name), kept);
+  return kept;
+}
+
+/** The same text in memory of its own: a part of a head would keep the whole head with it. */
+export function detached(text: string): string {
+  return Buffer.from(text, "latin1").toString("latin1");
+}
 
 /** RFC 9110 section 7.6.1; `name` in lower case. Content-Length is not one of them. */
 export function isHopByHop(name: string): boolean {

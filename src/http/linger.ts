@@ -3,10 +3,10 @@ import type { Socket } from "node:net";
 import type { World } from "../lib/world.ts";
 
 /** How long a client may go on sending what nobody wants before it is cut, in ms. */
-const lingerMs = 2000;
+export const lingerMs = 2000;
 
 /** An unread body of at most this many bytes is thrown away to keep its connection; a larger one costs the connection. */
-const discardBytesMax = 64 * 1024;
+export const discardBytesMax = 64 * 1024;
 
 /** To be called before the answer to a request whose body nobody reads, or reads on. */
 export function dropUnreadBody(incoming: IncomingMessage, outgoing: ServerResponse, world: World): void {

@@ -4,10 +4,12 @@ import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import { type HttpConfig, httpDefaults } from "./config.ts";
 import { Connection, registerConnection } from "./connection.ts";
-import { Front } from "./front.ts";
+import { Front, type FrontParts } from "./front.ts";
 import type { FastRoute } from "./http.ts";
 import { isLoopbackAddress } from "./loopback.ts";
+import { OwnFront } from "./own-front.ts";
 import { portHolder } from "./port-holder.ts";
+import { StallWatch } from "./stall.ts";
 
 /** What a listener is made of. */
 export interface ListenerParts {
@@ -30,15 +32,16 @@ export interface Bound {
 }
 
 /**
- * Owns the one port. It makes connections and hands them to the front; it knows nothing of what is said on them, so a parser
- * of our own can stand where the front stands (docs/decisions/0003-one-port.md).
+ * Owns the one port. It makes connections and hands them to the front; it knows nothing of what is said on them, so our own parser and
+ * that of node:http can each stand there (docs/decisions/0003-one-port.md).
  */
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #config: HttpConfig;
-  readonly #front: Front;
+  readonly #front: Front | OwnFront;
   readonly #tcp: TcpServer;
-  readonly #open = new Map<Socket, Connection>();
+  readonly #open = new Map<Socket, { readonly connection: Connection; readonly stall: StallWatch }>();
+  #stopSweeping: () => void = nothing;
   #loopback = false;
   #closing = false;
 
@@ -46,7 +49,8 @@ export class Listener {
     this.#parts = parts;
     this.#config = { ...httpDefaults, ...parts.config };
     const { world, routes, framework } = parts;
-    this.#front = new Front({ world, routes, framework, config: this.#config, bug: (error) => this.#bug(error) });
+    const front: FrontParts = { world, routes, framework, config: this.#config, bug: (error) => this.#bug(error) };
+    this.#front = this.#config.front === "own" ? new OwnFront(front) : new Front(front);
     // Half-open like node:http's own server: it decides when our side ends.
     this.#tcp = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
     this.#tcp.maxConnections = this.#config.connectionsMax;
@@ -66,6 +70,7 @@ export class Listener {
       throw await cannotListen(address, error as NodeJS.ErrnoException);
     }
     this.#tcp.on("error", (error) => this.#bug(error));
+    this.#sweepLater();
     const bound = this.#tcp.address() as AddressInfo;
     this.#loopback = isLoopbackAddress(bound.address);
     const shown = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
@@ -79,7 +84,7 @@ export class Listener {
     const closed = new Promise<void>((resolve) => {
       this.#tcp.close(() => resolve());
     });
-    for (const [socket, connection] of this.#open) {
+    for (const [socket, { connection }] of this.#open) {
       // Whoever has sent nothing yet is as good as not connected.
       if (socket.bytesRead === 0) socket.destroy();
       else connection.drain();
@@ -88,6 +93,7 @@ export class Listener {
     const stopWaiting = this.#closeIdleUntil(graceMs);
     await closed;
     stopWaiting();
+    this.#stopSweeping();
     this.#front.close();
   }
 
@@ -97,13 +103,33 @@ export class Listener {
     const peer = socket.remoteAddress;
     const connection = new Connection(peer, this.#loopback && isLoopbackAddress(peer));
     registerConnection(socket, connection);
-    this.#open.set(socket, connection);
+    this.#open.set(socket, { connection, stall: new StallWatch(socket) });
     socket.once("end", () => connection.lost());
     socket.once("close", () => {
       this.#open.delete(socket);
       connection.lost();
     });
     this.#front.accept(socket);
+  }
+
+  /** One timer for all connections: what takes too long is looked for, not waited for. */
+  #sweepLater(): void {
+    const { world } = this.#parts;
+    this.#stopSweeping = world.after(this.#config.checkIntervalMs, () => {
+      const nowMs = world.monotonic();
+      for (const [socket, { connection, stall }] of this.#open) {
+        if (stall.stalledMs(nowMs) >= this.#config.stallTimeoutMs) this.#cutStalled(socket, connection);
+      }
+      this.#front.sweep(nowMs);
+      this.#sweepLater();
+    });
+  }
+
+  /** A client that reads nothing for too long is cut, so that it can't hold a sandbox or memory. */
+  #cutStalled(socket: Socket, connection: Connection): void {
+    const { stallTimeoutMs } = this.#config;
+    connection.lost(new PlatformError("cancelled", `The client read nothing of the answer for ${stallTimeoutMs} ms`));
+    socket.destroy();
   }
 
   /** An answer that began before the end was announced leaves its connection open: looked for until the grace time is over. */

@@ -8,14 +8,13 @@ import { headerOf } from "./headers.ts";
 import type { HttpRequest, HttpResponse } from "./http.ts";
 import { dropUnreadBody, hasBody } from "./linger.ts";
 import { IncomingBody, noBody } from "./node-body.ts";
-import { refusalBody, refusalStatus } from "./refusal.ts";
+import { refusalBody, httpStatusOf } from "./refusal.ts";
 import { framedHeaders } from "./response-headers.ts";
 
 /** What an exchange needs of its listener. */
 export interface ExchangeContext {
   readonly world: World;
   readonly bodyBytesMax: number;
-  readonly stallTimeoutMs: number;
 }
 
 /**
@@ -93,7 +92,6 @@ export class NodeExchange implements HttpRequest, HttpResponse {
       return;
     }
     this.#outgoing.end(body);
-    if (this.#outgoing.writableNeedDrain) this.#watchStall();
     this.finished();
   }
 
@@ -105,8 +103,6 @@ export class NodeExchange implements HttpRequest, HttpResponse {
       return;
     }
     this.#answer = new Answer(this.#outgoing, this.method, { status, headers }, body, {
-      world: this.#context.world,
-      stallTimeoutMs: this.#context.stallTimeoutMs,
       refused: (error) => this.refuse(error),
       done: (error) => {
         this.finished();
@@ -128,7 +124,7 @@ export class NodeExchange implements HttpRequest, HttpResponse {
     }
     const body = refusalBody(error, null);
     const headers = ["Content-Type", "application/json"];
-    this.#outgoing.writeHead(refusalStatus(error), framedHeaders(headers, Buffer.byteLength(body), 500, this.method));
+    this.#outgoing.writeHead(httpStatusOf(error.code), framedHeaders(headers, Buffer.byteLength(body), 500, this.method));
     this.#outgoing.end(body);
   }
 
@@ -203,12 +199,6 @@ export class NodeExchange implements HttpRequest, HttpResponse {
 
   #continue(): void {
     if (this.#expectsContinue && !this.#answered) this.#outgoing.writeContinue();
-  }
-
-  #watchStall(): void {
-    const outgoing = this.#outgoing;
-    const callOff = this.#context.world.after(this.#context.stallTimeoutMs, () => outgoing.destroy());
-    outgoing.once("close", callOff);
   }
 }
 

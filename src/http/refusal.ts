@@ -1,14 +1,16 @@
 import { STATUS_CODES } from "node:http";
-import type { PlatformError } from "../model/error.ts";
+import type { ErrorCode, PlatformError } from "../model/error.ts";
 
 /**
- * What this room answers by itself, before any door hears of a request. Doors have tables of their own; this one knows only
- * the codes that are decided here, and what is not among them is our fault.
+ * The status of an error in HTTP's own words: what this room answers by itself, before any door hears of a request, and what our own
+ * API answers. Doors of other dialects have tables of their own.
  */
-export function refusalStatus(error: PlatformError): number {
-  switch (error.code) {
+export function httpStatusOf(code: ErrorCode): number {
+  switch (code) {
     case "invalid":
       return 400;
+    case "unauthenticated":
+      return 401;
     case "forbidden":
       return 403;
     case "not_found":
@@ -17,21 +19,32 @@ export function refusalStatus(error: PlatformError): number {
       return 405;
     case "request_timeout":
       return 408;
+    case "conflict":
+      return 409;
     case "too_large":
       return 413;
+    case "throttled":
+      return 429;
     case "header_too_large":
       return 431;
+    case "cancelled":
+      return 499;
+    case "internal":
+      return 500;
+    case "unsupported":
+      return 501;
     case "function_failed":
+    case "function_start_failed":
     case "function_exited":
+    case "function_out_of_memory":
     case "function_protocol":
     case "response_too_large":
       return 502;
     case "overloaded":
       return 503;
+    case "start_timeout":
     case "timeout":
       return 504;
-    default:
-      return 500;
   }
 }
 
@@ -42,7 +55,7 @@ export function refusalBody(error: PlatformError, requestId: string | null): str
 
 /** A refusal as a whole response, for a connection on which there is no request to answer. */
 export function rawRefusal(error: PlatformError): string {
-  const status = refusalStatus(error);
+  const status = httpStatusOf(error.code);
   const body = refusalBody(error, null);
   const length = Buffer.byteLength(body);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`;

@@ -24,6 +24,7 @@ export const frameType = {
   command: 40,
   reply: 41,
   credit: 42,
+  notice: 43,
 } as const;
 
 /** The last frame of a body. */
