@@ -7,8 +7,8 @@
  */
 import type { ErrorCode } from "../model/error.ts";
 
-/** What a column can hold here. */
-export type SqlValue = string | number | null;
+/** What a column can hold here. Bytes are copied on their way: a small view of a large buffer takes all of the buffer along. */
+export type SqlValue = string | number | Uint8Array | null;
 
 /** A row by column name. */
 export type Row = Readonly<Record<string, SqlValue>>;
@@ -63,6 +63,8 @@ export interface Database {
   read(sql: string, params?: readonly SqlValue[]): Promise<readonly Row[]>;
   /** Runs the statements as one transaction; resolves after the commit. */
   write(statements: readonly (Statement | BulkStatement)[]): Promise<void>;
+  /** As `write`; resolves with the rows that its statements give (`RETURNING`, `SELECT`), one after the other. */
+  writeReturning(statements: readonly Statement[]): Promise<readonly Row[]>;
   readonly counts: CommitCounts;
   /** Finishes what was asked before, then ends. Safe to call again. */
   close(): Promise<void>;

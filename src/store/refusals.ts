@@ -36,6 +36,11 @@ export function unknownCursor(id: string): StoreRefusal {
   return { code: "invalid", message: `The page cannot start after ${id}: there is no such record`, details: { after: id } };
 }
 
+/** Of a function: never deployed, or too long ago to be kept. */
+export function missingRevision(revision: number): StoreRefusal {
+  return { code: "invalid", message: `Revision ${revision} is not kept: see the list of revisions`, details: { revision } };
+}
+
 /** The refusal as the error callers get. */
 export function refuse(refusal: StoreRefusal): PlatformError {
   return new PlatformError(refusal.code, refusal.message, { details: refusal.details });

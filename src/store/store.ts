@@ -6,7 +6,7 @@
  * activations, newest first; deleting an app deletes its functions and routes in the same transaction, deleting a function
  * its routes and rules, deleting a trigger its rules. Deliberately absent: caching (invocation/), code (image/), logs (logs/), any dialect.
  */
-import type { Activation, ActivationStatus, App, Fn, Namespace, Route, Rule, Trigger } from "../model/model.ts";
+import type { Activation, ActivationStatus, App, Fn, Namespace, Route, Rule, TrafficShare, Trigger } from "../model/model.ts";
 
 export interface Store {
   readonly namespaces: Namespaces;
@@ -72,10 +72,17 @@ export interface Apps extends Repository<App> {
   list(namespace: string, page: PageRequest): Promise<Page<App>>;
 }
 
+/** Every function that was created or updated is kept under its revision too, the newest few of each. */
 export interface Functions extends Repository<Fn> {
   /** `appId` null: in the null app. */
   getByName(namespace: string, appId: string | null, name: string): Promise<Fn | undefined>;
   list(namespace: string, appId: string | null, page: PageRequest): Promise<Page<Fn>>;
+  /** The function as that revision was deployed, without traffic; undefined when it is not kept. */
+  revision(namespace: string, id: string, revision: number): Promise<Fn | undefined>;
+  /** The kept revisions, newest first; `after` is a revision. Empty for a function that does not exist. */
+  revisions(namespace: string, id: string, page: PageRequest): Promise<Page<Fn>>;
+  /** Makes no revision. Throws not_found for the function, `invalid` for a revision that is not kept. */
+  setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void>;
 }
 
 /** The name of a route is unique within its function, its source within the app; its function is one of the same app. */
@@ -107,11 +114,27 @@ export interface ActivationFilter {
   readonly to?: number | undefined;
 }
 
+/** What an asynchronous call answered. */
+export interface CallResult {
+  readonly activationId: string;
+  readonly namespace: string;
+  readonly status: number;
+  readonly contentType: string | null;
+  /** The beginning of the answer. */
+  readonly body: Uint8Array;
+  /** Of the whole answer. */
+  readonly bytes: number;
+}
+
 /** Records of calls. Written in batches off the call's path; the first record of an id wins (P2). */
 export interface Activations {
-  /** Resolves when the records are on disk. */
-  append(records: readonly Activation[]): Promise<void>;
+  /** Resolves when the records are on disk, and the results of some of them; all or nothing. */
+  append(records: readonly Activation[], results?: readonly CallResult[]): Promise<void>;
   get(namespace: string, id: string): Promise<Activation | undefined>;
+  /** Only asynchronous calls that succeeded leave one. */
+  result(namespace: string, id: string): Promise<CallResult | undefined>;
   /** Newest start first, later written first among equals; `after` is an id, and `invalid` when there is no such record. */
   list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>>;
+  /** Removes some of the oldest records that began before `before`; resolves with false when none are (left). */
+  prune(before: number): Promise<boolean>;
 }

@@ -24,6 +24,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     testNamespacesAndKeys(it);
     testApps(it);
     testFunctions(it);
+    testRevisions(it);
     testRoutes(it);
     testTriggersAndRules(it);
     testCascades(it);
@@ -175,6 +176,51 @@ function testFunctions(it: It): void {
   });
 }
 
+function testRevisions(it: It): void {
+  it("functions: revisions are kept, the newest ten and those with traffic, and go with their function", async ({
+    apps,
+    functions,
+  }) => {
+    await apps.create(anApp({}));
+    await functions.create(aFunction({}));
+    for (let revision = 2; revision <= 4; revision++) await functions.update(aFunction({ revision, memoryMiB: 128 + revision }));
+    assert.deepEqual(await functions.revision("guest", "fn1", 3), aFunction({ revision: 3, memoryMiB: 131 }));
+    await functions.setTraffic("guest", "fn1", [
+      { revision: 2, weight: 90 },
+      { revision: 4, weight: 10 },
+    ]);
+    assert.deepEqual((await functions.get("guest", "fn1"))?.traffic, [
+      { revision: 2, weight: 90 },
+      { revision: 4, weight: 10 },
+    ]);
+    assert.equal((await functions.get("guest", "fn1"))?.revision, 4);
+    assert.deepEqual((await functions.revision("guest", "fn1", 2))?.traffic, []);
+    await refused("invalid", functions.setTraffic("guest", "fn1", [{ revision: 5, weight: 1 }]));
+    await refused("not_found", functions.setTraffic("other", "fn1", []));
+    assert.equal((await functions.get("guest", "fn1"))?.traffic.length, 2);
+    const traffic = [{ revision: 2, weight: 1 }];
+    for (let revision = 5; revision <= 14; revision++) await functions.update(aFunction({ revision, traffic }));
+    const kept = await functions.revisions("guest", "fn1", { limit: 100 });
+    assert.deepEqual(
+      kept.items.map((fn) => fn.revision),
+      [14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 2],
+    );
+    const second = await functions.revisions("guest", "fn1", { after: "13", limit: 2 });
+    assert.deepEqual([second.items.map((fn) => fn.revision), second.next], [[12, 11], "11"]);
+    assert.equal(await functions.revision("guest", "fn1", 3), undefined);
+    assert.equal(await functions.revision("other", "fn1", 14), undefined);
+    await functions.remove("guest", "fn1");
+    assert.deepEqual((await functions.revisions("guest", "fn1", { limit: 10 })).items, []);
+    await functions.create(aFunction({}));
+    assert.deepEqual(
+      (await functions.revisions("guest", "fn1", { limit: 10 })).items.map((fn) => fn.revision),
+      [1],
+    );
+    await apps.remove("guest", "app1");
+    assert.equal(await functions.revision("guest", "fn1", 1), undefined);
+  });
+}
+
 function testRoutes(it: It): void {
   const withFunctions = (title: string, run: (store: Store) => Promise<void>) =>
     it(title, async (store) => {
@@ -309,6 +355,7 @@ function testActivations(it: It): void {
       error: { code: "function_start_failed", message: "SyntaxError: é\nat 1" },
       waitMs: 0.125,
       runMs: 1234.0001,
+      traceId: "0af7651916cd43dd8448eb211c80319c",
     });
     await activations.append([plain, failed]);
     assert.deepEqual(await activations.get("guest", plain.id), plain);
@@ -321,6 +368,19 @@ function testActivations(it: It): void {
     await activations.append([anActivation(1, { status: "timeout" }), anActivation(1, { status: "success" })]);
     await activations.append([anActivation(1, { status: "cancelled" }), anActivation(2, {})]);
     await activations.append([]);
+    const result = {
+      activationId: anActivation(2, {}).id,
+      namespace: "guest",
+      status: 201,
+      contentType: null,
+      body: Buffer.from([0, 255]),
+      bytes: 9,
+    };
+    await activations.append([anActivation(2, {})], [result, { ...result, status: 500 }]);
+    await activations.append([anActivation(2, {})], [{ ...result, status: 500 }]);
+    const found = await activations.result("guest", result.activationId);
+    assert.deepEqual(found && { ...found, body: Buffer.from(found.body) }, result, "the first result wins too");
+    assert.equal(await activations.result("other", result.activationId), undefined);
     assert.equal((await activations.get("guest", activationId(1)))?.status, "timeout");
     assert.equal((await activations.get("guest", activationId(2)))?.status, "success");
   });
@@ -367,6 +427,17 @@ function testActivations(it: It): void {
       ids,
       Array.from({ length: 10 }, (_, index) => activationId(9 - index)),
     );
+  });
+
+  it("activations: prune removes what is older, some at a time, and nothing else", async ({ activations }) => {
+    await activations.append(Array.from({ length: 1200 }, (_, index) => anActivation(index, { startedAt: index })));
+    let steps = 0;
+    while (await activations.prune(1100)) steps++;
+    assert.ok(steps >= 1 && steps < 100);
+    const { items } = await activations.list("guest", {}, { limit: 1000 });
+    assert.deepEqual([items.length, items.at(-1)?.startedAt], [100, 1100]);
+    assert.equal(await activations.get("guest", activationId(1)), undefined);
+    assert.equal(await activations.prune(1100), false);
   });
 
   it("activations: a page after a record that is not there is invalid, another tenant's included", async ({ activations }) => {
@@ -438,6 +509,7 @@ function aFunction(change: Partial<Fn>): Fn {
     sandboxAgeMsMax: 5_000,
     egress: ["api.example.com:443", "platform"],
     delivery: { attemptsMax: 5, backoffMs: 10, ageMsMax: 60_000, onSuccess: "app/next", onFailure: null },
+    traffic: [],
     config: { A: "b" },
     parameters: {},
     annotations: {},

@@ -66,9 +66,9 @@ export class Connection {
   #attempt(request: WriteRequest): Answer {
     this.#run("SAVEPOINT one");
     try {
-      for (const statement of request.statements) this.#execute(statement);
+      const rows = request.returning ? request.statements.flatMap((statement) => this.#rows(statement)) : this.#apply(request);
       this.#run("RELEASE one");
-      return { id: request.id };
+      return { id: request.id, rows };
     } catch (error) {
       // Some errors (a full disk) have rolled the whole transaction back already: the group is lost, not this write alone.
       if (!this.#file.database.isTransaction) throw error;
@@ -99,6 +99,21 @@ export class Connection {
 
   #abandon(): void {
     if (this.#file.database.isTransaction) this.#run("ROLLBACK");
+  }
+
+  #apply(request: WriteRequest): undefined {
+    for (const statement of request.statements) this.#execute(statement);
+  }
+
+  #rows(statement: Statement | BulkStatement): Row[] {
+    const prepared = this.#prepare(statement.sql);
+    if (!prepared.answersRows || "columns" in statement) {
+      this.#execute(statement);
+      return [];
+    }
+    const rows = prepared.statement.all(...(statement.params ?? [])) as Row[];
+    if (statement.oneRowElse !== undefined && rows.length !== 1) throw new RefusedError(statement.oneRowElse);
+    return rows;
   }
 
   #execute(statement: Statement | BulkStatement): void {

@@ -32,6 +32,21 @@ describe("group commit", () => {
     assert.ok(database.counts.commits <= 20, `${database.counts.commits} commits for 500 writes`);
   });
 
+  test("a write that returns rows gives those of its statements, bytes among them, and is all or nothing", async (context) => {
+    const { database } = await openFresh(context);
+    const nobody = { code: "not_found", message: "nobody" } as const;
+    const rows = await database.writeReturning([
+      insert(1),
+      { sql: "INSERT INTO things VALUES (2), (3) RETURNING *" },
+      { sql: "SELECT x'00ff' AS bytes", oneRowElse: nobody },
+    ]);
+    assert.equal(rows.length, 3);
+    assert.deepEqual(rows[2]?.bytes, new Uint8Array([0, 255]));
+    const refused = database.writeReturning([insert(4), { sql: "SELECT 1 WHERE 0", oneRowElse: nobody }]);
+    await assert.rejects(refused, hasCode("not_found"));
+    assert.deepEqual(await database.read("SELECT count(*) AS rows FROM things"), [{ rows: 3 }]);
+  });
+
   test("a write that only fails leaves the connection usable", async (context) => {
     const { database } = await openFresh(context);
     await assert.rejects(database.write([{ sql: "INSERT INTO things VALUES (1), (1)" }]), hasCode("internal"));

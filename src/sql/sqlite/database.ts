@@ -83,7 +83,12 @@ class SqliteDatabase implements Database {
   }
 
   async write(statements: readonly (Statement | BulkStatement)[]): Promise<void> {
-    await this.#ask((id) => ({ id, type: "write", statements }));
+    await this.#ask((id) => ({ id, type: "write", statements, returning: false }));
+  }
+
+  async writeReturning(statements: readonly Statement[]): Promise<readonly Row[]> {
+    const answer = await this.#ask((id) => ({ id, type: "write", statements, returning: true }));
+    return answer.rows ?? [];
   }
 
   close(): Promise<void> {

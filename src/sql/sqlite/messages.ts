@@ -11,7 +11,13 @@ export interface OpenOptions {
 /** Client to worker. Requests are served in order, except that writes of one group move together. */
 export type Request =
   | { readonly id: number; readonly type: "read"; readonly sql: string; readonly params: readonly SqlValue[] }
-  | { readonly id: number; readonly type: "write"; readonly statements: readonly (Statement | BulkStatement)[] }
+  | {
+      readonly id: number;
+      readonly type: "write";
+      readonly statements: readonly (Statement | BulkStatement)[];
+      /** The answer carries the rows of the statements. */
+      readonly returning: boolean;
+    }
   | { readonly id: number; readonly type: "close" };
 
 export type ReadRequest = Extract<Request, { type: "read" }>;

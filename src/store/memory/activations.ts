@@ -2,31 +2,41 @@
 import type { Activation } from "../../model/model.ts";
 import { toPage } from "../page.ts";
 import { refuse, unknownCursor } from "../refusals.ts";
-import type { ActivationFilter, Activations, Page, PageRequest } from "../store.ts";
+import type { ActivationFilter, Activations, CallResult, Page, PageRequest } from "../store.ts";
 
 /** The `Activations` of a memory store; the oldest are forgotten beyond `recordsMax`. */
 export class MemoryActivations implements Activations {
   readonly #recordsMax: number;
   /** In the order of appending. */
   readonly #records = new Map<string, Activation>();
+  /** Of records that are still there. */
+  readonly #results = new Map<string, CallResult>();
 
   constructor(recordsMax: number) {
     this.#recordsMax = recordsMax;
   }
 
-  async append(records: readonly Activation[]): Promise<void> {
+  async append(records: readonly Activation[], results: readonly CallResult[] = []): Promise<void> {
+    for (const result of results)
+      if (!this.#results.has(result.activationId)) this.#results.set(result.activationId, { ...result });
     for (const record of records) {
       if (!this.#records.has(record.id)) this.#records.set(record.id, structuredClone(record));
     }
     for (const id of this.#records.keys()) {
       if (this.#records.size <= this.#recordsMax) break;
       this.#records.delete(id);
+      this.#results.delete(id);
     }
   }
 
   async get(namespace: string, id: string): Promise<Activation | undefined> {
     const record = this.#records.get(id);
     return record?.namespace === namespace ? structuredClone(record) : undefined;
+  }
+
+  async result(namespace: string, id: string): Promise<CallResult | undefined> {
+    const result = this.#results.get(id);
+    return result?.namespace === namespace ? { ...result } : undefined;
   }
 
   async list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>> {
@@ -38,6 +48,15 @@ export class MemoryActivations implements Activations {
     if (page.after !== undefined && start === 0) throw refuse(unknownCursor(page.after));
     const found = newestFirst.slice(start).filter((record) => matches(record, filter));
     return toPage(structuredClone(found.slice(0, page.limit + 1)), page.limit, (record) => record.id);
+  }
+
+  async prune(before: number): Promise<boolean> {
+    const going = [...this.#records.values()].filter(({ startedAt }) => startedAt < before);
+    for (const { id } of going) {
+      this.#records.delete(id);
+      this.#results.delete(id);
+    }
+    return going.length > 0;
   }
 }
 

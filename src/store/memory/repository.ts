@@ -68,6 +68,11 @@ export class MemoryRepository<T extends Definition> implements Repository<T> {
     return this.#items.get(namespace)?.has(id) ?? false;
   }
 
+  /** Puts a new state in the place of an item that is there. For this folder only. */
+  replace(item: T): void {
+    this.#of(item.namespace).set(item.id, item);
+  }
+
   /** The kept items themselves, in no order. For this folder only. */
   all(namespace: string): readonly T[] {
     return [...(this.#items.get(namespace)?.values() ?? [])];

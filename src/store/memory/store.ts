@@ -1,15 +1,19 @@
 /** The store in memory: for tests, and for a server that may forget. */
-import type { App, Fn, Namespace, Route, Rule, Trigger } from "../../model/model.ts";
+import { limits } from "../../model/limits.ts";
+import type { App, Namespace, Route, Rule, Trigger } from "../../model/model.ts";
 import { toNamedPage, toPage, parseNamedCursor } from "../page.ts";
 import { missing, type Noun, refuse, taken } from "../refusals.ts";
-import type { Functions, Key, Keys, Namespaces, Page, PageRequest, Routes, Store } from "../store.ts";
+import type { Key, Keys, Namespaces, Page, PageRequest, Routes, Store } from "../store.ts";
 import { MemoryActivations } from "./activations.ts";
+import { MemoryFunctions } from "./functions.ts";
 import { compareBytes } from "./order.ts";
 import { type Definition, MemoryRepository } from "./repository.ts";
 
 export interface MemoryStoreOptions {
   /** How many activations are remembered. */
   readonly activationsMax?: number | undefined;
+  /** Revisions of each function that can be gone back to. (Default: 10) */
+  readonly revisionsKept?: number | undefined;
 }
 
 /** An empty store. */
@@ -43,18 +47,21 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       if (fn?.appId !== route.appId) throw refuse(missing("Function", route.functionId));
     },
   });
-  const functions = new MemoryFunctions({
-    noun: "Function",
-    clash: (one, other) => one.appId === other.appId && sameName(one, other),
-    requireParents(fn) {
-      inNamespace(fn);
-      if (fn.appId !== null) requireItem("App", apps, fn.namespace, fn.appId);
+  const functions = new MemoryFunctions(
+    {
+      noun: "Function",
+      clash: (one, other) => one.appId === other.appId && sameName(one, other),
+      requireParents(fn) {
+        inNamespace(fn);
+        if (fn.appId !== null) requireItem("App", apps, fn.namespace, fn.appId);
+      },
+      cascade(fn) {
+        dropAll(routes, fn.namespace, (route) => route.functionId === fn.id);
+        dropAll(rules, fn.namespace, (rule) => rule.functionId === fn.id);
+      },
     },
-    cascade(fn) {
-      dropAll(routes, fn.namespace, (route) => route.functionId === fn.id);
-      dropAll(rules, fn.namespace, (rule) => rule.functionId === fn.id);
-    },
-  });
+    options.revisionsKept ?? limits.revisionsKept.default,
+  );
   const apps = new NamedRepository<App>({
     noun: "App",
     clash: sameName,
@@ -99,16 +106,6 @@ class NamedRepository<T extends Definition> extends MemoryRepository<T> {
 
   async list(namespace: string, page: PageRequest): Promise<Page<T>> {
     return this.page(namespace, () => true, page);
-  }
-}
-
-class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
-  async getByName(namespace: string, appId: string | null, name: string): Promise<Fn | undefined> {
-    return this.find(namespace, (fn) => fn.appId === appId && fn.name === name);
-  }
-
-  async list(namespace: string, appId: string | null, page: PageRequest): Promise<Page<Fn>> {
-    return this.page(namespace, (fn) => fn.appId === appId, page);
   }
 }
 

@@ -5,8 +5,11 @@ import type { BulkStatement, Database, Row, SqlValue } from "../../sql/sql.ts";
 import type { Names } from "../../sql/sqlite/names.ts";
 import { toPage } from "../page.ts";
 import { refuse, unknownCursor } from "../refusals.ts";
-import type { ActivationFilter, Activations, Page, PageRequest } from "../store.ts";
+import type { ActivationFilter, Activations, CallResult, Page, PageRequest } from "../store.ts";
 import { textOrNull } from "./queries.ts";
+
+/** Records that go in one transaction: others wait for it. */
+const pruneRowsMax = 500;
 
 const refOf = "(SELECT ref FROM names WHERE text = ?)";
 
@@ -20,15 +23,22 @@ export class SqliteActivations implements Activations {
     this.#names = names;
   }
 
-  async append(records: readonly Activation[]): Promise<void> {
+  async append(records: readonly Activation[], results: readonly CallResult[] = []): Promise<void> {
     if (records.length === 0) return;
     const refs = await this.#names.refs(namesOf(records));
-    await this.#database.write([{ sql: insert, columns: Object.values(toColumns(records, refs)) }]);
+    const statements = [{ sql: insert, columns: Object.values(toColumns(records, refs)) }];
+    if (results.length > 0) statements.push({ sql: insertResult, columns: resultColumns(results) });
+    await this.#database.write(statements);
   }
 
   async get(namespace: string, id: string): Promise<Activation | undefined> {
     const [row] = await this.#database.read("SELECT * FROM activation_records WHERE id = ? AND namespace = ?", [id, namespace]);
     return row === undefined ? undefined : fromRow(row);
+  }
+
+  async result(namespace: string, id: string): Promise<CallResult | undefined> {
+    const [row] = await this.#database.read("SELECT * FROM results WHERE activation = ? AND namespace = ?", [id, namespace]);
+    return row === undefined ? undefined : toResult(row);
   }
 
   async list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>> {
@@ -39,6 +49,21 @@ export class SqliteActivations implements Activations {
     ) ORDER BY started_at DESC, seq DESC`;
     const rows = await this.#database.read(sql, [...query.params, page.limit + 1]);
     return toPage(rows.map(fromRow), page.limit, (record) => record.id);
+  }
+
+  /**
+   * Along the order of writing, which is nearly that of time and needs no index. Records that a clock dated ahead of its time go
+   * when it is past.
+   */
+  async prune(before: number): Promise<boolean> {
+    const oldest = `SELECT seq FROM (SELECT seq, started_at FROM activations ORDER BY seq LIMIT ${pruneRowsMax}) WHERE started_at < ?`;
+    const [found] = await this.#database.read(`SELECT count(*) AS count FROM (${oldest})`, [before]);
+    if (Number(found?.count) === 0) return false;
+    await this.#database.write([
+      { sql: `DELETE FROM results WHERE activation IN (SELECT id FROM activations WHERE seq IN (${oldest}))`, params: [before] },
+      { sql: `DELETE FROM activations WHERE seq IN (${oldest})`, params: [before] },
+    ]);
+    return true;
   }
 
   async #startAfter(query: Conditions, namespace: string, id: string): Promise<void> {
@@ -100,6 +125,7 @@ function toColumns(records: readonly Activation[], refs: ReadonlyMap<string, num
     start: texts((record) => record.start),
     error_code: texts((record) => record.error?.code ?? null),
     error_message: texts((record) => record.error?.message ?? null),
+    trace_id: texts((record) => record.traceId ?? null),
     namespace: names((record) => record.namespace),
     function: names((record) => record.functionId),
     function_name: names((record) => record.functionName),
@@ -121,6 +147,32 @@ function toColumns(records: readonly Activation[], refs: ReadonlyMap<string, num
 
 const columnNames = Object.keys(toColumns([], new Map()));
 const insert = `INSERT INTO activations (${columnNames.join(", ")}) VALUES (${columnNames.map(() => "?").join(", ")}) ON CONFLICT DO NOTHING`;
+
+const insertResult =
+  "INSERT INTO results (activation, namespace, status, content_type, bytes, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+
+function resultColumns(results: readonly CallResult[]): Column[] {
+  return [
+    results.map(({ activationId }) => activationId),
+    results.map(({ namespace }) => namespace),
+    results.map(({ status }) => status),
+    results.map(({ contentType }) => contentType),
+    results.map(({ bytes }) => bytes),
+    // A copy: a view of a shared buffer would take all of it along to the thread.
+    results.map(({ body }) => new Uint8Array(body)),
+  ];
+}
+
+function toResult(row: Row): CallResult {
+  return {
+    activationId: String(row.activation),
+    namespace: String(row.namespace),
+    status: Number(row.status),
+    contentType: textOrNull(row.content_type),
+    bytes: Number(row.bytes),
+    body: row.body instanceof Uint8Array ? row.body : new Uint8Array(),
+  };
+}
 
 /** Three times as fast as Float64Array.from. */
 function fill(records: readonly Activation[], value: (record: Activation) => number): Float64Array {
@@ -160,5 +212,6 @@ function fromRow(row: Row): Activation {
     requestBytes: Number(row.request_bytes),
     responseBytes: Number(row.response_bytes),
     billedUnits: Number(row.billed_units),
+    ...(row.trace_id === null ? {} : { traceId: String(row.trace_id) }),
   };
 }

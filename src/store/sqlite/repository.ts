@@ -9,10 +9,13 @@ import type { Definition, Table } from "./queries.ts";
 export class SqliteRepository<T extends Definition> implements Repository<T> {
   readonly #database: Database;
   readonly #table: Table<T>;
+  readonly #kept: (item: T) => readonly Statement[];
 
-  constructor(database: Database, table: Table<T>) {
+  /** `kept`: what is written in the same transaction whenever an item is created or updated. */
+  constructor(database: Database, table: Table<T>, kept: (item: T) => readonly Statement[] = () => []) {
     this.#database = database;
     this.#table = table;
+    this.#kept = kept;
   }
 
   create(item: T): Promise<void> {
@@ -24,7 +27,7 @@ export class SqliteRepository<T extends Definition> implements Repository<T> {
       params: Object.values(row),
       oneRowElse: taken(noun, item.name),
     };
-    return this.#database.write([...this.#table.parents(item), insert]);
+    return this.#database.write([...this.#table.parents(item), insert, ...this.#kept(item)]);
   }
 
   get(namespace: string, id: string): Promise<T | undefined> {
@@ -52,7 +55,7 @@ export class SqliteRepository<T extends Definition> implements Repository<T> {
       params: [...Object.values(columns), ...key],
       oneRowElse: taken(noun, change.name),
     };
-    return this.#database.write([found, current, ...this.#table.parents(change), update]);
+    return this.#database.write([found, current, ...this.#table.parents(change), update, ...this.#kept(change)]);
   }
 
   remove(namespace: string, id: string): Promise<void> {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { storeContract } from "../../../test/contract/store.ts";
 import { realWorld } from "../../lib/world.ts";
-import type { Database } from "../../sql/sql.ts";
+import type { Database, SqlValue } from "../../sql/sql.ts";
 import { openDatabase } from "../../sql/sqlite/database.ts";
 import { storeSchema } from "./migrations.ts";
 import { sqliteStore } from "./store.ts";
@@ -17,13 +17,19 @@ async function openTemporary(): Promise<Database> {
     await database.close();
     await rm(folder, { recursive: true, force: true });
   };
-  return { read: (...all) => database.read(...all), write: (all) => database.write(all), counts: database.counts, close };
+  return {
+    read: (...all) => database.read(...all),
+    write: (all) => database.write(all),
+    writeReturning: (all) => database.writeReturning(all),
+    counts: database.counts,
+    close,
+  };
 }
 
 storeContract("sqlite", async () => sqliteStore(await openTemporary()));
 
 test("every list of activations is a walk along an index: nothing is scanned or sorted", async () => {
-  const asked: { sql: string; params: readonly (string | number | null)[] }[] = [];
+  const asked: { sql: string; params: readonly SqlValue[] }[] = [];
   const database = await openTemporary();
   const watched: Database = {
     ...database,

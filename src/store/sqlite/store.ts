@@ -1,30 +1,28 @@
 /** The store on SQLite. The database is handed in: rooms may share one file and its commits. */
-import type { Fn, Namespace, Route } from "../../model/model.ts";
+import { limits } from "../../model/limits.ts";
+import type { Namespace, Route } from "../../model/model.ts";
 import type { Database, Row } from "../../sql/sql.ts";
 import { Names } from "../../sql/sqlite/names.ts";
 import { parseNamedCursor, toNamedPage, toPage } from "../page.ts";
 import { missing, taken } from "../refusals.ts";
-import type { Apps, Functions, Key, Keys, Namespaces, Page, PageRequest, Routes, Rules, Store, Triggers } from "../store.ts";
+import type { Apps, Key, Keys, Namespaces, Page, PageRequest, Routes, Rules, Store, Triggers } from "../store.ts";
 import { SqliteActivations } from "./activations.ts";
-import {
-  appTable,
-  type Definition,
-  functionTable,
-  namespaceExists,
-  routeTable,
-  ruleTable,
-  type Table,
-  triggerTable,
-} from "./queries.ts";
+import { appTable, type Definition, namespaceExists, routeTable, ruleTable, type Table, triggerTable } from "./queries.ts";
+import { SqliteFunctions } from "./functions.ts";
 import { SqliteRepository } from "./repository.ts";
 
+export interface SqliteStoreOptions {
+  /** Revisions of each function that can be gone back to. (Default: 10) */
+  readonly revisionsKept?: number | undefined;
+}
+
 /** A store on an open database that has `storeSchema`. `close` closes the database. */
-export function sqliteStore(database: Database): Store {
+export function sqliteStore(database: Database, options: SqliteStoreOptions = {}): Store {
   return {
     namespaces: namespaces(database),
     keys: keys(database),
     apps: named(database, appTable) satisfies Apps,
-    functions: new SqliteFunctions(database, functionTable),
+    functions: new SqliteFunctions(database, options.revisionsKept ?? limits.revisionsKept.default),
     routes: new SqliteRoutes(database, routeTable),
     triggers: named(database, triggerTable) satisfies Triggers,
     rules: named(database, ruleTable) satisfies Rules,
@@ -46,17 +44,6 @@ class NamedRepository<T extends Definition> extends SqliteRepository<T> {
 
 function named<T extends Definition>(database: Database, table: Table<T>): NamedRepository<T> {
   return new NamedRepository(database, table);
-}
-
-class SqliteFunctions extends SqliteRepository<Fn> implements Functions {
-  // IS, not =, so that null finds the null app.
-  getByName(namespace: string, appId: string | null, name: string): Promise<Fn | undefined> {
-    return this.find("namespace = ? AND app_id IS ? AND name = ?", [namespace, appId, name]);
-  }
-
-  list(namespace: string, appId: string | null, page: PageRequest): Promise<Page<Fn>> {
-    return this.page("namespace = ? AND app_id IS ?", [namespace, appId], page);
-  }
 }
 
 class SqliteRoutes extends SqliteRepository<Route> implements Routes {

@@ -49,6 +49,7 @@ CREATE TABLE functions (
   sandbox_age_ms_max INTEGER NOT NULL,
   egress_json      TEXT NOT NULL,
   delivery_json    TEXT NOT NULL,
+  traffic_json     TEXT NOT NULL,
   config_json      TEXT NOT NULL,
   parameters_json  TEXT NOT NULL,
   annotations_json TEXT NOT NULL,

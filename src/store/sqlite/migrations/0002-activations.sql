@@ -23,7 +23,8 @@ CREATE TABLE activations (
   run_ms         REAL NOT NULL,
   request_bytes  INTEGER NOT NULL,
   response_bytes INTEGER NOT NULL,
-  billed_units   INTEGER NOT NULL
+  billed_units   INTEGER NOT NULL,
+  trace_id       TEXT
 ) STRICT;
 
 -- The first record of an id wins.
@@ -40,7 +41,7 @@ CREATE VIEW activation_records AS
 SELECT
   a.seq, a.id, n.text AS namespace, p.text AS app_id, f.text AS function_id, m.text AS function_name, r.text AS route_id,
   a.revision, a.status, a.start, a.attempt, a.error_code, a.error_message, a.started_at, a.ended_at,
-  a.wait_ms, a.create_ms, a.init_ms, a.run_ms, a.request_bytes, a.response_bytes, a.billed_units
+  a.wait_ms, a.create_ms, a.init_ms, a.run_ms, a.request_bytes, a.response_bytes, a.billed_units, a.trace_id
 FROM activations AS a
 JOIN names AS n ON n.ref = a.namespace
 JOIN names AS f ON f.ref = a.function

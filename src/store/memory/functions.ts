@@ -1,0 +1,79 @@
+import type { Fn, TrafficShare } from "../../model/model.ts";
+import { toPage } from "../page.ts";
+import { missing, missingRevision, refuse } from "../refusals.ts";
+import type { Functions, Page, PageRequest } from "../store.ts";
+import { MemoryRepository, type Rules } from "./repository.ts";
+
+/** Functions, and what was deployed under their names before. */
+export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
+  readonly #revisionsKept: number;
+  /** By function, the oldest first. */
+  readonly #revisions = new Map<string, Fn[]>();
+
+  constructor(rules: Rules<Fn>, revisionsKept: number) {
+    super(rules);
+    this.#revisionsKept = revisionsKept;
+  }
+
+  override async create(fn: Fn): Promise<void> {
+    await super.create(fn);
+    this.#keep(fn);
+  }
+
+  override async update(fn: Fn): Promise<void> {
+    await super.update(fn);
+    this.#keep(fn);
+  }
+
+  override drop(fn: Fn): void {
+    super.drop(fn);
+    this.#revisions.delete(keyOf(fn.namespace, fn.id));
+  }
+
+  async getByName(namespace: string, appId: string | null, name: string): Promise<Fn | undefined> {
+    return this.find(namespace, (fn) => fn.appId === appId && fn.name === name);
+  }
+
+  async list(namespace: string, appId: string | null, page: PageRequest): Promise<Page<Fn>> {
+    return this.page(namespace, (fn) => fn.appId === appId, page);
+  }
+
+  async revision(namespace: string, id: string, revision: number): Promise<Fn | undefined> {
+    return structuredClone(this.#kept(namespace, id).find((fn) => fn.revision === revision));
+  }
+
+  async revisions(namespace: string, id: string, page: PageRequest): Promise<Page<Fn>> {
+    const before = page.after === undefined ? Number.MAX_SAFE_INTEGER : Number(page.after);
+    const found = this.#kept(namespace, id)
+      .filter((fn) => fn.revision < before)
+      .toReversed()
+      .slice(0, page.limit + 1);
+    return toPage(structuredClone(found), page.limit, (fn) => String(fn.revision));
+  }
+
+  async setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void> {
+    const fn = this.all(namespace).find((item) => item.id === id);
+    if (fn === undefined) throw refuse(missing("Function", id));
+    const kept = this.#kept(namespace, id);
+    for (const { revision } of traffic) {
+      if (!kept.some((item) => item.revision === revision)) throw refuse(missingRevision(revision));
+    }
+    this.replace({ ...fn, traffic: structuredClone(traffic) });
+  }
+
+  #keep(fn: Fn): void {
+    const kept = this.#kept(fn.namespace, fn.id);
+    kept.push(structuredClone({ ...fn, traffic: [] }));
+    const routed = new Set(fn.traffic.map(({ revision }) => revision));
+    const left = kept.filter(({ revision }) => revision > fn.revision - this.#revisionsKept || routed.has(revision));
+    this.#revisions.set(keyOf(fn.namespace, fn.id), left);
+  }
+
+  #kept(namespace: string, id: string): Fn[] {
+    return this.#revisions.get(keyOf(namespace, id)) ?? [];
+  }
+}
+
+function keyOf(namespace: string, id: string): string {
+  return `${namespace}\n${id}`;
+}

@@ -1,0 +1,80 @@
+import type { Fn, TrafficShare } from "../../model/model.ts";
+import type { Database, Statement } from "../../sql/sql.ts";
+import { toPage } from "../page.ts";
+import { missing, missingRevision } from "../refusals.ts";
+import type { Functions, Page, PageRequest } from "../store.ts";
+import { functionTable } from "./queries.ts";
+import { SqliteRepository } from "./repository.ts";
+
+/** Functions, and what was deployed under their names before. */
+export class SqliteFunctions extends SqliteRepository<Fn> implements Functions {
+  readonly #database: Database;
+
+  constructor(database: Database, revisionsKept: number) {
+    super(database, functionTable, (fn) => keepRevision(fn, revisionsKept));
+    this.#database = database;
+  }
+
+  // IS, not =, so that null finds the null app.
+  getByName(namespace: string, appId: string | null, name: string): Promise<Fn | undefined> {
+    return this.find("namespace = ? AND app_id IS ? AND name = ?", [namespace, appId, name]);
+  }
+
+  list(namespace: string, appId: string | null, page: PageRequest): Promise<Page<Fn>> {
+    return this.page("namespace = ? AND app_id IS ?", [namespace, appId], page);
+  }
+
+  async revision(namespace: string, id: string, revision: number): Promise<Fn | undefined> {
+    const sql = "SELECT fn_json FROM revisions WHERE namespace = ? AND function_id = ? AND revision = ?";
+    const [row] = await this.#database.read(sql, [namespace, id, revision]);
+    return row === undefined ? undefined : toFn(row.fn_json);
+  }
+
+  async revisions(namespace: string, id: string, page: PageRequest): Promise<Page<Fn>> {
+    const sql =
+      "SELECT fn_json FROM revisions WHERE namespace = ? AND function_id = ? AND revision < ? ORDER BY revision DESC LIMIT ?";
+    const before = page.after === undefined ? Number.MAX_SAFE_INTEGER : Number(page.after);
+    const rows = await this.#database.read(sql, [namespace, id, before, page.limit + 1]);
+    return toPage(
+      rows.map((row) => toFn(row.fn_json)),
+      page.limit,
+      (fn) => String(fn.revision),
+    );
+  }
+
+  async setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void> {
+    const kept = traffic.map(
+      ({ revision }): Statement => ({
+        sql: "SELECT 1 FROM revisions WHERE namespace = ? AND function_id = ? AND revision = ?",
+        params: [namespace, id, revision],
+        oneRowElse: missingRevision(revision),
+      }),
+    );
+    const update: Statement = {
+      sql: "UPDATE functions SET traffic_json = ? WHERE namespace = ? AND id = ?",
+      params: [JSON.stringify(traffic), namespace, id],
+      oneRowElse: missing("Function", id),
+    };
+    await this.#database.write([update, ...kept]);
+  }
+}
+
+/** Runs in the transaction that creates or changes the function. */
+function keepRevision(fn: Fn, revisionsKept: number): readonly Statement[] {
+  const { namespace, id, revision } = fn;
+  const routed = fn.traffic.map((share) => share.revision);
+  return [
+    {
+      sql: "INSERT INTO revisions (namespace, function_id, revision, fn_json) VALUES (?, ?, ?, ?)",
+      params: [namespace, id, revision, JSON.stringify({ ...fn, traffic: [] })],
+    },
+    {
+      sql: `DELETE FROM revisions WHERE namespace = ? AND function_id = ? AND revision <= ? AND revision NOT IN (${routed.map(() => "?").join(", ")})`,
+      params: [namespace, id, revision - revisionsKept, ...routed],
+    },
+  ];
+}
+
+function toFn(json: unknown): Fn {
+  return JSON.parse(String(json)) as Fn;
+}
