@@ -1,0 +1,9 @@
+/** The tables of this room, as `sql/` applies them at open. */
+import type { Schema } from "../../sql/sql.ts";
+
+/** Numbered files in `migrations/`; a released one is never changed. */
+export const queueSchema: Schema = {
+  name: "queue",
+  folder: new URL("./migrations/", import.meta.url),
+  bulkTables: ["queue_messages", "queue_bodies", "queue_dead"],
+};
