@@ -7,6 +7,7 @@
  * roots come from (image/). The process that calls a driver never forks: a spawner process does, for all drivers.
  */
 import type { Duplex } from "node:stream";
+import type { Egress } from "../model/model.ts";
 
 /** Makes sandboxes of one technology. */
 export interface SandboxDriver {
@@ -16,6 +17,8 @@ export interface SandboxDriver {
    * Throws `PlatformError` internal when the driver itself fails.
    */
   create(spec: SandboxSpec): Promise<Sandbox>;
+  /** Connections and packets that were refused by what sandboxes may connect to, some seconds ago; absent where nothing counts them. */
+  refusedCount?(): number;
   /** Ends every sandbox and the spawner, and removes what they used. */
   close(): Promise<void>;
 }
@@ -36,6 +39,8 @@ export interface SandboxSpec {
   readonly env: Readonly<Record<string, string>>;
   readonly endpoint: Endpoint;
   readonly limits: SandboxLimits;
+  /** What the program may connect to. Where the machine cannot check that, which is told at the start: nothing; `process` never checks. */
+  readonly egress: Egress;
   /** Hears what the program prints, in order per stream. Returning is taking: the driver never waits. */
   readonly output: (stream: "stdout" | "stderr", data: Buffer) => void;
 }
@@ -74,9 +79,14 @@ export interface Sandbox {
    * `function_start_failed` when the program ends first. `callback` and `stdio` give their one connection once.
    */
   connect(signal: AbortSignal): Promise<Duplex>;
-  /** Freezes every process inside; a driver that cannot has no such method. */
+  /**
+   * Freezes every process inside; a driver that cannot has no such method. It and `resume` take effect in the order of the calls, and
+   * what is written to a frozen program waits for it, so nobody has to wait for `resume` to speak.
+   */
   pause?(): Promise<void>;
   resume?(): Promise<void>;
+  /** What the tree holds now, without file pages that the kernel can drop; null where it cannot be told, and after the end. */
+  memoryBytes?(): Promise<number | null>;
   /** Kills the tree at once, waits until it is gone and what it used is freed. Any number of times. */
   stop(): Promise<SandboxExit>;
   /** Resolves when the program ended, by itself or not; never rejects. By then all its output was delivered. */

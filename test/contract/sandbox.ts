@@ -51,6 +51,7 @@ export function sandboxContract(name: string, make: () => Promise<SandboxSubject
         ...subject.spec(program),
         id: `contract-${number}`,
         env: {},
+        egress: "none",
         endpoint,
         limits,
         output: (stream, data) => printed.push(`${stream}: ${data.toString()}`),
@@ -177,6 +178,16 @@ export function sandboxContract(name: string, make: () => Promise<SandboxSubject
       assert.equal(await closed, "");
     });
 
+    test("a driver that measures says what a sandbox holds, frozen or not, and nothing of one that is gone", async () => {
+      const { sandbox, connect } = await start("echo-callback", { via: "callback" });
+      await echo(await connect(), "hello");
+      await sandbox.pause?.();
+      const bytes = (await sandbox.memoryBytes?.()) ?? null;
+      assert.ok(bytes === null || (bytes > 0 && bytes <= limits.memoryMiB * 1024 * 1024), String(bytes));
+      await sandbox.stop();
+      assert.equal((await sandbox.memoryBytes?.()) ?? null, null);
+    });
+
     test("many at once", async () => {
       const all = await Promise.all(Array.from({ length: 6 }, () => start("echo-callback", { via: "callback" })));
       const answers = await Promise.all(all.map(async ({ connect }, index) => await echo(await connect(), `number ${index}`)));
@@ -193,6 +204,7 @@ export function sandboxContract(name: string, make: () => Promise<SandboxSubject
         ...own.spec("stay"),
         id: "last",
         env: {},
+        egress: "none",
         endpoint: { via: "callback" },
         limits,
         output: () => {},
@@ -200,7 +212,15 @@ export function sandboxContract(name: string, make: () => Promise<SandboxSubject
       await own.driver.close();
       assert.equal((await sandbox.exited).signal, "SIGKILL");
       await assert.rejects(
-        own.driver.create({ ...own.spec("stay"), id: "late", env: {}, endpoint: { via: "callback" }, limits, output: () => {} }),
+        own.driver.create({
+          ...own.spec("stay"),
+          id: "late",
+          env: {},
+          egress: "none",
+          endpoint: { via: "callback" },
+          limits,
+          output: () => {},
+        }),
         PlatformError,
       );
       await own.release();

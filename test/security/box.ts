@@ -5,8 +5,10 @@ import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, 
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Egress } from "../../src/model/model.ts";
 import { realWorld } from "../../src/lib/world.ts";
-import { bubblewrapDriver } from "../../src/sandbox/bubblewrap/driver.ts";
+
+import { type BubblewrapOptions, bubblewrapDriver } from "../../src/sandbox/bubblewrap/driver.ts";
 import type { Endpoint, Sandbox, SandboxDriver, SandboxExit, SandboxLimits, SandboxSpec } from "../../src/sandbox/sandbox.ts";
 import { readState } from "../../src/sandbox/spawner/state.ts";
 import { makeRoot } from "../root-folder.ts";
@@ -18,6 +20,7 @@ export interface ProbeOptions {
   readonly limits?: Partial<SandboxLimits>;
   readonly endpoint?: Endpoint;
   readonly env?: Record<string, string>;
+  readonly egress?: Egress;
 }
 
 export interface Ended {
@@ -34,12 +37,12 @@ export class Box {
   readonly stateFile: string;
   #number = 0;
 
-  constructor() {
+  constructor(options: Partial<BubblewrapOptions> = {}) {
     this.folder = mkdtempSync(join(tmpdir(), "security-test-"));
     chmodSync(this.folder, 0o755);
     this.root = makeRoot(`${this.folder}/root`, { node: process.execPath, python3: "/usr/bin/python3.11", sh: "/bin/sh" });
     this.stateFile = `${this.folder}/state.json`;
-    this.driver = bubblewrapDriver({ world: realWorld(), warn: () => {}, stateFile: this.stateFile });
+    this.driver = bubblewrapDriver({ world: realWorld(), warn: () => {}, stateFile: this.stateFile, ...options });
   }
 
   /** Starts `code` in a sandbox of its own and leaves it running. */
@@ -52,6 +55,7 @@ export class Box {
     const sandbox = await this.driver.create({
       ...this.spec(language, code),
       env: options.env ?? {},
+      egress: options.egress ?? "none",
       endpoint: options.endpoint ?? { via: "callback" },
       limits: { ...boxLimits, ...options.limits },
       output: (_stream, data) => output.push(data.toString()),
@@ -65,6 +69,7 @@ export class Box {
     const sandbox = await this.driver.create({
       ...this.spec(language, code),
       env: options.env ?? {},
+      egress: options.egress ?? "none",
       endpoint: options.endpoint ?? { via: "callback" },
       limits: { ...boxLimits, ...options.limits },
       output: (stream, data) => {

@@ -179,6 +179,7 @@ except OSError as error: print("error", error.errno, flush=True)`,
     const flood = await box.driver.create({
       ...box.spec("python3", `import os\nwhile True: os.write(1, b"x" * 65536)`),
       env: {},
+      egress: "none",
       endpoint: { via: "callback" },
       limits: boxLimits,
       output: (_stream, data) => {

@@ -33,6 +33,7 @@ const sandboxes = await Promise.all(
       runtime: null,
       command,
       env,
+      egress: "internet",
       endpoint,
       limits: { memoryMiB: 128, processesMax: 32, openFilesMax: 256, tmpMiB: 8, tmpFilesMax: 200 },
       output: (_stream, data) => {

@@ -23,7 +23,7 @@ function look(mountInfo = "", isRoot = true, more: { ownCgroups?: string; archit
   return inspect({ path: `${folder}/bin`, mountInfo, isRoot, platform: "linux", architecture: "x64", ...more });
 }
 
-const everything = ["bwrap", "socat", "setpriv", "unshare", "mount"];
+const everything = ["bwrap", "socat", "setpriv", "unshare", "mount", "ip", "nft", "nsenter"];
 const mounted = (base: string, type: string, options: string) =>
   `31 23 0:28 / ${base} rw,relatime - ${type} cgroup rw,${options}`;
 
@@ -74,6 +74,16 @@ test("version 2 alone: from the very root all it has, elsewhere what is handed o
   assert.deepEqual(look(line).isolation.cgroups[0]?.controllers, ["memory", "freeze"]);
 });
 
+test("in a systemd unit the groups are made beside the server's own, even where the top could be written", () => {
+  install(...everything);
+  mkdirSync(`${folder}/system.slice/kiln.service/server`, { recursive: true });
+  writeFileSync(`${folder}/system.slice/kiln.service/cgroup.controllers`, "cpu memory pids\n");
+  const line = mounted(folder, "cgroup2", "");
+  const baseFor = (own: string) => look(line, true, { ownCgroups: `0::${own}\n` }).isolation.cgroups[0]?.base;
+  assert.equal(baseFor("/system.slice/kiln.service/server"), `${folder}/system.slice/kiln.service`);
+  assert.equal(baseFor("/user.slice/session-1.scope"), folder);
+});
+
 test("what lacks is told with what it costs and how to get it", () => {
   install("bwrap");
   const { usable, isolation, missing } = look("", false);
@@ -84,4 +94,15 @@ test("what lacks is told with what it costs and how to get it", () => {
   assert.equal(isolation.privileged, false);
   for (const each of missing) assert.ok(each.what !== "" && each.why !== "" && each.fix !== "");
   assert.ok(missing.some(({ fix }) => fix.includes("apt-get install socat")));
+});
+
+test("functions have a network where root has the tools for it; otherwise it is told how to get one", () => {
+  install(...everything);
+  assert.equal(look().isolation.network, true);
+  assert.equal(look("", false).isolation.network, false);
+  assert.ok(look("", false).missing.some(({ what, fix }) => what.includes("no network") && fix.includes("as root")));
+  rmSync(`${folder}/bin/nft`);
+  const { isolation, missing } = look();
+  assert.equal(isolation.network, false);
+  assert.ok(missing.some(({ fix }) => fix.includes("apt-get install nftables")));
 });

@@ -48,14 +48,17 @@ export function inspect(options: InspectOptions = {}): Capabilities {
   ];
   const tools = ["setpriv", "unshare", "mount"].filter((program) => !has(program));
   const privileged = isRoot && tools.length === 0;
+  const networkTools = ["ip", "nft", "nsenter"].filter((program) => !has(program));
   const cgroups = platform === "linux" ? findCgroups(options) : [];
   const missing = [
     ...blockers,
     ...(isRoot ? tools.map(missingTool) : [missingRoot]),
     ...missingControllers(cgroups),
+    ...(isRoot ? networkTools.map(missingNetworkTool) : [missingNetwork]),
     ...(has("socat") ? [] : [missingSocat]),
   ];
-  const isolation = { privileged, cgroups, uidFirst: options.uidFirst ?? 200_000, spares: options.spares ?? 3 };
+  const network = privileged && networkTools.length === 0;
+  const isolation = { privileged, cgroups, uidFirst: options.uidFirst ?? 200_000, spares: options.spares ?? 3, network };
   return { usable: blockers.length === 0, isolation, missing };
 }
 
@@ -97,8 +100,10 @@ function parseCgroup(line: string, own: string): CgroupTree | null {
   if (type === "cgroup") {
     return isWritable(mount) ? { version: 1, base: mount, controllers: wanted(options?.split(",") ?? []) } : null;
   }
-  // Not root: the group above our own is ours too where it was delegated with a subgroup for the server.
-  const base = [mount, `${mount}${own === "/" ? "" : dirname(own)}`].find(isWritable);
+  // The group above our own is ours too where it was delegated with a subgroup for the server, as by a systemd unit; otherwise root
+  // makes its groups at the top.
+  const above = `${mount}${own === "/" ? "" : dirname(own)}`;
+  const base = (/\.service\/[^/]+$/.test(own) ? [above, mount] : [mount, above]).find(isWritable);
   return base === undefined ? null : { version: 2, base, controllers: [...delegable(base), "freeze"] };
 }
 
@@ -151,6 +156,22 @@ function missingTool(program: string): Missing {
     fix: program === "mount" ? "Run `apt-get install mount`" : "Run `apt-get install util-linux`",
   };
 }
+
+const networkPackages: Readonly<Record<string, string>> = { ip: "iproute2", nft: "nftables", nsenter: "util-linux" };
+
+function missingNetworkTool(program: string): Missing {
+  return {
+    what: `The program ${program} is not installed`,
+    why: "Functions can connect to nothing, as if their egress were `none`",
+    fix: `Run \`apt-get install ${networkPackages[program]}\``,
+  };
+}
+
+const missingNetwork: Missing = {
+  what: "Functions have no network, because the server does not run as root",
+  why: "They can connect to nothing, as if their egress were `none`",
+  fix: "Run it as root; it gives up every privilege before it runs code",
+};
 
 function missingPlatform(platform: string, architecture: string): Missing[] {
   if (platform === "linux" && architecture === "x64") return [];

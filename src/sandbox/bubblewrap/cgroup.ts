@@ -6,7 +6,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import type { SandboxLimits } from "../sandbox.ts";
-import type { CgroupController, CgroupTree } from "../spawner/messages.ts";
+import type { CgroupController, CgroupTree, MemoryFiles } from "../spawner/messages.ts";
 
 /** What all our groups are below, so that an administrator recognises them. */
 const parentName = "polykiln";
@@ -71,6 +71,14 @@ export class Cgroup {
   get freezeFile(): string | null {
     const folder = this.#folderOf("freeze");
     return folder === null ? null : `${folder}/cgroup.freeze`;
+  }
+
+  /** Null where memory is not counted. */
+  get memoryFiles(): MemoryFiles | null {
+    const found = this.#trees.find(({ tree }) => tree.controllers.includes("memory"));
+    if (found === undefined) return null;
+    const usage = found.tree.version === 1 ? "memory.usage_in_bytes" : "memory.current";
+    return { usage: `${found.folder}/${usage}`, stat: `${found.folder}/memory.stat` };
   }
 
   limit(limits: SandboxLimits): void {

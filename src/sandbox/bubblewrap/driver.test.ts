@@ -41,6 +41,7 @@ describe("bubblewrap roots", { timeout: 60_000 }, () => {
         runtime: `${folder}/closed/code`,
         command: ["node", "/function/print.cjs"],
         env: {},
+        egress: "none",
         endpoint: { via: "unix", folder: "/some/place", name: "s" },
         limits: { memoryMiB: 128, processesMax: 32, openFilesMax: 256, tmpMiB: 8, tmpFilesMax: 200 },
         output: (_stream, data) => text.push(data.toString()),

@@ -1,5 +1,6 @@
 /** Sandboxes by bubblewrap: namespaces, control groups and a system call filter, without a daemon. */
 import { PlatformError } from "../../model/error.ts";
+import { egressDefaults, type EgressSettings } from "../egress/egress.ts";
 import type { SandboxDriver } from "../sandbox.ts";
 import { SpawnerDriver, type SpawnerOptions } from "../spawner/driver.ts";
 import { type Capabilities, defaultPath, inspect } from "./capabilities.ts";
@@ -9,6 +10,7 @@ import { cgroupFolders } from "./cgroup.ts";
 export interface BubblewrapOptions extends SpawnerOptions {
   /** What `inspect` found, if the caller has asked already. */
   readonly capabilities?: Capabilities;
+  readonly egress?: Partial<EgressSettings>;
 }
 
 /**
@@ -21,6 +23,7 @@ export function bubblewrapDriver(options: BubblewrapOptions): SandboxDriver {
   if (!usable) {
     throw new PlatformError("unsupported", missing.map(({ what, why, fix }) => `${what}. ${why}. ${fix}.`).join("\n"));
   }
-  const settings = { technology: "bubblewrap", isolation, path } as const;
+  const egress = isolation.network ? { ...egressDefaults, ...options.egress } : null;
+  const settings = { technology: "bubblewrap", isolation, path, egress } as const;
   return new SpawnerDriver(options, settings, (instance) => cgroupFolders(isolation.cgroups, instance));
 }

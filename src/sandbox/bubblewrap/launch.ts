@@ -38,17 +38,23 @@ ulimit -n "$files"
 ulimit -f "$fileBlocks"
 `;
 
-/** $1 uid, $2 folder where /tmp is mounted, $3 and $4 its size and files, $5 filter; then the cgroup.procs files. */
+/**
+ * $1 uid, $2 folder where /tmp is mounted, $3 and $4 its size and files, $5 filter, $6 what `ip` is to do in the network namespace,
+ * where it has one of its own; then the cgroup.procs files.
+ */
 export const privilegedScript = `
 set -eu
 umask 022
-uid=$1 tmp=$2 preparedBytes=$3 preparedFiles=$4 filter=$5
-shift 5
+uid=$1 tmp=$2 preparedBytes=$3 preparedFiles=$4 filter=$5 network=$6
+shift 6
 for file do echo $$ > "$file"; done
 mount -t tmpfs -o "size=$preparedBytes,nr_inodes=$preparedFiles,mode=0755,nosuid,nodev" kiln "$tmp"
 mkdir -m 1777 "$tmp/tmp" "$tmp/shm"
 mkdir -m 0700 "$tmp/io"
 chown "$uid:$uid" "$tmp/io"
+[ -z "$network" ] || ip -batch - <<LINES
+$network
+LINES
 echo ready >&3
 ${readCommand}
 [ "$tmpBytes $tmpFiles" = "$preparedBytes $preparedFiles" ] || mount -o "remount,size=$tmpBytes,nr_inodes=$tmpFiles" "$tmp"

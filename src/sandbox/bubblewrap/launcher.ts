@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
+import type { Network, Outlet } from "../egress/egress.ts";
 import type { Launched, Launcher } from "../spawner/launcher.ts";
 import type { CgroupController, Isolation, SpawnerSettings, SpawnRequest } from "../spawner/messages.ts";
 import type { PipePool } from "../spawner/pipes.ts";
@@ -10,7 +11,7 @@ import { CgroupParent } from "./cgroup.ts";
 import { launchInput } from "./launch.ts";
 import { bwrapArguments, type MountSources } from "./mounts.ts";
 import { seccompFilter } from "./seccomp.ts";
-import { Spare, type SpareShop } from "./spare.ts";
+import { Spare, type SpareShop, type Tmp } from "./spare.ts";
 import { bridgeCommand, limitedCommand, Tools } from "./tools.ts";
 
 /** After a start the machine is busy with the program; what is prepared for the next one can wait this long. */
@@ -28,12 +29,16 @@ export class BubblewrapLauncher implements Launcher {
   readonly #freeNumbers: number[] = [];
   #nextNumber = 0;
   #spares: { spare: Spare; bindCount: number }[] = [];
-  #tmp = { bytes: 64 * 1024 * 1024, files: 4096 };
+  /** Null: there is none, and sandboxes have loopback alone. */
+  readonly #opening: Promise<Network | null>;
+  #network: Network | null = null;
+  #tmp: Tmp = { bytes: 64 * 1024 * 1024, files: 4096 };
   #tools: Tools | null = null;
   #callOffRefill: (() => void) | null = null;
   #closed = false;
 
-  constructor(settings: SpawnerSettings, pipes: PipePool, world: World) {
+  /** Takes sandboxes while `network` is still being opened. */
+  constructor(settings: SpawnerSettings, pipes: PipePool, world: World, network: Promise<Network | null>) {
     if (settings.isolation === null) throw new PlatformError("internal", "The spawner was not told how to isolate");
     const { runFolder } = settings;
     this.#isolation = settings.isolation;
@@ -52,14 +57,20 @@ export class BubblewrapLauncher implements Launcher {
     };
     writeFileSync(this.#shop.filterFile, seccompFilter(process.arch), { mode: 0o644 });
     mkdirSync(`${runFolder}/tmp`, { mode: 0o755 });
-    this.#fill();
+    this.#opening = network;
+    void network.then((opened) => {
+      this.#network = opened;
+      this.#fill();
+    });
   }
 
   async start(request: SpawnRequest): Promise<Launched> {
+    if (request.egress !== "none") await this.#opening;
     const sources = this.#sources(request);
     const spare = this.#takeSpare(request);
     try {
       await spare.ready;
+      if (request.egress !== "none") await spare.outlet?.restrict(request.egress, request.platform);
       spare.cgroup.limit(request.limits);
       const input = { limits: request.limits, command: this.#command(request), bwrapArguments: bwrapArguments(request, sources) };
       spare.run(launchInput(input, this.#controls("memory") ? 0 : dataKiB(request)));
@@ -75,6 +86,7 @@ export class BubblewrapLauncher implements Launcher {
     this.#closed = true;
     this.#callOffRefill?.();
     await Promise.all(this.#spares.map(({ spare }) => spare.discard()));
+    await (await this.#opening)?.close();
     this.#binds.close();
     this.#cgroups.remove();
   }
@@ -94,6 +106,7 @@ export class BubblewrapLauncher implements Launcher {
       tools,
       tmpfs,
       socketFolder: tmpfs === null ? `${request.folder}/socket` : `${tmpfs}/io`,
+      resolverFile: request.egress === "none" ? null : (this.#network?.resolverFile ?? null),
     };
   }
 
@@ -142,7 +155,8 @@ export class BubblewrapLauncher implements Launcher {
 
   #makeSpare(): Spare {
     const number = this.#freeNumbers.pop() ?? this.#nextNumber++;
-    return new Spare(this.#shop, number, this.#tmp, () => this.#freeNumbers.push(number));
+    const outlet: Outlet | null = this.#network?.outlet() ?? null;
+    return new Spare(this.#shop, number, this.#tmp, outlet, () => this.#freeNumbers.push(number));
   }
 }
 

@@ -1,11 +1,13 @@
 /** What a sandbox sees of files, as arguments of bwrap. */
 import { type Dirent, existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { platformName } from "../egress/egress.ts";
 import type { SandboxSpec } from "../sandbox.ts";
 import { functionFolder, runtimeFolder } from "../sandbox.ts";
 import { callbackSocket } from "../spawner/messages.ts";
 
 /** Where the platform's own folder of a sandbox appears inside; holds the socket of `callback`. */
 const platformFolder = "/run/kiln";
+const resolverPath = "/etc/resolv.conf";
 /** Inside the platform's folder: the helper of `tcp`, and the folder for its socket. */
 export const toolsFolder = `${platformFolder}/tools`;
 export const bridgeFolder = `${platformFolder}/io`;
@@ -21,15 +23,25 @@ export interface MountSources {
   /** With `tmp`, `shm` and `io`; null: bwrap is to mount its own, and `socketFolder` is used for io. */
   readonly tmpfs: string | null;
   readonly socketFolder: string;
+  /** Becomes `/etc/resolv.conf`, where the sandbox keeps the network that it was started in; null: it gets one with loopback alone. */
+  readonly resolverFile: string | null;
 }
 
 /** All arguments of bwrap but the file descriptors and the command. */
 export function bwrapArguments(spec: Omit<SandboxSpec, "output">, sources: MountSources): string[] {
-  return [...isolation, ...environment(spec), ...mounts(spec, sources), "--chdir", spec.code === null ? "/" : functionFolder];
+  const network = sources.resolverFile === null ? ["--unshare-net"] : [];
+  return [
+    ...isolation,
+    ...network,
+    ...environment(spec),
+    ...mounts(spec, sources),
+    "--chdir",
+    spec.code === null ? "/" : functionFolder,
+  ];
 }
 
 const isolation: readonly string[] = [
-  "--unshare-user --unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try",
+  "--unshare-user --unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup-try",
   "--disable-userns --assert-userns-disabled --cap-drop ALL --uid 1000 --gid 1000",
   "--hostname function --die-with-parent --new-session",
 ].flatMap((line) => line.split(" "));
@@ -37,8 +49,19 @@ const isolation: readonly string[] = [
 function environment(spec: Omit<SandboxSpec, "output">): string[] {
   const given = spec.endpoint.via === "callback" ? { ...spec.env, KILN_SOCKET: `${platformFolder}/${callbackSocket}` } : spec.env;
   const port = spec.endpoint.via === "tcp" ? { PORT: String(spec.endpoint.port) } : {};
-  const all = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/tmp", ...port, ...given };
+  const platform = hasPlatform(spec.egress) ? { POLYKILN_URL: `http://${platformName}` } : {};
+  const all = {
+    ...platform,
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    HOME: "/tmp",
+    ...port,
+    ...given,
+  };
   return ["--clearenv", ...Object.entries(all).flatMap(([name, value]) => ["--setenv", name, value])];
+}
+
+function hasPlatform(egress: SandboxSpec["egress"]): boolean {
+  return typeof egress !== "string" && egress.includes("platform");
 }
 
 function mounts(spec: Omit<SandboxSpec, "output">, sources: MountSources): string[] {
@@ -58,18 +81,20 @@ function mounts(spec: Omit<SandboxSpec, "output">, sources: MountSources): strin
   // A /dev that could be written to would be memory without a limit of its own.
   const devices = ["--proc", "/proc", "--dev", "/dev", ...shared, "--remount-ro", "/dev"];
   const targets = ["/proc", "/dev", "/tmp", ...placed.map((mount) => mount[2] as string)];
-  return [...rootMounts(sources.root, targets), ...devices, ...tmp, ...placed.flat()];
+  return [...rootMounts(sources, targets), ...devices, ...tmp, ...placed.flat()];
 }
 
 /**
  * The root in one mount if it has all the folders that others are mounted on, which costs least. Otherwise bwrap builds a root
  * in memory from what the folder holds, so that a root never needs to be changed; it is made read-only at the end.
  */
-function rootMounts(root: string, targets: readonly string[]): string[] {
+function rootMounts({ root, resolverFile }: MountSources, targets: readonly string[]): string[] {
   // What is mounted in a place that is itself mounted is not the root's business.
   const outer = targets.filter((target) => !targets.some((other) => target.startsWith(`${other}/`)));
-  if (outer.every((target) => isFolder(root + target))) return ["--ro-bind", root, "/"];
-  return [...compose(root, "", outer), ...outer.flatMap((target) => ["--dir", target]), "--remount-ro", "/"];
+  const resolver = resolverFile === null ? [] : ["--ro-bind", resolverFile, resolverPath];
+  const all = resolverFile === null ? outer : [...outer, resolverPath];
+  if (all.every((target) => canHold(root, target))) return ["--ro-bind", root, "/", ...resolver];
+  return [...compose(root, "", all), ...outer.flatMap((target) => ["--dir", target]), ...resolver, "--remount-ro", "/"];
 }
 
 function compose(root: string, folder: string, targets: readonly string[]): string[] {
@@ -80,7 +105,7 @@ function compose(root: string, folder: string, targets: readonly string[]): stri
 function composeEntry(root: string, path: string, entry: Dirent, targets: readonly string[]): string[] {
   if (targets.includes(path)) return [];
   const inside = targets.filter((target) => target.startsWith(`${path}/`));
-  if (inside.every((target) => isFolder(root + target))) return whole(root, path, entry);
+  if (inside.every((target) => canHold(root, target))) return whole(root, path, entry);
   return entry.isDirectory() ? ["--dir", path].concat(compose(root, path, inside)) : [];
 }
 
@@ -89,6 +114,8 @@ function whole(root: string, path: string, entry: Dirent): string[] {
   return entry.isDirectory() || entry.isFile() ? ["--ro-bind", root + path, path] : [];
 }
 
-function isFolder(path: string): boolean {
-  return existsSync(path) && lstatSync(path).isDirectory();
+/** Whether something can be mounted there: on a folder, or on a file in the one case of a file. */
+function canHold(root: string, target: string): boolean {
+  const found = existsSync(root + target) ? lstatSync(root + target) : null;
+  return found !== null && (target === resolverPath ? found.isFile() : found.isDirectory());
 }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
+import type { Outlet } from "../egress/egress.ts";
 import type { Launched } from "../spawner/launcher.ts";
 import type { Isolation } from "../spawner/messages.ts";
 import type { PipePool, PipeSet } from "../spawner/pipes.ts";
@@ -20,6 +21,12 @@ export interface SpareShop {
   readonly filterFile: string;
 }
 
+/** What is mounted as /tmp. */
+export interface Tmp {
+  readonly bytes: number;
+  readonly files: number;
+}
+
 /** How long the kernel may take to end what was killed; a process in an uninterruptible wait takes longer. */
 const goneMsMax = 10_000;
 
@@ -28,6 +35,8 @@ export class Spare {
   /** Rejects with `internal` when it could not be prepared. */
   readonly ready: Promise<void>;
   readonly cgroup: Cgroup;
+  /** Null: it has no network but loopback. */
+  readonly outlet: Outlet | null;
   readonly #world: World;
   readonly #child: ChildProcess;
   readonly #input: Socket;
@@ -37,20 +46,18 @@ export class Spare {
   #inner: readonly string[] = [];
   #broken = false;
 
-  constructor(shop: SpareShop, number: number, tmp: { bytes: number; files: number }, giveBack: () => void) {
+  constructor(shop: SpareShop, number: number, tmp: Tmp, outlet: Outlet | null, giveBack: () => void) {
     this.#world = shop.world;
     this.#giveBack = giveBack;
     this.cgroup = shop.cgroups.make(String(number));
     this.#pipes = shop.pipes.take();
-    const [command, ...args] = commandLine(shop, number, tmp, this.cgroup.processFiles);
+    this.outlet = outlet;
+    const [command, ...args] = commandLine(shop, number, tmp, outlet?.commands ?? "", this.cgroup.processFiles);
     this.#child = spawn(command as string, args, { cwd: "/", stdio: [...this.#pipes.childEnds, "pipe"] });
     this.#pipes.started();
     this.#input = this.#child.stdio[3] as Socket;
     this.#input.on("error", () => {});
-    this.ready = new Promise((resolve, reject) => {
-      this.#input.once("data", () => resolve());
-      this.#input.once("close", () => reject(new PlatformError("internal", `It could not be prepared: ${this.#complaint()}`)));
-    });
+    this.ready = this.#prepared().then(() => outlet?.attach());
     this.ready.catch(() => {
       this.#broken = true;
     });
@@ -80,7 +87,7 @@ export class Spare {
     return {
       child: this.#child,
       pipes: this.#pipes,
-      reply: { pid: this.pid, freezeFile: this.cgroup.freezeFile, socketFolder },
+      reply: { pid: this.pid, freezeFile: this.cgroup.freezeFile, memoryFiles: this.cgroup.memoryFiles, socketFolder },
       kill: () => this.#kill(),
       outOfMemory: () => this.cgroup.outOfMemory(),
       free: async () => {
@@ -88,6 +95,13 @@ export class Spare {
         await this.#free();
       },
     };
+  }
+
+  async #prepared(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#input.once("data", () => resolve());
+      this.#input.once("close", () => reject(new PlatformError("internal", `It could not be prepared: ${this.#complaint()}`)));
+    });
   }
 
   #complaint(): string {
@@ -107,6 +121,7 @@ export class Spare {
   async #free(): Promise<void> {
     this.#input.destroy();
     this.#pipes.release();
+    this.outlet?.release();
     const giveUpAt = this.#world.monotonic() + goneMsMax;
     for (let waitMs = 1; !this.cgroup.remove(); waitMs = Math.min(50, waitMs * 2)) {
       if (this.#world.monotonic() > giveUpAt) return;
@@ -137,14 +152,22 @@ function innerProcesses(pid: number): string[] {
   }
 }
 
-function commandLine(
-  shop: SpareShop,
-  number: number,
-  tmp: { bytes: number; files: number },
-  processFiles: readonly string[],
-): string[] {
+function commandLine(shop: SpareShop, number: number, tmp: Tmp, network: string, processFiles: readonly string[]): string[] {
   if (!shop.isolation.privileged) return ["sh", "-c", unprivilegedScript, "kiln", shop.filterFile, ...processFiles];
   const uid = String(shop.isolation.uidFirst + number);
-  const values = [uid, `${shop.runFolder}/tmp`, String(tmp.bytes), String(tmp.files), shop.filterFile];
-  return ["unshare", "--mount", "--propagation", "slave", "sh", "-c", privilegedScript, "kiln", ...values, ...processFiles];
+  const values = [uid, `${shop.runFolder}/tmp`, String(tmp.bytes), String(tmp.files), shop.filterFile, network];
+  const ownNetwork = network === "" ? [] : ["--net"];
+  return [
+    "unshare",
+    "--mount",
+    ...ownNetwork,
+    "--propagation",
+    "slave",
+    "sh",
+    "-c",
+    privilegedScript,
+    "kiln",
+    ...values,
+    ...processFiles,
+  ];
 }

@@ -18,6 +18,8 @@ export interface FakeInside {
   /** The next connection that the platform makes; its end is also what `signal` tells. */
   accept(): Promise<Duplex>;
   print(stream: "stdout" | "stderr", text: string): void;
+  /** From now on the sandbox is said to hold this much; nothing is known of one that never said. */
+  hold(bytes: number): void;
 }
 
 /** A driver that a test can look into. */
@@ -67,6 +69,7 @@ class FakeSandbox implements Sandbox {
   readonly pause?: () => Promise<void>;
   readonly resume?: () => Promise<void>;
   paused = false;
+  #heldBytes: number | null = null;
   readonly #spec: SandboxSpec;
   readonly #stopped: () => void;
   readonly #exiting = Promise.withResolvers<SandboxExit>();
@@ -107,6 +110,10 @@ class FakeSandbox implements Sandbox {
     return await untilAborted(accepted, AbortSignal.any([signal, this.#over.signal]));
   }
 
+  async memoryBytes(): Promise<number | null> {
+    return this.#heldBytes;
+  }
+
   async stop(): Promise<SandboxExit> {
     this.#exit({ code: null, signal: "SIGKILL", outOfMemory: false });
     this.#stopped();
@@ -132,6 +139,9 @@ class FakeSandbox implements Sandbox {
       accept: () => untilAborted(this.#accept(), this.#over.signal),
       print: (stream, text) => {
         if (!this.#hasExited) this.#spec.output(stream, Buffer.from(text));
+      },
+      hold: (bytes) => {
+        this.#heldBytes = bytes;
       },
     };
   }

@@ -5,6 +5,6 @@ import { SpawnerDriver, type SpawnerOptions } from "../spawner/driver.ts";
 
 /** Makes the driver and starts its spawner in the background. */
 export function processDriver(options: SpawnerOptions): SandboxDriver {
-  const settings = { technology: "process", isolation: null, path: options.path ?? defaultPath } as const;
+  const settings = { technology: "process", isolation: null, egress: null, path: options.path ?? defaultPath } as const;
   return new SpawnerDriver(options, settings, () => []);
 }

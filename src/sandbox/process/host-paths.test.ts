@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Endpoint } from "../sandbox.ts";
+import type { SpawnRequest } from "../spawner/messages.ts";
 import { hostView } from "./host-paths.ts";
 
 function view(command: readonly string[], env: Record<string, string> = {}, endpoint: Endpoint = { via: "callback" }) {
   const limits = { memoryMiB: 1, processesMax: 1, openFilesMax: 1, tmpMiB: 1, tmpFilesMax: 1 };
-  const request = {
+  const request: SpawnRequest = {
     id: "x",
     root: null,
     code: "/host/code",
@@ -13,6 +14,8 @@ function view(command: readonly string[], env: Record<string, string> = {}, endp
     command,
     env,
     endpoint,
+    egress: "none",
+    platform: null,
     limits,
     folder: "/run/x",
   };

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
+import type { PlatformAddress } from "../egress/egress.ts";
 import { CallbackListener } from "../endpoints/callback.ts";
 import type { Sandbox, SandboxDriver, SandboxSpec } from "../sandbox.ts";
-import { callbackSocket, type SpawnerSettings } from "./messages.ts";
+import { callbackSocket, type Notice, type SpawnerSettings } from "./messages.ts";
 import { SpawnedSandbox } from "./sandbox.ts";
 import { Spawner } from "./spawner.ts";
 import { leftovers, readState, removeLeftovers, stateOf } from "./state.ts";
@@ -23,23 +24,24 @@ export interface SpawnerOptions {
   readonly stateFile?: string;
   /** Folders in which programs of the host are looked up, with colons between. */
   readonly path?: string;
+  /** Where the platform's own API listens; asked at each start of a function that may reach it. Default: nowhere. */
+  readonly platform?: () => PlatformAddress | null;
 }
+
+type TechnologySettings = Pick<SpawnerSettings, "technology" | "isolation" | "path" | "egress">;
 
 /** Starts its spawner at once, in the background, and again when it is needed and has died. */
 export class SpawnerDriver implements SandboxDriver {
   readonly name: "bubblewrap" | "process";
   readonly #options: SpawnerOptions;
-  readonly #settings: Pick<SpawnerSettings, "technology" | "isolation" | "path">;
+  readonly #settings: TechnologySettings;
   readonly #cgroupFolders: (instance: string) => readonly string[];
   #current: { spawner: Spawner; runFolder: string } | null = null;
   #sweeping: Promise<void> = Promise.resolve();
   #closed = false;
+  #refusedCount = 0;
 
-  constructor(
-    options: SpawnerOptions,
-    settings: Pick<SpawnerSettings, "technology" | "isolation" | "path">,
-    cgroupFolders: (instance: string) => readonly string[],
-  ) {
+  constructor(options: SpawnerOptions, settings: TechnologySettings, cgroupFolders: (instance: string) => readonly string[]) {
     this.name = settings.technology;
     this.#options = options;
     this.#settings = settings;
@@ -60,13 +62,18 @@ export class SpawnerDriver implements SandboxDriver {
     const listener = spec.endpoint.via === "callback" ? new CallbackListener(`${folder}/${callbackSocket}`) : null;
     try {
       const { output, ...request } = spec;
-      const program = await spawner.start({ ...request, folder }, output);
+      const platform = this.#options.platform?.() ?? null;
+      const program = await spawner.start({ ...request, folder, platform }, output);
       return new SpawnedSandbox(spec, program, listener, this.#options.world);
     } catch (error) {
       listener?.close();
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  refusedCount(): number {
+    return this.#refusedCount;
   }
 
   async close(): Promise<void> {
@@ -82,12 +89,22 @@ export class SpawnerDriver implements SandboxDriver {
     chmodSync(runFolder, 0o711);
     const state = stateOf(instance, runFolder, this.#cgroupFolders(instance));
     if (stateFile !== null) writeFileSync(stateFile, JSON.stringify(state), { mode: 0o600 });
-    const spawner = new Spawner({ ...this.#settings, instance, runFolder, stateFile }, async () => {
+    const lost = async () => {
       warn("The sandbox spawner ended unexpectedly; its sandboxes are lost", { instance });
       if (this.#current?.spawner === spawner) this.#current = null;
       await this.#sweep(state);
-    });
+    };
+    const spawner = new Spawner({ ...this.#settings, instance, runFolder, stateFile }, lost, this.#notice());
     return { spawner, runFolder };
+  }
+
+  /** A new spawner counts from zero. */
+  #notice(): (notice: Notice) => void {
+    const before = this.#refusedCount;
+    return ({ warning, refusedCount = 0 }) => {
+      if (warning !== undefined) this.#options.warn(warning.sentence, { reason: warning.reason });
+      else this.#refusedCount = before + refusedCount;
+    };
   }
 
   async #sweep(state: Parameters<typeof removeLeftovers>[0] | null): Promise<void> {

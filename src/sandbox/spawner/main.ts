@@ -5,8 +5,10 @@
 import { closeSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { realWorld } from "../../lib/world.ts";
+import { frameType, textFrame } from "../../wire/frames.ts";
+import type { Network } from "../egress/egress.ts";
 import type { Launcher } from "./launcher.ts";
-import type { SpawnerSettings } from "./messages.ts";
+import type { Notice, SpawnerSettings } from "./messages.ts";
 import { PipePool } from "./pipes.ts";
 import { serve } from "./serve.ts";
 import { readState } from "./state.ts";
@@ -37,7 +39,35 @@ async function makeLauncher(): Promise<Launcher> {
     return new ProcessLauncher(pipes, settings.path);
   }
   const { BubblewrapLauncher } = await import("../bubblewrap/launcher.ts");
-  return new BubblewrapLauncher(settings, pipes, realWorld());
+  return new BubblewrapLauncher(settings, pipes, realWorld(), openNetwork());
+}
+
+/** A machine on which it cannot be set up runs functions all the same, without a network. */
+async function openNetwork(): Promise<Network | null> {
+  const { egress, instance, runFolder, path } = settings;
+  if (egress === null) return null;
+  const network = await import("../egress/network.ts");
+  try {
+    return await network.openNetwork({
+      world: realWorld(),
+      instance,
+      runFolder,
+      path,
+      settings: egress,
+      hindered: (sentence, reason) => tell({ warning: { sentence, reason } }),
+      refused: (refusedCount) => tell({ refusedCount }),
+      // All sandboxes have lost their network. The driver starts another spawner, and sandboxes with one.
+      broken: () => link.destroy(),
+    });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    tell({ warning: { sentence: "Functions can connect to nothing: the network for sandboxes could not be set up", reason } });
+    return null;
+  }
+}
+
+function tell(notice: Notice): void {
+  if (!link.destroyed) link.write(textFrame(frameType.notice, 0, JSON.stringify(notice)));
 }
 
 /**

@@ -4,10 +4,11 @@
  *
  * To the spawner: `spawn` (SpawnRequest), `stdin` (bytes; END closes it), `kill`, `credit`.
  * From it: `ready`; `spawned` (SpawnedReply) or `failed` (FailedReply); `stdout`, `stderr` (bytes); `exited` (SandboxExit) once
- * all output has been sent; `killed` (SandboxExit) once nothing of the sandbox is left, also when it ended by itself; `credit`.
+ * all output has been sent; `notice` (Notice), of the spawner itself; `killed` (SandboxExit) once nothing of the sandbox is left, also when it ended by itself; `credit`.
  * A `credit` (u32) says how many bytes of STDIN or of a `stdio` connection's STDOUT were taken; nobody has more than
  * `windowBytes` under way, so a slow reader holds up its own sandbox only.
  */
+import type { EgressSettings, PlatformAddress } from "../egress/egress.ts";
 import type { SandboxSpec } from "../sandbox.ts";
 
 /** The name of the socket of `callback` in the folder of a sandbox, outside and inside. */
@@ -31,6 +32,8 @@ export interface SpawnerSettings {
   readonly path: string;
   /** For `bubblewrap`. */
   readonly isolation: Isolation | null;
+  /** For `bubblewrap`; null: sandboxes have no network but loopback. */
+  readonly egress: EgressSettings | null;
 }
 
 /** With what `bubblewrap` may protect on this machine (`bubblewrap/capabilities.ts`). */
@@ -41,6 +44,8 @@ export interface Isolation {
   readonly uidFirst: number;
   /** Sandboxes prepared ahead. */
   readonly spares: number;
+  /** Sandboxes can be given a network: root, and the programs it takes. */
+  readonly network: boolean;
 }
 
 /** One mounted hierarchy of control groups and what of it is ours to use. */
@@ -57,14 +62,31 @@ export type CgroupController = "memory" | "pids" | "cpu" | "freeze";
 export interface SpawnRequest extends Omit<SandboxSpec, "output"> {
   /** Folder of this sandbox, made by the driver; the spawner removes it. Holds the socket of `callback`. */
   readonly folder: string;
+  /** Where the platform's API listens, for those whose list names it; null while it does not. */
+  readonly platform: PlatformAddress | null;
+}
+
+/** What the spawner tells of itself. */
+export interface Notice {
+  /** For an operator. */
+  readonly warning?: { readonly sentence: string; readonly reason: string };
+  /** Connections and packets of sandboxes refused so far. */
+  readonly refusedCount?: number;
 }
 
 export interface SpawnedReply {
   readonly pid: number;
   /** Host file that freezes the sandbox; null when it cannot be. */
   readonly freezeFile: string | null;
+  /** Host files that tell the memory of the sandbox: the number of bytes, and what it is made of; null when nothing counts it. */
+  readonly memoryFiles: MemoryFiles | null;
   /** Host view of the folder where the program makes its socket (`unix`, `tcp`); null otherwise. */
   readonly socketFolder: string | null;
+}
+
+export interface MemoryFiles {
+  readonly usage: string;
+  readonly stat: string;
 }
 
 export interface FailedReply {

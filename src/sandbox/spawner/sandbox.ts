@@ -1,33 +1,30 @@
 /** One sandbox behind a spawner. */
-import { close, open, write } from "node:fs";
 import type { Duplex } from "node:stream";
-import { promisify } from "node:util";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
 import type { CallbackListener } from "../endpoints/callback.ts";
 import { dialTcp } from "../endpoints/tcp.ts";
 import { dialUnix } from "../endpoints/unix.ts";
 import type { Sandbox, SandboxExit, SandboxSpec } from "../sandbox.ts";
+import { Freezer } from "./freezer.ts";
+import { memoryInUse } from "./memory-use.ts";
 import { bridgeSocket } from "./messages.ts";
 import type { Program } from "./spawner.ts";
 
-const openFile = promisify(open);
-const closeFile = promisify(close);
-const writeFile = promisify<number, string>(write);
-
-/** Pausing is writing a byte to a file that stays open: nobody waits for the spawner. */
+/** Pausing and measuring go straight to files of the kernel: nobody waits for the spawner. */
 export class SpawnedSandbox implements Sandbox {
   readonly id: string;
   readonly exited: Promise<SandboxExit>;
   readonly pause?: () => Promise<void>;
   readonly resume?: () => Promise<void>;
+  readonly memoryBytes?: () => Promise<number | null>;
   readonly #endpoint: SandboxSpec["endpoint"];
   readonly #program: Program;
   readonly #listener: CallbackListener | null;
   readonly #world: World;
   /** Aborted when the program has ended, with the error of whoever still waits for it. */
   readonly #over = new AbortController();
-  #freezer: Promise<number> | null = null;
+  readonly #freezer: Freezer | null;
   #isConnected = false;
 
   constructor(spec: SandboxSpec, program: Program, listener: CallbackListener | null, world: World) {
@@ -37,11 +34,14 @@ export class SpawnedSandbox implements Sandbox {
     this.#listener = listener;
     this.#world = world;
     this.exited = program.exited;
-    const { freezeFile } = program.reply;
-    if (freezeFile !== null) {
-      this.pause = () => this.#freeze(freezeFile, "1");
-      this.resume = () => this.#freeze(freezeFile, "0");
+    const { freezeFile, memoryFiles } = program.reply;
+    const freezer = freezeFile === null ? null : new Freezer(freezeFile);
+    this.#freezer = freezer;
+    if (freezer !== null) {
+      this.pause = () => freezer.set("1");
+      this.resume = () => freezer.set("0");
     }
+    if (memoryFiles !== null) this.memoryBytes = () => memoryInUse(memoryFiles, spec.limits.memoryMiB);
     void program.exited.then((exit) => this.#ended(exit));
   }
 
@@ -80,20 +80,6 @@ export class SpawnedSandbox implements Sandbox {
     const message = `The program ended ${how}${why} before it could be reached`;
     this.#over.abort(new PlatformError("function_start_failed", message, { details: { ...exit } }));
     this.#listener?.close();
-    void this.#freezer?.then(closeFile, () => {});
-  }
-
-  /** On a thread: the kernel may hold its lock for milliseconds while another sandbox starts. */
-  async #freeze(file: string, state: "0" | "1"): Promise<void> {
-    if (this.#over.signal.aborted) return;
-    this.#freezer ??= openFile(file, "w");
-    try {
-      await writeFile(await this.#freezer, state);
-    } catch (error) {
-      // The program may end in between; then there is nothing to freeze.
-      if (!this.#over.signal.aborted && !gone.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    }
+    this.#freezer?.close();
   }
 }
-
-const gone: ReadonlySet<string> = new Set(["ENOENT", "ENODEV", "EBADF"]);

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { PlatformError } from "../../model/error.ts";
 import { FrameReader, frameHead, frameType, textFrame } from "../../wire/frames.ts";
 import type { SandboxExit } from "../sandbox.ts";
-import type { FailedReply, SpawnedReply, SpawnerSettings, SpawnRequest } from "./messages.ts";
+import type { FailedReply, Notice, SpawnedReply, SpawnerSettings, SpawnRequest } from "./messages.ts";
 import { StdioStream } from "./stdio-stream.ts";
 
 /** A program in the care of the spawner. */
@@ -32,8 +32,8 @@ export class Spawner {
   #nextNumber = 1;
   #closing = false;
 
-  /** `cleanUp` is called when the spawner ended unasked, before its programs are reported as gone. */
-  constructor(settings: SpawnerSettings, cleanUp: () => Promise<void>) {
+  /** `cleanUp` is called when the spawner ended unasked, before its programs are reported as gone; `notice` hears what it tells of itself. */
+  constructor(settings: SpawnerSettings, cleanUp: () => Promise<void>, notice: (notice: Notice) => void) {
     this.#child = startProcess(settings);
     this.#link = this.#child.stdio[3] as Socket;
     const ready = Promise.withResolvers<void>();
@@ -42,6 +42,7 @@ export class Spawner {
     this.ended = ended.promise;
     const reader = new FrameReader((type, id, _flags, payload) => {
       if (type === frameType.ready) ready.resolve();
+      else if (type === frameType.notice) notice(JSON.parse(payload.toString()) as Notice);
       else this.#programs.get(id)?.take(type, payload);
     });
     this.#link.on("data", (chunk: Buffer) => reader.push(chunk));
@@ -97,7 +98,7 @@ class LivingProgram implements Program {
   readonly exited: Promise<SandboxExit>;
   readonly gone: Promise<SandboxExit>;
   readonly stdio: StdioStream | null;
-  reply: SpawnedReply = { pid: 0, freezeFile: null, socketFolder: null };
+  reply: SpawnedReply = { pid: 0, freezeFile: null, memoryFiles: null, socketFolder: null };
   readonly #number: number;
   readonly #link: Socket;
   readonly #output: (stream: "stdout" | "stderr", data: Buffer) => void;

@@ -1,11 +1,13 @@
 /**
  * What an instance leaves behind when it and its spawner are killed at the same time: control groups, with processes perhaps,
- * and a folder. Mounts need no care, they go with the spawner's namespace. A file says where to look.
+ * a packet filter, and a folder, which also tells of the filter. Mounts need no care, they go with the spawner's namespace. A file says where to look.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { World } from "../../lib/world.ts";
+import { defaultPath } from "../bubblewrap/capabilities.ts";
 import { killCgroupFolder } from "../bubblewrap/cgroup.ts";
+import { recordName, removeUplink } from "../egress/uplink.ts";
 
 /** The content of the state file. */
 export interface InstanceState {
@@ -62,6 +64,7 @@ export async function removeLeftovers(state: InstanceState, world: World): Promi
     await new Promise<void>((resolve) => setTimeout(resolve, 5));
     left = state.cgroupFolders.flatMap(killCgroupFolder);
   }
+  left.push(...(await removeUplink(`${state.runFolder}/${recordName}`, defaultPath)));
   if (existsSync(state.runFolder)) await rm(state.runFolder, { recursive: true, force: true, maxRetries: 3 });
   return left;
 }

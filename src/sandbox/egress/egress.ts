@@ -1,0 +1,53 @@
+/**
+ * What sandboxes may connect to. Promises: checked by the kernel on the address that a packet is really sent to, so names,
+ * redirects and spellings of addresses make no difference; nothing of this machine, of private networks and of other sandboxes is
+ * reached, in every mode; nothing to wait for at a start. Deliberately absent: what a program says to whom it may reach.
+ *
+ * All sandboxes of an instance hang on one network namespace, the router, by a pair of interfaces each. The router's packet filter
+ * decides, and one more pair (`uplink.ts`) leads from the router to the machine.
+ */
+import type { Egress } from "../../model/model.ts";
+
+/** What an operator may set; travels to the spawner. */
+export interface EgressSettings {
+  /** Addresses of the resolvers that names are asked of; empty: those of `/etc/resolv.conf`. */
+  readonly resolvers: readonly string[];
+  /** Private networks, as `ADDRESS/BITS`, that functions may name in a list all the same. */
+  readonly privateNetworks: readonly string[];
+  /** Network, as `ADDRESS/BITS` with at most 30 bits, of which each instance takes two addresses for its uplink. */
+  readonly linkNetwork: string;
+}
+
+export const egressDefaults: EgressSettings = { resolvers: [], privateNetworks: [], linkNetwork: "198.18.0.0/15" };
+
+/** Where the platform's own API listens on this machine. */
+export interface PlatformAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The name and port by which a function reaches the platform, where its list says `platform`. */
+export const platformName = "platform";
+export const platformPort = 80;
+
+/** Gives sandboxes their networks, inside the spawner process. */
+export interface Network {
+  /** Host file that is `/etc/resolv.conf` inside. */
+  readonly resolverFile: string;
+  /** A network for one sandbox that is still to come, as `internet`. */
+  outlet(): Outlet;
+  /** Removes everything from the machine; the sandboxes are gone. */
+  close(): Promise<void>;
+}
+
+/** The way out of one sandbox. */
+export interface Outlet {
+  /** What `ip -batch` is to do in the sandbox's network namespace. */
+  readonly commands: string;
+  /** Called when that is done; resolves when packets flow. Rejects with `internal`. */
+  attach(): Promise<void>;
+  /** Before anything runs inside. Resolves when it holds; rejects with `internal`. `none` is not for it. */
+  restrict(egress: Exclude<Egress, "none">, platform: PlatformAddress | null): Promise<void>;
+  /** The sandbox is gone. */
+  release(): void;
+}

@@ -1,0 +1,17 @@
+/** Binds the sockets of `sockets.ts` and hands them to its parent; it ends when the parent has them. */
+import type { SendHandle } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { createServer } from "node:net";
+import { gateway } from "./addresses.ts";
+import { platformPort } from "./egress.ts";
+import type { SocketName } from "./sockets.ts";
+
+const udp = createSocket("udp4");
+udp.bind(53, gateway, () => send("udpResolver", udp));
+const tcp = createServer().listen(53, gateway, () => send("tcpResolver", tcp));
+const platform = createServer().listen(platformPort, gateway, () => send("platform", platform));
+process.once("disconnect", () => process.exit(0));
+
+function send(name: SocketName, handle: SendHandle): void {
+  process.send?.(name, handle);
+}

@@ -1,0 +1,236 @@
+/**
+ * A machine of its own for tests of the network, in a network namespace: it is connected to an internet (`egress-internet.ts`), has
+ * services that nobody in a sandbox may reach, and does what it is told by lines of JSON. Started by `egress-world.ts`; all of it
+ * is gone with its processes.
+ */
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { createInterface } from "node:readline";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Egress } from "../../src/model/model.ts";
+import { realWorld } from "../../src/lib/world.ts";
+import { readState, sweep } from "../../src/sandbox/spawner/state.ts";
+import { Box, readOr, soon } from "./box.ts";
+import type { ServerOrder } from "./server.ts";
+
+/** What the machine can be told. */
+export type MachineOrder =
+  | {
+      readonly do: "run";
+      readonly code: string;
+      readonly egress: Egress;
+      readonly env: Record<string, string>;
+      readonly count?: number;
+    }
+  | { readonly do: "command"; readonly command: readonly string[] }
+  /** Starts so many sandboxes, two at a time, and stops them at once. */
+  | { readonly do: "rounds"; readonly count: number; readonly egress: Egress }
+  /** Medians of a start in ms, of each kind by turns, so many times. */
+  | { readonly do: "measure"; readonly count: number; readonly kinds: readonly Egress[] }
+  /** What there is of interfaces and rules, in the router and here. */
+  | { readonly do: "inventory" }
+  /** Connections refused; waits until there are more than so many. */
+  | { readonly do: "refused"; readonly above: number }
+  /** A server on this machine dies with its spawner, at once; then what is left of it is removed. */
+  | { readonly do: "crash" }
+  | { readonly do: "close" };
+
+/** What it has, and what happened. */
+export interface MachineReply {
+  readonly output?: string;
+  readonly error?: string;
+}
+
+export const machine = { ipv4: "51.15.0.2", ipv6: "2a01:e0a:1::2", servicePort: 8080, internetPorts: [80, 443, 5432] } as const;
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await serve();
+
+async function serve(): Promise<void> {
+  const internet = await startInternet();
+  ip("link set lo up");
+  ip(`link add wan0 mtu 1450 type veth peer name inet0 netns ${internet.pid}`);
+  const there = (args: string) => execFileSync("nsenter", [`--net=/proc/${internet.pid}/ns/net`, "ip", ...args.split(" ")]);
+  for (const [run, own, other] of [
+    [ip, "2", "wan0"],
+    [there, "1", "inet0"],
+  ] as const) {
+    run(`address add 51.15.0.${own}/24 dev ${other}`);
+    run(`address add 2a01:e0a:1::${own}/64 dev ${other} nodad`);
+    run(`link set ${other} up`);
+  }
+  ip("route add default via 51.15.0.1");
+  ip("-6 route add default via 2a01:e0a:1::1");
+  const service = createServer((request, response) => response.end(`machine to ${request.socket.remoteAddress}`));
+  await new Promise<void>((resolve) => service.listen(machine.servicePort, "::", resolve));
+  const warnings: string[] = [];
+  const box = new Box({
+    egress: { resolvers: ["8.8.8.8"], privateNetworks: ["10.77.0.0/16"] },
+    platform: () => ({ host: "127.0.0.1", port: machine.servicePort }),
+    warn: (sentence, fields) => warnings.push(`${sentence} ${JSON.stringify(fields)}`),
+  });
+  writeFileSync(`${box.root}/etc/resolv.conf`, "");
+  say({ output: box.stateFile });
+  for await (const line of createInterface(process.stdin)) {
+    const order = JSON.parse(line) as MachineOrder;
+    if (order.do === "close") break;
+    await carryOut(order, box, warnings).then(say, (error: Error) => say({ error: error.stack ?? error.message }));
+  }
+  await box.close();
+  service.closeAllConnections();
+  service.close();
+  const left = execFileSync(
+    "sh",
+    [
+      "-c",
+      "ip -o link; nft list tables; cat /proc/sys/net/ipv4/conf/wan0/forwarding; cat /proc/sys/net/ipv6/conf/wan0/force_forwarding 2>&1 || true",
+    ],
+    { encoding: "utf8" },
+  );
+  internet.kill("SIGKILL");
+  say({ output: left });
+  process.exit(0);
+}
+
+function ip(args: string): void {
+  execFileSync("ip", args.split(" "), { timeout: 10_000 });
+}
+
+async function startInternet() {
+  const main = fileURLToPath(new URL("egress-internet.ts", import.meta.url));
+  const internet = spawn("unshare", ["--net", process.execPath, main, ...machine.internetPorts.map(String)], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  await once(internet.stdout, "data");
+  return internet;
+}
+
+async function carryOut(
+  order: Exclude<MachineOrder, { do: "close" }>,
+  box: Box,
+  warnings: readonly string[],
+): Promise<MachineReply> {
+  if (order.do === "command") {
+    return { output: execFileSync(order.command[0] as string, order.command.slice(1), { encoding: "utf8", timeout: 30_000 }) };
+  }
+  switch (order.do) {
+    case "rounds":
+      return rounds(box, order.count, order.egress).then(() => ({ output: "done" }));
+    case "measure":
+      return measure(box, order.count, order.kinds).then((medians) => ({ output: JSON.stringify(medians) }));
+    case "inventory":
+      return { output: inventory() };
+    case "refused":
+      return { output: String(await refusedAbove(box, order.above)) };
+    case "crash":
+      return { output: await crash(box) };
+    case "run":
+      return await runPrograms(order, box, warnings);
+  }
+}
+
+async function runPrograms(
+  order: Extract<MachineOrder, { do: "run" }>,
+  box: Box,
+  warnings: readonly string[],
+): Promise<MachineReply> {
+  const all = await Promise.all(
+    Array.from({ length: order.count ?? 1 }, () => box.run("python3", order.code, { egress: order.egress, env: order.env })),
+  );
+  const failed = all.find(({ exit }) => exit.code !== 0);
+  if (failed !== undefined) return { error: `${JSON.stringify(failed.exit)} ${failed.stderr} ${warnings.join("; ")}` };
+  return { output: all.map(({ stdout }) => stdout).join("") };
+}
+
+async function rounds(box: Box, count: number, egress: Egress): Promise<void> {
+  for (let index = 0; index < count; index += 2) {
+    await Promise.all([0, 1].map(async () => await (await box.start("sh", "kill -STOP $$", { egress })).stop()));
+  }
+}
+
+/** Each start waits for the program's own sign of life, and a while for what is prepared ahead. */
+async function measure(box: Box, count: number, kinds: readonly Egress[]): Promise<number[]> {
+  const times = kinds.map((): number[] => []);
+  for (let index = 0; index < count; index++) {
+    for (const [kind, egress] of kinds.entries()) {
+      const beganAt = performance.now();
+      const sandbox = await box.start("sh", "echo up; kill -STOP $$", { egress });
+      while (sandbox.read() === "") await new Promise((resolve) => setImmediate(resolve));
+      times[kind]?.push(performance.now() - beganAt);
+      await sandbox.stop();
+      await new Promise((resolve) => setTimeout(resolve, 120));
+    }
+  }
+  return times.map((each) => each.toSorted((a, b) => a - b)[Math.floor(each.length / 2)] as number);
+}
+
+function inventory(): string {
+  const links = execFileSync("ip", ["-o", "link"], { encoding: "utf8" }).trim().split("\n").length;
+  const tables = execFileSync("nft", ["list", "tables"], { encoding: "utf8" });
+  const rules = execFileSync("nft", ["list", "ruleset"], { encoding: "utf8" }).split("\n").length;
+  const inRouter = (command: string) =>
+    execFileSync("nsenter", [`--net=/proc/${routerPid()}/ns/net`, "sh", "-c", command], { encoding: "utf8" });
+  return JSON.stringify({
+    links,
+    tables: tables.trim().split("\n").filter(Boolean).length,
+    rules,
+    routerLinks: inRouter("ip -o link").trim().split("\n").length,
+    routerRoutes: inRouter("ip route; ip -6 route | grep -v fe80").trim().split("\n").length,
+    marks: inRouter("nft list map inet kiln marks").includes("elements"),
+    routerRules: inRouter("nft --terse list ruleset").split("\n").length,
+    connections: inRouter("nft list set inet kiln connections4").includes("elements"),
+    routerDescriptors: readdirSync(`/proc/${routerPid()}/fd`).length,
+  });
+}
+
+/** The router is where `ip -batch` waits for work, below our own spawner. */
+function routerPid(): number {
+  const ours = readFileSync("/proc/self/task/" + process.pid + "/children", "utf8")
+    .trim()
+    .split(" ");
+  const all = ours.flatMap((pid) => readOr(`/proc/${pid}/task/${pid}/children`).trim().split(" "));
+  return Number(all.find((pid) => readOr(`/proc/${pid}/cmdline`).startsWith("ip\0-force\0-batch")));
+}
+
+async function refusedAbove(box: Box, count: number): Promise<number> {
+  await soon("more is refused", () => (box.driver.refusedCount?.() ?? 0) > count, 30_000);
+  return box.driver.refusedCount?.() ?? 0;
+}
+
+/** Reports the tables and links of that server: while it runs, and in the end. */
+async function crash(box: Box): Promise<string> {
+  const stateFile = `${box.folder}/crash.json`;
+  const { code } = box.spec("python3", "import time\ntime.sleep(600)");
+  const order: ServerOrder = {
+    driver: "bubblewrap",
+    stateFile,
+    root: box.root,
+    code: code as string,
+    sandboxes: [{ command: ["python3", "/function/main.txt"], endpoint: { via: "callback" }, pause: false }],
+    untilEnded: false,
+  };
+  const main = fileURLToPath(new URL("server.ts", import.meta.url));
+  const server = spawn(process.execPath, [main, JSON.stringify(order)], { stdio: ["ignore", "pipe", "inherit"] });
+  await once(server.stdout, "data");
+  const instance = readState(stateFile)?.instance.toLowerCase() ?? "none";
+  const traces = () => {
+    const links = execFileSync("ip", ["-o", "link"], { encoding: "utf8" }).includes(`kiln${instance.slice(-8)}`);
+    const table = execFileSync("nft", ["list", "tables"], { encoding: "utf8" }).includes(instance);
+    return `${links ? "link" : "no link"}, ${table ? "table" : "no table"}`;
+  };
+  const before = traces();
+  for (const pid of [
+    ...readOr(`/proc/${server.pid}/task/${server.pid}/children`).trim().split(" ").map(Number),
+    server.pid as number,
+  ])
+    process.kill(pid, "SIGKILL");
+  await soon("the server is dead", () => server.signalCode !== null);
+  const left = await sweep(stateFile, realWorld());
+  await soon("its interface is gone", () => traces().startsWith("no link"), 20_000);
+  return `${before}; ${traces()}; left: ${left.join()}`;
+}
+
+function say(reply: MachineReply): void {
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}

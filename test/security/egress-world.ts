@@ -1,0 +1,110 @@
+/** A machine with an internet of its own (`egress-machine.ts`), for tests of what sandboxes can reach. Nothing of this machine is touched. */
+import assert from "node:assert/strict";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { createInterface, type Interface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { Egress } from "../../src/model/model.ts";
+import { cannotIsolate } from "./box.ts";
+import type { MachineOrder, MachineReply } from "./egress-machine.ts";
+
+/** Somebody that a program tries to reach. */
+export interface Target {
+  /** As a program may write it. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Tries all targets at the same time and prints what each answered, as JSON by `host port`: `reached …`, `machine …` or the error.
+ */
+const tryAll = `
+import json, os, socket, concurrent.futures
+def attempt(target):
+    host, port = target["host"], target["port"]
+    said = []
+    try: addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error: return "name " + str(error)
+    for family, kind, protocol, _, address in addresses:
+        with socket.socket(family, kind, protocol) as s:
+            s.settimeout(4)
+            try:
+                s.connect(address)
+                s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+                data = b""
+                while True:
+                    chunk = s.recv(4096)
+                    if not chunk: break
+                    data += chunk
+                said.append(data.decode().split("\\r\\n\\r\\n")[-1] or "connected")
+            except OSError as error: said.append(type(error).__name__ + " " + str(error))
+    return "; ".join(said)
+targets = json.loads(os.environ["TARGETS"])
+with concurrent.futures.ThreadPoolExecutor(16) as pool:
+    print(json.dumps({t["host"] + " " + str(t["port"]): r for t, r in zip(targets, pool.map(attempt, targets))}))
+`;
+
+/** The machine; `close` ends it and tells what was left on it. */
+export class EgressWorld {
+  readonly #machine: ChildProcess;
+  readonly #replies: AsyncIterator<string>;
+  readonly #lines: Interface;
+
+  constructor() {
+    const main = fileURLToPath(new URL("egress-machine.ts", import.meta.url));
+    this.#machine = spawn("unshare", ["--net", process.execPath, main], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#lines = createInterface(this.#machine.stdout as NodeJS.ReadableStream);
+    this.#replies = this.#lines[Symbol.asyncIterator]();
+  }
+
+  async ready(): Promise<void> {
+    await this.#reply();
+  }
+
+  async ask(order: MachineOrder): Promise<string> {
+    this.#machine.stdin?.write(`${JSON.stringify(order)}\n`);
+    return await this.#reply();
+  }
+
+  /** What `code` prints, in Python, in so many sandboxes at the same time. */
+  async run(egress: Egress, code: string, env: Record<string, string> = {}, count = 1): Promise<string> {
+    return await this.ask({ do: "run", egress, code, env, count });
+  }
+
+  /** What each target answers to a sandbox. */
+  async reach(egress: Egress, targets: readonly Target[]): Promise<Record<string, string>> {
+    return JSON.parse(await this.run(egress, tryAll, { TARGETS: JSON.stringify(targets) })) as Record<string, string>;
+  }
+
+  async close(): Promise<string> {
+    const left = await this.ask({ do: "close" });
+    this.#machine.stdin?.end();
+    this.#lines.close();
+    return left;
+  }
+
+  async #reply(): Promise<string> {
+    const line = await this.#replies.next();
+    assert.equal(line.done, false, "the machine has ended");
+    const { output, error } = JSON.parse(line.value as string) as MachineReply;
+    assert.equal(error, undefined, error);
+    return output ?? "";
+  }
+}
+
+/** Why these tests cannot run here, or false. */
+export const cannotNetwork: string | false = cannotIsolate || (hasPrograms() ? false : "needs nft, ip and nsenter");
+
+function hasPrograms(): boolean {
+  try {
+    for (const command of [
+      ["nft", "--version"],
+      ["ip", "-V"],
+      ["nsenter", "--version"],
+    ] as const) {
+      execFileSync(command[0], [command[1]], { stdio: "ignore", timeout: 5000 });
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
