@@ -1,6 +1,6 @@
 /**
  * An agent over sandboxes in memory: a program answers lines of text. `behaviour` of a call is its body: `quick`, `sleep 50`,
- * `exit`, `throw`, `hang`, `print words`; of a start, the function's handler: `fail` or `never`.
+ * `exit`, `throw`, `hang`, `print words`, `hold 50` (MiB from now on); of a start, the function's handler: `fail` or `never`.
  */
 import type { Duplex } from "node:stream";
 import { agentDefaults } from "../src/agent/config.ts";
@@ -38,7 +38,14 @@ export interface CallEnd {
 }
 
 export function fakeAgent(
-  config: { memoryMiB?: number; startsMax?: number; startTimeoutMs?: number; startMs?: number; prepareMs?: number } = {},
+  config: {
+    memoryMiB?: number;
+    freezeAfterMs?: number;
+    startsMax?: number;
+    startTimeoutMs?: number;
+    startMs?: number;
+    prepareMs?: number;
+  } = {},
 ): FakeAgent {
   const driver = fakeDriver({ program: (inside) => program(inside, config.startMs ?? 2) });
   const prepared = {
@@ -55,7 +62,7 @@ export function fakeAgent(
     driver,
     images: { prepare: () => pause(config.prepareMs ?? 0).then(() => prepared) },
     protocols: { frames: lines(false), stdio: lines(true), "http-port": lines(false), "http-stream": lines(false) },
-    config: { ...agentDefaults, memoryMiB: 100_000, startsMax: 100, startTimeoutMs: 200, ...config },
+    config: { ...agentDefaults, memoryMiB: 100_000, freezeAfterMs: 0, startsMax: 100, startTimeoutMs: 200, ...config },
   });
   return { agent, driver, call: (fn, behaviour, options = {}) => call(agent, fn, behaviour, options) };
 }
@@ -73,7 +80,7 @@ async function call(agent: Agent, fn: Fn, behaviour: string, options: CallOption
   };
   try {
     const answer = await agent.run(request, options.signal ?? new AbortController().signal);
-    const body = await readBody(answer.body, 1000, () => new Error("too large"));
+    const body = await readBody(answer.body, 20_000_000, () => new Error("too large"));
     return { answer: body.toString(), error: null, report: await ended.promise, lines: printed };
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;
@@ -82,7 +89,7 @@ async function call(agent: Agent, fn: Fn, behaviour: string, options: CallOption
 }
 
 /** One request a line, one answer a line. */
-async function program({ spec, accept, print, signal }: FakeInside, startMs: number): Promise<number> {
+async function program({ spec, accept, print, signal, hold }: FakeInside, startMs: number): Promise<number> {
   await pause(startMs);
   if (spec.env["HANDLER"] === "fail") {
     print("stderr", "no such module\n");
@@ -94,12 +101,16 @@ async function program({ spec, accept, print, signal }: FakeInside, startMs: num
   }
   const connection = await accept();
   connection.setEncoding("utf8");
+  let rest = "";
   for await (const text of connection) {
-    for (const line of String(text).split("\n").slice(0, -1)) {
+    const asked = (rest + String(text)).split("\n");
+    rest = asked.pop() ?? "";
+    for (const line of asked) {
       const [verb = "", word = ""] = line.split(" ");
       if (verb === "exit") return 7;
       if (verb === "hang") await new Promise((resolve) => signal.addEventListener("abort", resolve));
       if (verb === "sleep") await pause(Number(word));
+      if (verb === "hold") hold(Number(word) * 1024 * 1024);
       if (verb === "print") print("stdout", `${line.slice(6)}\n`);
       connection.write(`${verb === "throw" ? "!thrown" : line}\n`);
     }
@@ -134,7 +145,7 @@ function session(connection: Duplex): Session {
     },
     close: () => connection.destroy(),
     async call(request, signal) {
-      const body = await readBody(request.body, 1000, () => new Error("too large"));
+      const body = await readBody(request.body, 20_000_000, () => new Error("too large"));
       connection.write(`${body}\n`);
       const answer = await nextLine(connection, signal);
       if (answer.startsWith("!")) throw new PlatformError("function_failed", answer.slice(1));
@@ -150,7 +161,11 @@ function nextLine(connection: Duplex, signal: AbortSignal): Promise<string> {
       signal.removeEventListener("abort", onAbort);
       act();
     };
-    const onData = (text: string) => finish(() => resolve(text.trimEnd()));
+    let line = "";
+    const onData = (text: string) => {
+      line += text;
+      if (line.endsWith("\n")) finish(() => resolve(line.trimEnd()));
+    };
     const onEnd = () => finish(() => reject(new PlatformError("function_exited", "The connection ended")));
     const onAbort = () => finish(() => reject(signal.reason as Error));
     connection.on("data", onData).once("end", onEnd).once("close", onEnd);

@@ -130,6 +130,7 @@ test("a new revision is served at once while calls of the old one finish", async
   await within(fake, async () => {
     const old = fake.call(quick, "sleep 120");
     await pause(30);
+    fake.agent.retire(quick.id, [2]);
     const fresh = await fake.call({ ...quick, revision: 2 }, "new");
     assert.deepEqual([fresh.answer, fresh.report.start], ["new", "cold"]);
     assert.equal((await old).answer, "sleep 120");
@@ -143,7 +144,7 @@ test("a retired function's idle sandboxes end", async () => {
   const fake = fakeAgent();
   await within(fake, async () => {
     await fake.call(quick, "x");
-    fake.agent.retire(quick.id, null);
+    fake.agent.retire(quick.id, []);
     await pause(10);
     assert.equal(fake.driver.living.length, 0);
   });

@@ -7,18 +7,30 @@
  */
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
-import type { App, Fn } from "../model/model.ts";
-import type { AgentConfig } from "./config.ts";
+import type { App, Fn, StartType } from "../model/model.ts";
 import type { AgentAnswer, AgentCall, AgentLink } from "./link.ts";
 import { MemoryBudget } from "./evictor.ts";
-import { Pool, type Slot } from "./pool.ts";
+import { createPool, type Pool, type Slot } from "./pool.ts";
 import { Run } from "./run.ts";
 import { Starter, type StarterParts } from "./starter.ts";
+import { type AgentStats, Counters, type SandboxCounts, sandboxesOf, statsOf } from "./stats.ts";
+import type { PoolParts } from "./stock.ts";
+
+/** Sandboxes that are not frozen are measured so often, in ms. */
+const measureEveryMs = 2000;
+
+/** So long a call may have been on its way to a pool that was retired meanwhile, in ms. */
+const retiredForMs = 30_000;
 
 export interface Agent extends AgentLink {
   readonly memoryMiB: number;
-  /** Ends the sandboxes of a function, or of an app's functions, that changed (all but `keepRevision`) or is gone (null). */
-  retire(id: string, keepRevision: number | null): void;
+  /** Makes a first sandbox of a function ready ahead of its calls. Best effort: without memory for it, or when it fails, nothing happens. */
+  prepare(fn: Fn, app: App | null): void;
+  /** Ends the sandboxes of a function, or of an app's functions, but for those of the revisions in `keep`. */
+  retire(id: string, keep: readonly number[]): void;
+  stats(): AgentStats;
+  /** What the sandboxes of one function do now, whatever their revision. */
+  sandboxes(functionId: string): SandboxCounts;
   /** No new calls; running ones get `graceMs` to end, then everything is stopped. */
   close(graceMs: number): Promise<void>;
 }
@@ -32,28 +44,36 @@ class LocalAgent implements Agent {
   readonly agentId: string;
   readonly memoryMiB: number;
   readonly #world: World;
-  readonly #starter: Starter;
   readonly #memory: MemoryBudget;
-  readonly #config: AgentConfig;
+  readonly #counters = new Counters();
+  readonly #parts: PoolParts;
   /** By function and revision of it and its app: the identity of a sandbox. */
   readonly #pools = new Map<string, Pool>();
+  /** Names of pools that `retire` ended, and when (monotonic ms); a call that comes too late gets a sandbox that ends with it. */
+  readonly #retired = new Map<string, number>();
   #running = 0;
-  readonly #ended = () => this.#runEnded();
+  readonly #ended = (start: StartType) => this.#runEnded(start);
   #closing = false;
+  #measuring = false;
   /** Called when the last call has ended after `close` began. */
   #allEnded: () => void = () => {};
 
   constructor(id: string, parts: StarterParts) {
     this.agentId = id;
     this.#world = parts.world;
-    this.#config = parts.config;
     this.memoryMiB = parts.config.memoryMiB;
-    this.#starter = new Starter(parts);
     this.#memory = new MemoryBudget(
-      this.#config.memoryMiB,
+      this.memoryMiB,
       () => this.#idle(),
       () => this.#growStarved(),
     );
+    this.#parts = {
+      world: parts.world,
+      starter: new Starter(parts),
+      memory: this.#memory,
+      counters: this.#counters,
+      freezeAfterMs: parts.config.freezeAfterMs,
+    };
   }
 
   run(call: AgentCall, signal: AbortSignal): Promise<AgentAnswer> {
@@ -62,18 +82,33 @@ class LocalAgent implements Agent {
     try {
       if (this.#closing) throw new PlatformError("overloaded", "The server is stopping", { details: { retryAfterS: 1 } });
       const pool = this.#poolOf(call.fn, call.app);
-      const slot = pool.once ? undefined : pool.tryTake(call);
+      const slot = pool.tryTake(call);
       return slot === undefined ? this.#runLater(pool, run, signal) : run.execute(pool, slot, signal);
     } catch (error) {
       return Promise.reject(run.fail(error));
     }
   }
 
-  retire(id: string, keepRevision: number | null): void {
-    for (const pool of this.#pools.values()) {
+  prepare(fn: Fn, app: App | null): void {
+    if (!this.#closing && fn.memoryMiB <= this.memoryMiB) this.#poolOf(fn, app).prepare();
+  }
+
+  retire(id: string, keep: readonly number[]): void {
+    this.#forgetRetired(id, keep);
+    for (const [key, pool] of this.#pools) {
       const { fn } = pool;
-      if ((fn.id === id || fn.appId === id) && fn.revision !== keepRevision) pool.retire();
+      if ((fn.id !== id && fn.appId !== id) || keep.includes(fn.revision)) continue;
+      this.#retired.set(key, this.#world.monotonic());
+      pool.retire();
     }
+  }
+
+  stats(): AgentStats {
+    return statsOf(this.#pools.values(), this.#memory, this.#counters);
+  }
+
+  sandboxes(functionId: string): SandboxCounts {
+    return sandboxesOf(this.#pools.values(), functionId);
   }
 
   async close(graceMs: number): Promise<void> {
@@ -90,15 +125,16 @@ class LocalAgent implements Agent {
   async #runLater(pool: Pool, run: Run, signal: AbortSignal): Promise<AgentAnswer> {
     let slot: Slot;
     try {
-      slot = pool.once ? await pool.single(run.request(), run.call) : await pool.wait(run.call, signal);
+      slot = await pool.wait(run.call, () => run.request(), signal);
     } catch (error) {
       throw run.fail(error);
     }
     return await run.execute(pool, slot, signal);
   }
 
-  #runEnded(): void {
+  #runEnded(start: StartType): void {
     this.#running--;
+    this.#counters.starts[start]++;
     if (this.#running === 0) this.#allEnded();
   }
 
@@ -110,23 +146,62 @@ class LocalAgent implements Agent {
     for (const [otherKey, pool] of this.#pools) {
       if (pool.fn.id === fn.id && isOlder(pool, fn, otherKey, app)) pool.retire();
     }
-    const pool = new Pool(fn, app, this.#starter, this.#memory, this.#world, () => this.#pools.delete(key));
+    const pool = createPool(fn, app, this.#parts, this.#isRetired(key), () => this.#forget(key, pool));
     this.#pools.set(key, pool);
+    this.#measureLater();
     return pool;
+  }
+
+  #forget(key: string, pool: Pool): void {
+    if (this.#pools.get(key) === pool) this.#pools.delete(key);
+  }
+
+  /** Those of long ago, and those that are wanted again. */
+  #forgetRetired(id: string, keep: readonly number[]): void {
+    const longAgo = this.#world.monotonic() - retiredForMs;
+    for (const [key, at] of this.#retired) {
+      if (at < longAgo || keep.some((revision) => key.startsWith(`${id}:${revision}:`))) this.#retired.delete(key);
+    }
+  }
+
+  #isRetired(key: string): boolean {
+    return (this.#retired.get(key) ?? Number.NEGATIVE_INFINITY) > this.#world.monotonic() - retiredForMs;
+  }
+
+  #measureLater(): void {
+    if (this.#measuring) return;
+    this.#measuring = true;
+    this.#world.after(measureEveryMs, () => void this.#measure());
+  }
+
+  /** One after the other: nobody waits for it. What is frozen was measured when it froze and does not change. */
+  async #measure(): Promise<void> {
+    for (const pool of this.#pools.values()) {
+      for (const instance of pool.live) {
+        if (instance.frozen) continue;
+        await instance.measure();
+        pool.measured(instance);
+      }
+    }
+    this.#measuring = false;
+    if (this.#pools.size > 0 && !this.#closing) this.#measureLater();
   }
 
   *#idle() {
     for (const pool of this.#pools.values()) yield* pool.idle();
   }
 
+  /** Whose first call waits longest comes first. */
   #growStarved(): void {
-    for (const pool of this.#pools.values()) pool.grow();
+    const waiting = [...this.#pools.values()].filter((pool) => pool.waitingSince !== undefined);
+    waiting.sort((a, b) => (a.waitingSince ?? 0) - (b.waitingSince ?? 0));
+    for (const pool of waiting) pool.grow();
   }
 }
 
+/** Of the same revision, made before the app's settings changed. Other revisions may share the calls. */
 function isOlder(pool: Pool, fn: Fn, poolKey: string, app: App | null): boolean {
-  if (pool.fn.revision !== fn.revision) return pool.fn.revision < fn.revision;
-  return Number(poolKey.slice(poolKey.lastIndexOf(":") + 1)) < (app?.revision ?? 0);
+  return pool.fn.revision === fn.revision && Number(poolKey.slice(poolKey.lastIndexOf(":") + 1)) < (app?.revision ?? 0);
 }
 
 function tooBig(fn: Fn, memoryMiB: number): PlatformError {

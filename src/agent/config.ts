@@ -2,6 +2,8 @@
 export interface AgentConfig {
   /** Memory that all sandboxes together may be promised. Default: 75 % of the machine's. */
   readonly memoryMiB: number;
+  /** How long a sandbox is idle before it is frozen, in ms; 0: never. (Default: 100; docs/decisions/0007-life-of-a-sandbox.md) */
+  readonly freezeAfterMs: number;
   /** Sandboxes that are being started at the same time, over all functions. Default: twice the processors. */
   readonly startsMax: number;
   /** How long a sandbox may take to be ready, in ms. (Default: 10000; Fn's 5000 is too short for real imports, facts fn.md 14) */
@@ -17,6 +19,7 @@ export interface AgentConfig {
 }
 
 export const agentDefaults = {
+  freezeAfterMs: 100,
   startTimeoutMs: 10_000,
   processesMax: 128,
   openFilesMax: 1024,

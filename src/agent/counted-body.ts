@@ -1,19 +1,29 @@
 import type { BodySink, BodySource } from "../lib/body.ts";
 import type { PlatformError } from "../model/error.ts";
 
-/** A body on its way that is counted, and broken off above its limit. */
+/** What becomes of a call through the body of its answer. */
+export interface BodyFate {
+  bodyEnded(): void;
+  /** Resolves with the error to tell the reader, once the code is dead or done with the call. */
+  bodyBroke(error: Error): Promise<PlatformError>;
+  bodyDropped(): void;
+}
+
+/** A body on its way that is counted, and broken off above its limit. `fate`, where there is one, hears how it ends. */
 export class CountedBody implements BodySource, BodySink {
   readonly #source: BodySource;
   readonly #bytesMax: number;
   readonly #tooLarge: (bytesMax: number) => PlatformError;
+  readonly #fate: BodyFate | null;
   #sink: BodySink | null = null;
   /** Bytes that have passed. */
   total = 0;
 
-  constructor(source: BodySource, bytesMax: number, tooLarge: (bytesMax: number) => PlatformError) {
+  constructor(source: BodySource, bytesMax: number, tooLarge: (bytesMax: number) => PlatformError, fate: BodyFate | null) {
     this.#source = source;
     this.#bytesMax = bytesMax;
     this.#tooLarge = tooLarge;
+    this.#fate = fate;
   }
 
   get bytes(): number | undefined {
@@ -31,25 +41,24 @@ export class CountedBody implements BodySource, BodySink {
 
   cancel(): void {
     this.#source.cancel();
+    this.#fate?.bodyDropped();
   }
 
   chunk(data: Buffer): boolean {
     this.total += data.length;
-    if (this.total <= this.#bytesMax) return this.#reader.chunk(data);
+    if (this.total <= this.#bytesMax) return (this.#sink as BodySink).chunk(data);
     this.#source.cancel();
     this.fail(this.#tooLarge(this.#bytesMax));
     return false;
   }
 
   end(): void {
-    this.#reader.end();
+    this.#fate?.bodyEnded();
+    this.#sink?.end();
   }
 
   fail(error: Error): void {
-    this.#reader.fail(error);
-  }
-
-  get #reader(): BodySink {
-    return this.#sink as BodySink;
+    if (this.#fate === null) this.#sink?.fail(error);
+    else void this.#fate.bodyBroke(error).then((failure) => this.#sink?.fail(failure));
   }
 }

@@ -1,59 +1,84 @@
 /** A sandbox that can be given up: idle, and known since when. */
 export interface Evictable {
   readonly idleSince: number;
+  /** What its end gives back. */
+  readonly heldMiB: number;
   /** Ends it; its memory counts as free at once. */
   evict(): void;
 }
 
 /**
- * The memory that an agent may promise to sandboxes. Each is counted with its limit; when a new one does not fit, idle ones are
- * given up, the least recently used first.
+ * The memory that an agent may promise to sandboxes. One that starts or runs calls counts with its limit, an idle one, frozen or not,
+ * with what it was measured to use. When what is asked for does not fit, idle ones are given up, the least recently used first.
  */
 export class MemoryBudget {
   readonly totalMiB: number;
   readonly #idle: () => Iterable<Evictable>;
   readonly #freed: () => void;
-  #usedMiB = 0;
+  #promisedMiB = 0;
+  /** Somebody was refused since those who wait were last told: only then is it worth telling them. */
+  #refused = false;
   #telling = false;
+  /** Idle sandboxes given up so far. */
+  evictions = 0;
 
-  /** `idle` lists what can be evicted; `freed` is called whenever room was made, so that those who wait can try again. */
+  /** `idle` lists what can be evicted; `freed` is called when room was made after a refusal, so that those who wait can try again. */
   constructor(totalMiB: number, idle: () => Iterable<Evictable>, freed: () => void) {
     this.totalMiB = totalMiB;
     this.#idle = idle;
     this.#freed = freed;
   }
 
-  get usedMiB(): number {
-    return this.#usedMiB;
+  get promisedMiB(): number {
+    return this.#promisedMiB;
   }
 
-  /** Takes `sizeMiB`, evicting where needed; false when even that does not make room. */
+  /** Takes `sizeMiB`, evicting where needed; false, with nothing evicted, when even that would not make room. */
   reserve(sizeMiB: number): boolean {
-    while (this.#usedMiB + sizeMiB > this.totalMiB) {
-      const oldest = this.#oldestIdle();
-      if (oldest === undefined) return false;
-      oldest.evict();
+    if (this.#promisedMiB + sizeMiB > this.totalMiB && !this.#makeRoom(sizeMiB)) {
+      this.#refused = true;
+      return false;
     }
-    this.#usedMiB += sizeMiB;
+    this.#promisedMiB += sizeMiB;
     return true;
   }
 
   /** Those who wait hear of it a moment later: whoever releases, or evicts to make room, finishes first. */
   release(sizeMiB: number): void {
-    this.#usedMiB -= sizeMiB;
-    if (this.#telling) return;
+    this.#promisedMiB -= sizeMiB;
+    if (!this.#refused || this.#telling || sizeMiB <= 0) return;
     this.#telling = true;
     queueMicrotask(() => {
       this.#telling = false;
+      this.#refused = false;
       this.#freed();
     });
   }
 
-  #oldestIdle(): Evictable | undefined {
-    let oldest: Evictable | undefined;
-    for (const candidate of this.#idle()) {
-      if (oldest === undefined || candidate.idleSince < oldest.idleSince) oldest = candidate;
+  /** An idle sandbox turned out to hold so much more (or, negative, less) than it was counted with. */
+  correct(differenceMiB: number): void {
+    if (differenceMiB <= 0) return this.release(-differenceMiB);
+    this.#promisedMiB += differenceMiB;
+    if (this.#promisedMiB > this.totalMiB) this.#evict(0, this.#oldestFirst());
+  }
+
+  #makeRoom(sizeMiB: number): boolean {
+    const idle = this.#oldestFirst();
+    const idleMiB = idle.reduce((sum, { heldMiB }) => sum + heldMiB, 0);
+    if (this.#promisedMiB + sizeMiB - idleMiB > this.totalMiB) return false;
+    this.#evict(sizeMiB, idle);
+    return true;
+  }
+
+  #evict(sizeMiB: number, oldestFirst: readonly Evictable[]): void {
+    for (const candidate of oldestFirst) {
+      if (this.#promisedMiB + sizeMiB <= this.totalMiB) return;
+      this.evictions++;
+      candidate.evict();
     }
-    return oldest;
+  }
+
+  #oldestFirst(): Evictable[] {
+    return Array.from(this.#idle()).toSorted((a, b) => a.idleSince - b.idleSince);
   }
 }

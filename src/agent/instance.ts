@@ -16,13 +16,15 @@ const ownExitMsMax = 200;
 /**
  * One sandbox with the code in it, and the calls it runs.
  *
- * It is *starting* until its session is open, then *ready* with `concurrency` slots, of which `activeCalls` are taken; once
- * `ended` it is never given a call again: it stopped, broke its contract, or was retired. A retired one ends when its
- * last call does.
+ * It is *starting* until its session is open, then *ready* with `concurrency` slots, of which `activeCalls` are taken: *busy*, or *idle*
+ * when none is. An idle one may be *frozen*: nothing in it runs until the next call. Once `ended` it is never given a call again: it
+ * stopped or broke its contract. A *retired* one is too old for new calls and ends when its last one does.
  */
 export class Instance {
   readonly sandbox: Sandbox;
   readonly createMs: number;
+  /** Monotonic ms of its creation. */
+  readonly madeAt: number;
   initMs = 0;
   /** Calls that run now. */
   activeCalls = 0;
@@ -31,10 +33,18 @@ export class Instance {
   /** No new calls, ends when idle. */
   retired = false;
   ended = false;
+  /** Nothing in it runs, or that is on its way. */
+  frozen = false;
+  /** It was idle long enough to be frozen and measured, and no call has begun since. */
+  rested = false;
+  /** What the sandbox held when it was measured last; null: never. */
+  usedMiB: number | null = null;
+  /** What it counts with against the agent's memory. */
+  countedMiB = 0;
   /** Monotonic ms since when no call runs. */
-  idleSince = 0;
-  /** Calls off the pool's idle timer, where it runs: a timer would hold on to all of this until it fires. */
-  idleWatchOff: (() => void) | null = null;
+  idleSince: number;
+  /** Calls off the timer that watches it, where it runs: a timer would hold on to all of this until it fires. */
+  watchOff: (() => void) | null = null;
 
   readonly #world: World;
   readonly #running = new Map<string, AgentCall>();
@@ -47,6 +57,8 @@ export class Instance {
     this.sandbox = sandbox;
     this.createMs = createMs;
     this.#world = world;
+    this.idleSince = world.monotonic();
+    this.madeAt = this.idleSince;
     this.#splitters = { stdout: this.#splitter("stdout"), stderr: this.#splitter("stderr") };
   }
 
@@ -62,6 +74,7 @@ export class Instance {
 
   begin(call: AgentCall): void {
     this.activeCalls++;
+    this.rested = false;
     this.#running.set(call.request.callId, call);
     this.#lastCall = call;
     for (const line of this.#startLines.splice(0)) call.log(line);
@@ -73,6 +86,26 @@ export class Instance {
     this.idleSince = this.#world.monotonic();
     this.#running.delete(call.request.callId);
     if (!this.session.usable) this.ended = true;
+  }
+
+  /** Stops the clock for everything inside; false where the driver cannot. The sandbox that cannot be frozen any more is ended. */
+  freeze(): boolean {
+    if (this.sandbox.pause === undefined) return false;
+    this.frozen = true;
+    this.sandbox.pause().catch(() => this.sandbox.stop());
+    return true;
+  }
+
+  /** Takes effect after a freeze that is still on its way. */
+  thaw(): void {
+    this.frozen = false;
+    this.sandbox.resume?.().catch(() => this.sandbox.stop());
+  }
+
+  /** Asks what the sandbox holds now. */
+  async measure(): Promise<void> {
+    const bytes = (await this.sandbox.memoryBytes?.()) ?? null;
+    if (bytes !== null) this.usedMiB = Math.max(1, Math.ceil(bytes / 1_048_576));
   }
 
   /** Raw output of the program: attributed by the session where it can, else to the call that runs or ran last. */

@@ -1,9 +1,9 @@
-import type { BodySink, BodySource } from "../lib/body.ts";
 import type { World } from "../lib/world.ts";
 import { asPlatformError, PlatformError } from "../model/error.ts";
+import type { StartType } from "../model/model.ts";
 import { limits } from "../model/limits.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
-import { CountedBody } from "./counted-body.ts";
+import { type BodyFate, CountedBody } from "./counted-body.ts";
 import { exitError, ownExit, type Instance } from "./instance.ts";
 import type { AgentAnswer, AgentCall } from "./link.ts";
 import type { Pool, Slot } from "./pool.ts";
@@ -15,11 +15,11 @@ import type { Pool, Slot } from "./pool.ts";
  * When the time is up, or a reader of the answer goes away, the sandbox is killed, and what the session then says is told as that
  * reason. With a concurrency above 1 the other calls in the same sandbox end with it: code cannot be stopped in part.
  */
-export class Run {
+export class Run implements BodyFate {
   readonly call: AgentCall;
   readonly #world: World;
   /** Called once, after `report`. */
-  readonly #ended: () => void;
+  readonly #ended: (start: StartType) => void;
   readonly #beganAt: number;
   readonly #request: CountedBody;
   #answer: CountedBody | null = null;
@@ -31,12 +31,12 @@ export class Run {
   #done = false;
   #stopClock: (() => void) | null = null;
 
-  constructor(call: AgentCall, world: World, ended: () => void) {
+  constructor(call: AgentCall, world: World, ended: (start: StartType) => void) {
     this.call = call;
     this.#ended = ended;
     this.#world = world;
     this.#beganAt = world.monotonic();
-    this.#request = new CountedBody(call.request.body, limits.requestBytesMax, requestTooLarge);
+    this.#request = new CountedBody(call.request.body, limits.requestBytesMax, requestTooLarge, null);
   }
 
   /** The request as the code will see it; the deadline counts from now. */
@@ -60,7 +60,8 @@ export class Run {
     this.#stopClock = this.#world.after(timeoutMs, () => this.#kill(slot.instance, timedOut(timeoutMs)));
     try {
       const { status, headers, body } = await slot.instance.session.call(this.request(), signal);
-      return { status, headers, body: this.#answerBody(body, slot.instance) };
+      this.#answer = new CountedBody(body, limits.responseBytesMax, responseTooLarge, this);
+      return { status, headers, body: this.#answer };
     } catch (error) {
       throw this.fail(await this.#failure(slot.instance, error));
     }
@@ -71,6 +72,23 @@ export class Run {
     const failure = asPlatformError(error);
     this.#finish(failure);
     return failure;
+  }
+
+  bodyEnded(): void {
+    this.#finish(null);
+  }
+
+  async bodyBroke(error: Error): Promise<PlatformError> {
+    const failure = await this.#failure((this.#slot as Slot).instance, error);
+    this.#finish(failure);
+    return failure;
+  }
+
+  bodyDropped(): void {
+    if (this.#done) return;
+    const reason = new PlatformError("cancelled", "The caller went away before the answer ended");
+    this.#kill((this.#slot as Slot).instance, reason);
+    void this.bodyBroke(reason);
   }
 
   #kill(instance: Instance, reason: PlatformError): void {
@@ -89,24 +107,6 @@ export class Run {
     if (this.#killed !== null) return this.#killed;
     const byItself = failure.code !== "cancelled";
     return byItself && (exit.outOfMemory || failure.code === "function_exited") ? exitError(exit) : failure;
-  }
-
-  #answerBody(body: BodySource, instance: Instance): BodySource {
-    this.#answer = new CountedBody(body, limits.responseBytesMax, responseTooLarge);
-    return new AnswerBody(this.#answer, {
-      ended: () => this.#finish(null),
-      broke: async (error) => {
-        const failure = await this.#failure(instance, error);
-        this.#finish(failure);
-        return failure;
-      },
-      dropped: () => {
-        if (this.#done) return;
-        const reason = new PlatformError("cancelled", "The caller went away before the answer ended");
-        this.#kill(instance, reason);
-        void this.#failure(instance, reason).then((failure) => this.#finish(failure));
-      },
-    });
   }
 
   #finish(error: PlatformError | null): void {
@@ -131,65 +131,13 @@ export class Run {
       responseBytes: this.#answer?.total ?? 0,
       error,
     });
-    this.#ended();
+    this.#ended(start);
   }
 
   #giveBack(runMs: number): void {
     if (this.#slot === undefined || this.#pool === undefined) return;
     this.#slot.instance.end(this.call);
-    if (this.#pool.once) this.#slot.instance.ended = true;
     this.#pool.release(this.#slot.instance, runMs);
-  }
-}
-
-/** What becomes of a call through its answer's body. */
-interface AnswerFate {
-  ended(): void;
-  /** Resolves with the error to tell, once the code is dead. */
-  broke(error: Error): Promise<PlatformError>;
-  dropped(): void;
-}
-
-/** The body of an answer, which ends its call. */
-class AnswerBody implements BodySource, BodySink {
-  readonly #source: BodySource;
-  readonly #fate: AnswerFate;
-  #sink: BodySink | null = null;
-
-  constructor(source: BodySource, fate: AnswerFate) {
-    this.#source = source;
-    this.#fate = fate;
-  }
-
-  get bytes(): number | undefined {
-    return this.#source.bytes;
-  }
-
-  pipe(sink: BodySink): void {
-    this.#sink = sink;
-    this.#source.pipe(this);
-  }
-
-  resume(): void {
-    this.#source.resume();
-  }
-
-  cancel(): void {
-    this.#source.cancel();
-    this.#fate.dropped();
-  }
-
-  chunk(data: Buffer): boolean {
-    return (this.#sink as BodySink).chunk(data);
-  }
-
-  end(): void {
-    this.#fate.ended();
-    this.#sink?.end();
-  }
-
-  fail(error: Error): void {
-    void this.#fate.broke(error).then((failure) => this.#sink?.fail(failure));
   }
 }
 

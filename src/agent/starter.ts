@@ -118,6 +118,7 @@ export class Starter {
       command: commandOf(fn, launch, prepared),
       env: { PATH: prepared.path, HOME: "/tmp", ...prepared.env, ...launch.env },
       endpoint: launch.endpoint,
+      egress: fn.egress,
       limits: {
         memoryMiB: fn.memoryMiB,
         processesMax: config.processesMax,

@@ -1,0 +1,107 @@
+import type { PlatformError } from "../model/error.ts";
+import type { App, Fn } from "../model/model.ts";
+import type { FunctionRequest } from "../protocol/protocol.ts";
+import type { Instance } from "./instance.ts";
+import type { AgentCall } from "./link.ts";
+import type { Pool, Slot } from "./pool.ts";
+import { type PoolParts, Stock } from "./stock.ts";
+import { WaitingLine } from "./waiting-line.ts";
+
+/**
+ * A sandbox of its own for each call, which ends with it: for functions that want it so (`isolation: fresh`) and for protocols of one
+ * process a call. A call waits for room, first come, first served, and then for its own start, whose failure is its own.
+ */
+export class FreshPool implements Pool {
+  readonly fn: Fn;
+  readonly #empty: () => void;
+  readonly #stock: Stock;
+  readonly #line: WaitingLine<void>;
+  /** The protocol must know the call before the start. */
+  readonly #startsByCall: boolean;
+  #retired: boolean;
+
+  constructor(fn: Fn, app: App | null, parts: PoolParts, retired: boolean, empty: () => void) {
+    this.fn = fn;
+    this.#retired = retired;
+    this.#empty = empty;
+    this.#startsByCall = parts.starter.protocolOf(fn).once;
+    this.#stock = new Stock(fn, app, parts, () => this.#moved());
+    this.#line = new WaitingLine(
+      parts.world,
+      (waitedMs) => this.#stock.noRoom(waitedMs),
+      () => this.#moved(),
+    );
+  }
+
+  get starting(): number {
+    return this.#stock.starting;
+  }
+
+  get live(): Iterable<Instance> {
+    return this.#stock.live;
+  }
+
+  get waiting(): number {
+    return this.#line.length;
+  }
+
+  get waitingSince(): number | undefined {
+    return this.#line.first?.since;
+  }
+
+  tryTake(): undefined {}
+
+  async wait(call: AgentCall, request: () => FunctionRequest, signal: AbortSignal): Promise<Slot> {
+    const turn = this.#line.wait(call, signal);
+    this.grow();
+    await turn;
+    return await this.#start(call, this.#startsByCall ? request() : null, signal);
+  }
+
+  release(instance: Instance): void {
+    instance.ended = true;
+    void instance.sandbox.stop();
+  }
+
+  /** A sandbox of one call is made with the call. */
+  prepare(): void {}
+
+  retire(): void {
+    this.#retired = true;
+    this.#moved();
+  }
+
+  *idle(): Iterable<never> {}
+
+  grow(): void {
+    while (this.#line.length > 0 && this.#stock.size < this.fn.sandboxesMax && this.#stock.reserve()) {
+      this.#line.shift()?.resolve();
+    }
+  }
+
+  measured(): void {}
+
+  async close(reason: PlatformError): Promise<void> {
+    this.#retired = true;
+    this.#line.failAll(reason);
+    await this.#stock.close();
+  }
+
+  async #start(call: AgentCall, request: FunctionRequest | null, signal: AbortSignal): Promise<Slot> {
+    try {
+      const instance = await this.#stock.make(request, () => call);
+      if (signal.aborted) this.#stock.stop(instance);
+      signal.throwIfAborted();
+      instance.begin(call);
+      return { instance, start: "cold" };
+    } finally {
+      this.#moved();
+    }
+  }
+
+  /** A start failed, a sandbox ended, or somebody left the line. */
+  #moved(): void {
+    this.grow();
+    if (this.#retired && this.#stock.size === 0 && this.#line.length === 0) this.#empty();
+  }
+}

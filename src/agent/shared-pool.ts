@@ -1,0 +1,245 @@
+import type { World } from "../lib/world.ts";
+import { asPlatformError, type PlatformError } from "../model/error.ts";
+import type { App, Fn, StartType } from "../model/model.ts";
+import type { FunctionRequest } from "../protocol/protocol.ts";
+import type { Evictable } from "./evictor.ts";
+import { sandboxesToStart } from "./growth.ts";
+import type { Instance } from "./instance.ts";
+import type { AgentCall } from "./link.ts";
+import type { Pool, Slot } from "./pool.ts";
+import { Rest } from "./rest.ts";
+import { type PoolParts, Stock } from "./stock.ts";
+import { WaitingLine } from "./waiting-line.ts";
+
+/** How often a pool with waiting calls looks whether to grow, in ms. */
+const lookEveryMs = 25;
+
+/**
+ * Sandboxes that serve one call after the other.
+ *
+ * A call takes the free slot that was used last, so that the pool shrinks from its cold end. Without one it waits; `growth.ts`
+ * says how many sandboxes to start meanwhile, and `rest.ts` what becomes of one that nobody uses. A *retired* pool (a newer
+ * revision is there, or the function is gone) serves those who wait already and then ends.
+ */
+export class SharedPool implements Pool {
+  readonly fn: Fn;
+  /** Slots of one sandbox. */
+  readonly #concurrency: number;
+  readonly #world: World;
+  readonly #empty: () => void;
+  readonly #stock: Stock;
+  readonly #rest: Rest;
+  readonly #line: WaitingLine<Slot>;
+  /** Ready instances with a free slot; the most recently used is last. */
+  readonly #free: Instance[] = [];
+  /** The last start failed and nothing lives: nothing more is started until those under way have told whether the code is broken. */
+  #doubtful = false;
+  #retired: boolean;
+  #runMs: number | undefined;
+  #startMs = 100;
+  #movedAt = 0;
+  #looking = false;
+
+  constructor(fn: Fn, app: App | null, parts: PoolParts, retired: boolean, empty: () => void) {
+    this.fn = fn;
+    this.#concurrency = parts.starter.protocolOf(fn).serial ? 1 : fn.concurrency;
+    this.#world = parts.world;
+    this.#retired = retired;
+    this.#empty = empty;
+    this.#stock = new Stock(fn, app, parts, (instance) => this.#ended(instance));
+    this.#rest = new Rest(fn, parts, {
+      measured: (instance) => this.measured(instance),
+      over: (instance) => this.#stop(instance),
+    });
+    this.#line = new WaitingLine(
+      parts.world,
+      (waitedMs) => this.#stock.noRoom(waitedMs),
+      () => this.#endIfDone(),
+    );
+  }
+
+  get starting(): number {
+    return this.#stock.starting;
+  }
+
+  get live(): Iterable<Instance> {
+    return this.#stock.live;
+  }
+
+  get waiting(): number {
+    return this.#line.length;
+  }
+
+  get waitingSince(): number | undefined {
+    return this.#line.first?.since;
+  }
+
+  tryTake(call: AgentCall): Slot | undefined {
+    const instance = this.#takeFree();
+    return instance === undefined ? undefined : this.#lease(instance, call, instance.frozen ? "warm" : "hot");
+  }
+
+  wait(call: AgentCall, _request: () => FunctionRequest, signal: AbortSignal): Promise<Slot> {
+    if (this.#line.length === 0) this.#movedAt = this.#world.monotonic();
+    const slot = this.#line.wait(call, signal);
+    this.grow();
+    return slot;
+  }
+
+  release(instance: Instance, runMs: number): void {
+    this.#runMs = this.#runMs === undefined ? runMs : this.#runMs * 0.9 + runMs * 0.1;
+    this.#movedAt = this.#world.monotonic();
+    if (instance.ended || (instance.retired && instance.activeCalls === 0)) {
+      void instance.sandbox.stop();
+      this.grow();
+    } else if (!instance.retired) {
+      this.#offer(instance);
+      this.#rest.watch(instance);
+    }
+  }
+
+  prepare(): void {
+    if (this.#retired || this.#stock.size > 0 || !this.#stock.reserve()) return;
+    // A start that fails is told to the call that comes.
+    void this.#start();
+  }
+
+  retire(): void {
+    this.#retired = true;
+    for (const instance of this.#free.slice()) this.#keep(instance);
+    this.#endIfDone();
+  }
+
+  *idle(): Iterable<Evictable> {
+    for (const instance of this.#free) {
+      if (instance.activeCalls > 0 || instance.ended) continue;
+      yield { idleSince: instance.idleSince, heldMiB: instance.countedMiB, evict: () => this.#stop(instance) };
+    }
+  }
+
+  measured(instance: Instance): void {
+    if (instance.activeCalls === 0 && !instance.ended) this.#stock.recount(instance);
+  }
+
+  async close(reason: PlatformError): Promise<void> {
+    this.#retired = true;
+    this.#line.failAll(reason);
+    await this.#stock.close();
+  }
+
+  /** Starts what `growth.ts` says; called when somebody begins to wait, when something moved, and by the clock. */
+  grow(): void {
+    this.#serveFromIdle();
+    if (this.#line.length === 0 || this.#doubtful) return;
+    const count = sandboxesToStart({
+      waiting: this.#line.length,
+      starting: this.#stock.starting,
+      live: this.#stock.live.size,
+      concurrency: this.#concurrency,
+      sandboxesMax: this.fn.sandboxesMax,
+      runMs: this.#runMs,
+      startMs: this.#startMs,
+      stalledMs: this.#world.monotonic() - this.#movedAt,
+    });
+    for (let i = 0; i < count && this.#stock.reserve(); i++) void this.#start();
+    this.#lookAgain();
+  }
+
+  #lookAgain(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    this.#world.after(lookEveryMs, () => {
+      this.#looking = false;
+      this.grow();
+    });
+  }
+
+  async #start(): Promise<void> {
+    try {
+      const instance = await this.#stock.make(null, () => this.#line.first?.call);
+      this.#doubtful = false;
+      this.#startMs = instance.createMs + instance.initMs;
+      this.#movedAt = this.#world.monotonic();
+      this.#offer(instance);
+      this.#rest.watch(instance);
+      this.grow();
+    } catch (error) {
+      this.#startFailed(asPlatformError(error));
+    }
+    this.#endIfDone();
+  }
+
+  /** A broken function fails everybody who waits; where another sandbox works, it was bad luck and they go on waiting. */
+  #startFailed(error: PlatformError): void {
+    this.#doubtful = this.#stock.live.size === 0 && this.#stock.starting > 0;
+    if (this.#stock.size === 0) this.#line.failAll(error);
+  }
+
+  /** An idle one may be there that there was no memory to wake. */
+  #serveFromIdle(): void {
+    while (this.#line.length > 0) {
+      const instance = this.#takeFree();
+      if (instance === undefined) return;
+      const waiter = this.#line.shift();
+      waiter?.resolve(this.#lease(instance, waiter.call, instance.frozen ? "warm" : "hot"));
+    }
+  }
+
+  /** The one that was used last. Its memory is there; one with more than one slot left stays on top: full sandboxes first. */
+  #takeFree(): Instance | undefined {
+    for (let instance = this.#free.pop(); instance !== undefined; instance = this.#free.pop()) {
+      if (instance.ended || instance.retired || !instance.session.usable) continue;
+      const isAwake = instance.activeCalls > 0 || this.#stock.claim(instance);
+      if (!isAwake || instance.activeCalls + 1 < this.#concurrency) this.#free.push(instance);
+      return isAwake ? instance : undefined;
+    }
+    return undefined;
+  }
+
+  #offer(instance: Instance): void {
+    while (!instance.ended && instance.activeCalls < this.#concurrency) {
+      const waiter = this.#line.shift();
+      if (waiter === undefined) break;
+      const start = instance.used || instance.activeCalls > 0 ? "hot" : "cold";
+      waiter.resolve(this.#lease(instance, waiter.call, start));
+    }
+    if (instance.activeCalls < this.#concurrency) this.#keep(instance);
+  }
+
+  #lease(instance: Instance, call: AgentCall, start: StartType): Slot {
+    if (instance.frozen) this.#rest.wake(instance);
+    instance.begin(call);
+    return { instance, start };
+  }
+
+  #keep(instance: Instance): void {
+    const isIdle = instance.activeCalls === 0;
+    if (this.#retired && isIdle) return this.#stop(instance);
+    this.#unfree(instance);
+    this.#free.push(instance);
+    if (!isIdle) return;
+    instance.idleSince = this.#world.monotonic();
+    this.#stock.recount(instance);
+  }
+
+  #stop(instance: Instance): void {
+    this.#unfree(instance);
+    this.#stock.stop(instance);
+    this.#endIfDone();
+  }
+
+  #ended(instance: Instance): void {
+    this.#unfree(instance);
+    this.grow();
+    this.#endIfDone();
+  }
+
+  #unfree(instance: Instance): void {
+    const at = this.#free.lastIndexOf(instance);
+    if (at !== -1) this.#free.splice(at, 1);
+  }
+
+  #endIfDone(): void {
+    if (this.#retired && this.#stock.size === 0 && this.#line.length === 0) this.#empty();
+  }
+}

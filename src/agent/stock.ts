@@ -1,0 +1,153 @@
+import type { World } from "../lib/world.ts";
+import { PlatformError } from "../model/error.ts";
+import type { App, Fn } from "../model/model.ts";
+import type { FunctionRequest } from "../protocol/protocol.ts";
+import type { MemoryBudget } from "./evictor.ts";
+import type { Instance } from "./instance.ts";
+import type { AgentCall } from "./link.ts";
+import type { Starter } from "./starter.ts";
+import type { Counters } from "./stats.ts";
+
+/** What the pools of an agent share. */
+export interface PoolParts {
+  readonly world: World;
+  readonly starter: Starter;
+  readonly memory: MemoryBudget;
+  readonly counters: Counters;
+  /** 0: idle sandboxes are never frozen. */
+  readonly freezeAfterMs: number;
+}
+
+/** The sandboxes of one revision of a function that start or live, and the memory that each counts with. */
+export class Stock {
+  readonly live = new Set<Instance>();
+  readonly #fn: Fn;
+  readonly #app: App | null;
+  readonly #parts: PoolParts;
+  readonly #ended: (instance: Instance) => void;
+  readonly #starts = new Set<Promise<unknown>>();
+  #starting = 0;
+  /** Of those, the ones that wait for what they start from. */
+  #preparing = 0;
+
+  /** `ended` is called when one has ended, for whatever reason, and was forgotten. */
+  constructor(fn: Fn, app: App | null, parts: PoolParts, ended: (instance: Instance) => void) {
+    this.#fn = fn;
+    this.#app = app;
+    this.#parts = parts;
+    this.#ended = ended;
+  }
+
+  get starting(): number {
+    return this.#starting;
+  }
+
+  get size(): number {
+    return this.live.size + this.#starting;
+  }
+
+  /** Takes the memory of a new one, which `make` then makes; false where there is none. */
+  reserve(): boolean {
+    if (!this.#parts.memory.reserve(this.#fn.memoryMiB)) return false;
+    this.#starting++;
+    return true;
+  }
+
+  /**
+   * Makes one, after `reserve`. Rejects with the reason, its memory given back. `request`: the call it is made for, where the
+   * protocol serves one call a process; `reader` tells, when the start fails, who reads what was printed.
+   */
+  async make(request: FunctionRequest | null, reader: () => AgentCall | undefined): Promise<Instance> {
+    const start = this.#parts.starter.start(this.#fn, this.#app, request, {
+      ended: (instance) => this.#hasEnded(instance),
+      preparing: () => {
+        this.#preparing++;
+        return () => {
+          this.#preparing--;
+        };
+      },
+      failed: (lines) => {
+        for (const line of lines) reader()?.log(line);
+      },
+    });
+    this.#starts.add(start);
+    try {
+      const instance = await start;
+      instance.countedMiB = this.#fn.memoryMiB;
+      this.live.add(instance);
+      // It may have ended while it was being made known.
+      if (instance.ended) this.#hasEnded(instance);
+      return instance;
+    } catch (error) {
+      this.#parts.memory.release(this.#fn.memoryMiB);
+      throw error;
+    } finally {
+      this.#starting--;
+      this.#starts.delete(start);
+    }
+  }
+
+  /** An idle one counts with its limit again, because a call begins; false where there is no room for that. */
+  claim(instance: Instance): boolean {
+    const missingMiB = this.#fn.memoryMiB - instance.countedMiB;
+    if (missingMiB > 0 && !this.#parts.memory.reserve(missingMiB)) return false;
+    instance.countedMiB += missingMiB;
+    return true;
+  }
+
+  /** An idle one counts with what it uses, where that is known. */
+  recount(instance: Instance): void {
+    const useMiB = Math.min(instance.usedMiB ?? this.#fn.memoryMiB, this.#fn.memoryMiB);
+    const differenceMiB = useMiB - instance.countedMiB;
+    instance.countedMiB = useMiB;
+    this.#parts.memory.correct(differenceMiB);
+  }
+
+  /** Ends one; its memory counts as free at once. */
+  stop(instance: Instance): void {
+    instance.ended = true;
+    this.forget(instance);
+    void instance.sandbox.stop();
+  }
+
+  /** Once an instance, whoever comes first: eviction, idle time or its own end. */
+  forget(instance: Instance): void {
+    if (!this.live.delete(instance)) return;
+    instance.watchOff?.();
+    this.#parts.memory.release(instance.countedMiB);
+    instance.countedMiB = 0;
+  }
+
+  /** Ends all, those that are being started included. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#starts);
+    await Promise.all([...this.live].map((instance) => instance.sandbox.stop()));
+  }
+
+  /** What a call is told that waited in vain. */
+  noRoom(waitedMs: number): PlatformError {
+    return this.#preparing > 0 ? stillPreparing(this.#fn, waitedMs) : overloaded(this.#fn, waitedMs);
+  }
+
+  #hasEnded(instance: Instance): void {
+    this.forget(instance);
+    this.#ended(instance);
+  }
+}
+
+function overloaded(fn: Fn, waitedMs: number): PlatformError {
+  return new PlatformError(
+    "overloaded",
+    `No room for function ${fn.name}: no sandbox got free within ${waitedMs} ms and none can be added (at most ${fn.sandboxesMax}, and the memory of the machine)`,
+    { details: { limit: "sandboxes", retryAfterS: 1 } },
+  );
+}
+
+function stillPreparing({ name, source }: Fn, waitedMs: number): PlatformError {
+  const what = source.type === "image" ? "its image" : `the kind ${source.kind}`;
+  return new PlatformError(
+    "overloaded",
+    `Function ${name} cannot start yet: ${what} was still being made ready after ${waitedMs} ms, which takes longest at its first use; try again`,
+    { details: { limit: "preparing", retryAfterS: 2 } },
+  );
+}
