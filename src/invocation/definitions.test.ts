@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sampleApp, sampleFn } from "../../test/samples.ts";
+import { realWorld } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Fn } from "../model/model.ts";
 import { memoryStore } from "../store/memory/store.ts";
@@ -23,7 +24,7 @@ const route = {
   updatedAt: 0,
 };
 const byId: FunctionReference = { by: "id", functionId: fn.id };
-const byName: FunctionReference = { by: "name", app: app.name, name: fn.name };
+const byName = { by: "name", app: app.name, name: fn.name } as const;
 const byRoute: FunctionReference = { by: "route", app: app.name, source: "/hi" };
 
 /** A store with one app, function and route, whose reads of functions can be held up. */
@@ -50,11 +51,14 @@ async function filled() {
       list: (namespace, appId, page) => store.functions.list(namespace, appId, page),
       get: (namespace, id) => hold(store.functions.get(namespace, id)),
       getByName: (namespace, appId, name) => hold(store.functions.getByName(namespace, appId, name)),
+      revision: (namespace, id, revision) => store.functions.revision(namespace, id, revision),
+      revisions: (namespace, id, page) => store.functions.revisions(namespace, id, page),
+      setTraffic: (namespace, id, traffic) => store.functions.setTraffic(namespace, id, traffic),
     },
   };
   return {
     store,
-    definitions: new Definitions(slow),
+    definitions: new Definitions(slow, realWorld()),
     reads: () => reads,
     /** Reads that begin from now on arrive when the returned function is called, with what was there when they began. */
     holdUp(): () => void {
@@ -147,4 +151,21 @@ test("names that look alike are not taken for each other", async () => {
   const inNoApp = await definitions.load("guest", { by: "name", app: null, name: fn.name });
   assert.notEqual(inApp.fn.id, inNoApp.fn.id);
   assert.equal(definitions.peek("guest", byName)?.fn.id, fn.id);
+});
+
+test("revisions share the calls by weight, and one that is named gets its call", async () => {
+  const { store, definitions } = await filled();
+  await store.functions.update({ ...fn, revision: 2, memoryMiB: 256 });
+  await store.functions.setTraffic("guest", fn.id, [
+    { revision: 1, weight: 3 },
+    { revision: 2, weight: 1 },
+  ]);
+  definitions.changed("guest");
+  await definitions.load("guest", byName);
+  const picked = Array.from({ length: 4000 }, () => definitions.peek("guest", byName)?.fn.revision);
+  const ofFirst = picked.filter((revision) => revision === 1).length;
+  assert.ok(ofFirst > 2850 && ofFirst < 3150, `3000 of 4000 expected, ${ofFirst} seen`);
+  const first = await definitions.load("guest", { ...byName, revision: 1 });
+  assert.deepEqual([first.fn.revision, first.fn.memoryMiB], [1, fn.memoryMiB]);
+  await assert.rejects(definitions.load("guest", { ...byName, revision: 3 }), /Revision 3 of function hello does not exist/);
 });

@@ -1,3 +1,4 @@
+import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { App, Fn, Route } from "../model/model.ts";
 import type { Store } from "../store/store.ts";
@@ -10,6 +11,13 @@ export interface Definition {
   readonly route: Route | null;
 }
 
+/** What is kept under a reference: the definition, or those that share its calls. */
+interface Entry {
+  readonly definition: Definition;
+  readonly shares: readonly { readonly definition: Definition; readonly weight: number }[];
+  readonly weightTotal: number;
+}
+
 /** Entries of one namespace that are kept; beyond it the oldest goes. */
 const entriesMax = 10_000;
 
@@ -19,37 +27,70 @@ const entriesMax = 10_000;
  */
 export class Definitions {
   readonly #store: Store;
-  readonly #namespaces = new Map<string, { entries: Map<string, Definition> }>();
+  readonly #random: () => number;
+  readonly #namespaces = new Map<string, { entries: Map<string, Entry> }>();
 
-  constructor(store: Store) {
+  constructor(store: Store, world: Pick<World, "random">) {
     this.#store = store;
+    this.#random = () => world.random();
   }
 
-  /** The definition if it is in memory. */
+  /** The definition if it is in memory; where revisions share the calls, one of them by weight. */
   peek(namespace: string, reference: FunctionReference): Definition | undefined {
-    return this.#namespaces.get(namespace)?.entries.get(keyOf(reference));
+    const entry = this.#namespaces.get(namespace)?.entries.get(keyOf(reference));
+    return entry === undefined ? undefined : this.#pick(entry);
   }
 
-  /** Reads it from the store. Throws `not_found` with `details.what`: app, function or route. */
+  /** Reads it from the store. Throws `not_found` with `details.what`: app, function, route or revision. */
   async load(namespace: string, reference: FunctionReference): Promise<Definition> {
     const kept = this.#namespaces.get(namespace) ?? { entries: new Map() };
     this.#namespaces.set(namespace, kept);
-    let definition: Definition;
+    let entry: Entry;
     try {
-      definition = await this.#read(namespace, reference);
+      entry = await this.#entryOf(await this.#read(namespace, reference), reference);
     } catch (error) {
       // Names that callers make up must not fill the memory.
       if (kept.entries.size === 0 && this.#namespaces.get(namespace) === kept) this.#namespaces.delete(namespace);
       throw error;
     }
     // `changed` replaced the namespace's entry meanwhile: this one may be old, use it once only.
-    if (this.#namespaces.get(namespace) === kept) remember(kept.entries, keyOf(reference), definition);
-    return definition;
+    if (this.#namespaces.get(namespace) === kept) remember(kept.entries, keyOf(reference), entry);
+    return this.#pick(entry);
   }
 
   /** Something in this namespace was created, updated or deleted. */
   changed(namespace: string): void {
     this.#namespaces.delete(namespace);
+  }
+
+  #pick({ definition, shares, weightTotal }: Entry): Definition {
+    if (shares.length === 0) return definition;
+    let left = this.#random() * weightTotal;
+    for (const share of shares) {
+      left -= share.weight;
+      if (left < 0) return share.definition;
+    }
+    return definition;
+  }
+
+  async #entryOf(newest: Definition, reference: FunctionReference): Promise<Entry> {
+    const alone = { definition: newest, shares: [], weightTotal: 0 };
+    const wanted = reference.by === "route" ? undefined : reference.revision;
+    if (wanted !== undefined) return { ...alone, definition: await this.#revisionOf(newest, wanted) };
+    const { traffic } = newest.fn;
+    if (traffic.length === 0) return alone;
+    const shares = await Promise.all(
+      traffic.map(async ({ revision, weight }) => ({ definition: await this.#revisionOf(newest, revision), weight })),
+    );
+    return { definition: newest, shares, weightTotal: traffic.reduce((sum, { weight }) => sum + weight, 0) };
+  }
+
+  async #revisionOf(newest: Definition, revision: number): Promise<Definition> {
+    const { fn } = newest;
+    if (revision === fn.revision) return newest;
+    const older = await this.#store.functions.revision(fn.namespace, fn.id, revision);
+    if (older === undefined) throw missing("revision", `${revision} of function ${fn.name}`);
+    return { ...newest, fn: older };
   }
 
   async #read(namespace: string, reference: FunctionReference): Promise<Definition> {
@@ -88,26 +129,26 @@ export class Definitions {
   }
 }
 
-function remember(entries: Map<string, Definition>, key: string, definition: Definition): void {
+function remember(entries: Map<string, Entry>, key: string, entry: Entry): void {
   if (entries.size >= entriesMax) {
     const oldest = entries.keys().next().value;
     if (oldest !== undefined) entries.delete(oldest);
   }
-  entries.set(key, definition);
+  entries.set(key, entry);
 }
 
 function keyOf(reference: FunctionReference): string {
   switch (reference.by) {
     case "id":
-      return reference.functionId;
+      return reference.revision === undefined ? reference.functionId : `${reference.functionId}\n${reference.revision}`;
     case "name":
-      return `n\n${reference.app ?? ""}\n${reference.app === null ? "" : "a"}\n${reference.name}`;
+      return `n\n${reference.app ?? ""}\n${reference.app === null ? "" : "a"}\n${reference.name}${reference.revision === undefined ? "" : `\n${reference.revision}`}`;
     case "route":
       return `r\n${reference.app}\n${reference.source}`;
   }
 }
 
-function missing(what: "app" | "function" | "route", name: string): PlatformError {
-  const noun = { app: "App", function: "Function", route: "Route" }[what];
+function missing(what: "app" | "function" | "route" | "revision", name: string): PlatformError {
+  const noun = { app: "App", function: "Function", route: "Route", revision: "Revision" }[what];
   return new PlatformError("not_found", `${noun} ${name} does not exist`, { details: { what } });
 }

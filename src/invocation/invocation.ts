@@ -1,15 +1,17 @@
 /**
  * Takes a call from request to activation; everything that invokes comes through here.
  *
- * Promises: each call that was admitted leaves exactly one activation record, whatever happened; a caller who is told of a
- * timeout reads it after the code was killed; nothing on this path waits for the store when the definition is cached.
- * Deliberately absent: dialects (api/), where code runs (scheduler/, agent/), retries.
+ * Promises: each call that was admitted or accepted leaves exactly one activation record, whatever happened; `accept` resolves
+ * only when the call is as durable as the queue makes it, and from then on it runs or ends visibly; a synchronous call runs at
+ * most once; a caller who is told of a timeout reads it after the code was killed; nothing on this path waits for the store
+ * when the definition is cached. Deliberately absent: dialects (api/), where code runs (scheduler/, agent/).
  */
 import type { Caller } from "../auth/auth.ts";
 import type { BodySource } from "../lib/body.ts";
 import type { PlatformError } from "../model/error.ts";
 import type { Activation, Fn } from "../model/model.ts";
 import type { HttpOrigin } from "../protocol/protocol.ts";
+import type { DeadLetter, QueueStats } from "../queue/queue.ts";
 
 /** The door's view of the invocation path. */
 export interface Invoker {
@@ -18,6 +20,12 @@ export interface Invoker {
    * is over and its record is queued to be written.
    */
   invoke(request: InvokeRequest, signal: AbortSignal): Promise<InvokeResult>;
+  /** Takes a call to run later; resolves once it can't be lost. An invoker without a queue has no such method. */
+  accept?(request: InvokeRequest): Promise<Accepted>;
+}
+
+export interface Accepted {
+  readonly activationId: string;
 }
 
 export interface InvokeRequest {
@@ -31,8 +39,9 @@ export interface InvokeRequest {
 
 /** How a door names a function. */
 export type FunctionReference =
-  | { readonly by: "id"; readonly functionId: string }
-  | { readonly by: "name"; readonly app: string | null; readonly name: string }
+  | { readonly by: "id"; readonly functionId: string; readonly revision?: number | undefined }
+  /** `revision`: that one, whatever the function's traffic says. */
+  | { readonly by: "name"; readonly app: string | null; readonly name: string; readonly revision?: number | undefined }
   | { readonly by: "route"; readonly app: string; readonly source: string };
 
 /** Either an answer of the function or an error; the activation's id as soon as there is one. */
@@ -53,3 +62,75 @@ export type InvokeResult =
       readonly error: PlatformError;
       readonly recorded: Promise<Activation> | null;
     };
+
+/** Calls that have no record yet, and those that were given up. Callers were authorized before. */
+export interface Calls {
+  /** A call that waits or runs; undefined when it is over or unknown. */
+  underway(namespace: string, id: string): Promise<UnderwayCall | undefined>;
+  /**
+   * Ends a call: one that waits never runs, the code of one that runs is killed. Resolves, false when there is no such call
+   * underway, once the record says so or the call is marked durably.
+   */
+  cancel(namespace: string, id: string): Promise<boolean>;
+  /** Newest first. `after`: the `next` of the page before. */
+  listDead(
+    namespace: string,
+    functionId: string | undefined,
+    page: { readonly after?: string | undefined; readonly limit: number },
+  ): Promise<{ readonly items: readonly DeadCall[]; readonly next: string | null }>;
+  findDead(namespace: string, id: string): Promise<DeadCall | undefined>;
+  /** What the call was sent. Rejects with `not_found`. */
+  deadPayload(namespace: string, id: string): Promise<Uint8Array>;
+  /** Accepts the call anew; resolves with the id of its new activation. Rejects with `not_found`. */
+  redrive(namespace: string, id: string): Promise<string>;
+  /** Rejects with `not_found`. */
+  removeDead(namespace: string, id: string): Promise<void>;
+  /** Numbers for metrics. */
+  stats(): Promise<CallStats>;
+}
+
+/** What is known of a call before it is over. */
+export interface CallIdentity {
+  readonly id: string;
+  readonly namespace: string;
+  readonly appId: string | null;
+  readonly functionId: string;
+  readonly functionName: string;
+  readonly revision: number;
+  readonly routeId: string | null;
+}
+
+export interface UnderwayCall extends CallIdentity {
+  readonly status: "queued" | "running";
+  readonly attempt: number;
+  readonly startedAt: number;
+}
+
+export interface DeadCall extends CallIdentity {
+  readonly contentType: string | null;
+  readonly bytes: number;
+  readonly attempt: number;
+  readonly startedAt: number;
+  readonly diedAt: number;
+  readonly failures: DeadLetter["failures"];
+}
+
+export interface CallStats extends QueueStats {
+  /** Asynchronous calls that run. */
+  readonly running: number;
+  /** Why nothing is taken from the queue at the moment, or null. */
+  readonly paused: string | null;
+  /** Since the start. */
+  readonly counts: AsyncCounts;
+}
+
+/** Of asynchronous calls. */
+export interface AsyncCounts {
+  readonly accepted: number;
+  /** Calls that were run, each attempt counted. */
+  readonly attempts: number;
+  readonly succeeded: number;
+  readonly retries: number;
+  readonly deadLettered: number;
+  readonly cancelled: number;
+}

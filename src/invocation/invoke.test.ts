@@ -16,6 +16,8 @@ import { Definitions } from "./definitions.ts";
 import type { FunctionReference, InvokeResult } from "./invocation.ts";
 import { createInvoker } from "./invoke.ts";
 import { Recorder } from "./record.ts";
+import { RunningCalls } from "./running.ts";
+import { Traffic } from "./traffic.ts";
 import { TrailingLogs } from "./trailing-logs.ts";
 
 const world = realWorld();
@@ -42,13 +44,15 @@ async function assembled(fields: Partial<Fn> = {}, options: { callsMax?: number;
   const trailing = new TrailingLogs(world);
   const parts = {
     world,
-    definitions: new Definitions(store),
+    definitions: new Definitions(store, world),
     admission: new Admission({ namespaceCallsMax: options.callsMax ?? 100 }),
     place,
     agents: () => [{ id: "test", memoryMiB: fake.agent.memoryMiB, accepting: true, link: fake.agent }],
     recorder,
     logs,
     trailing,
+    running: new RunningCalls(),
+    traffic: new Traffic(world),
     waitMsMax: options.waitMsMax ?? 2000,
   };
   after(() => fake.agent.close(0));

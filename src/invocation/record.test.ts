@@ -45,6 +45,8 @@ function recording(disk: (batch: readonly Activation[]) => Promise<void> = async
       await memory.append(records);
     },
     get: (namespace, id) => memory.get(namespace, id),
+    result: (namespace, id) => memory.result(namespace, id),
+    prune: (before) => memory.prune(before),
     list: (namespace, filter, page) => memory.list(namespace, filter, page),
   };
   return { recorder: new Recorder(store, world, (message) => warnings.push(message)), batches, warnings, memory };

@@ -1,6 +1,6 @@
 import type { World } from "../lib/world.ts";
 import type { Activation } from "../model/model.ts";
-import type { Activations, ActivationFilter, Page, PageRequest } from "../store/store.ts";
+import type { ActivationFilter, Activations, CallResult, Page, PageRequest } from "../store/store.ts";
 
 /** Records wait this long for company, in ms: with a commit well under the 100 ms within which they are promised to be on disk. */
 const flushAfterMs = 40;
@@ -17,14 +17,26 @@ export class Recorder implements Activations {
   readonly #store: Activations;
   readonly #world: World;
   readonly #warn: (message: string, error: unknown) => void;
+  readonly #heard: (record: Activation) => void;
   #pending: Activation[] = [];
+  #results: CallResult[] = [];
+  /** Records added, and records on disk. */
+  #added = 0;
+  #written = 0;
   #writing: Promise<void> | undefined;
   #armed = false;
 
-  constructor(store: Activations, world: World, warn: (message: string, error: unknown) => void) {
+  /** `heard` is told of every record, for metrics; it must not throw. */
+  constructor(
+    store: Activations,
+    world: World,
+    warn: (message: string, error: unknown) => void,
+    heard: (record: Activation) => void = () => {},
+  ) {
     this.#store = store;
     this.#world = world;
     this.#warn = warn;
+    this.#heard = heard;
   }
 
   /** False while so many records wait for the disk that no more calls should be taken. */
@@ -35,16 +47,21 @@ export class Recorder implements Activations {
   /** Takes a record; it will be on disk within 100 ms unless the disk is slow. */
   add(record: Activation): void {
     this.#pending.push(record);
+    this.#added++;
+    this.#heard(record);
     if (this.#pending.length >= batchMax) void this.#writeBatch();
     this.#arm();
   }
 
   /** Resolves when everything added before is on disk. */
   async flush(): Promise<void> {
-    while (this.#pending.length > 0 || this.#writing !== undefined) await this.#writeBatch();
+    // What is added meanwhile is not waited for: under load that would never end.
+    const goal = this.#added;
+    while (this.#written < goal) await this.#writeBatch();
   }
 
-  async append(records: readonly Activation[]): Promise<void> {
+  async append(records: readonly Activation[], results: readonly CallResult[] = []): Promise<void> {
+    this.#results.push(...results);
     for (const record of records) this.add(record);
     await this.flush();
   }
@@ -54,9 +71,23 @@ export class Recorder implements Activations {
     return await this.#store.get(namespace, id);
   }
 
+  async result(namespace: string, id: string): Promise<CallResult | undefined> {
+    await this.flush();
+    return await this.#store.result(namespace, id);
+  }
+
   async list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>> {
     await this.flush();
     return await this.#store.list(namespace, filter, page);
+  }
+
+  /** Records that wait for the disk. */
+  get waiting(): number {
+    return this.#added - this.#written;
+  }
+
+  async prune(before: number): Promise<boolean> {
+    return await this.#store.prune(before);
   }
 
   #arm(): void {
@@ -75,17 +106,20 @@ export class Recorder implements Activations {
   #writeBatch(): Promise<void> {
     if (this.#writing !== undefined) return this.#writing;
     const batch = this.#pending;
+    const results = this.#results;
     this.#pending = [];
-    this.#writing = this.#write(batch).finally(() => {
+    this.#results = [];
+    this.#writing = this.#write(batch, results).finally(() => {
+      this.#written += batch.length;
       this.#writing = undefined;
     });
     return this.#writing;
   }
 
-  async #write(batch: readonly Activation[]): Promise<void> {
+  async #write(batch: readonly Activation[], results: readonly CallResult[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#store.append(batch);
+        return await this.#store.append(batch, results);
       } catch (error) {
         this.#warn("Activation records could not be written; trying again", error);
         await new Promise<void>((resolve) =>

@@ -1,0 +1,128 @@
+import { type BodySink, type BodySource, readBody } from "../lib/body.ts";
+import type { World } from "../lib/world.ts";
+import type { Admission } from "../metering/admit.ts";
+import { PlatformError } from "../model/error.ts";
+import { limits } from "../model/limits.ts";
+import type { Queue } from "../queue/queue.ts";
+import { ByteRoom } from "./byte-room.ts";
+import { callHead } from "./call-head.ts";
+import type { Definition, Definitions } from "./definitions.ts";
+import { admitted } from "./invoke.ts";
+import type { Accepted, InvokeRequest } from "./invocation.ts";
+import type { Recorder } from "./record.ts";
+import type { Traffic } from "./traffic.ts";
+
+/** Bodies that are in memory at a time until they are on the disk. */
+const bytesMax = 4 * limits.requestBytesMax;
+
+export interface AcceptorParts {
+  readonly world: World;
+  readonly definitions: Definitions;
+  readonly admission: Admission;
+  readonly recorder: Recorder;
+  readonly traffic: Traffic;
+  readonly queue: Pick<Queue, "send">;
+}
+
+/** Takes calls to run later. */
+export class Acceptor {
+  readonly #parts: AcceptorParts;
+  readonly #room = new ByteRoom(bytesMax);
+  accepted = 0;
+
+  constructor(parts: AcceptorParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when the call is durable; until then it was never there. */
+  async accept(request: InvokeRequest): Promise<Accepted> {
+    const { admission, traffic } = this.#parts;
+    try {
+      const found = admitted(this.#parts, request);
+      const definition = found instanceof Promise ? await found : found;
+      admission.enter(request.namespace);
+      traffic.enter();
+      try {
+        return await this.#keep(request, definition);
+      } finally {
+        admission.leave(request.namespace);
+        traffic.leave();
+      }
+    } catch (error) {
+      request.body.cancel();
+      throw error;
+    }
+  }
+
+  async #keep({ target, headers, http, body }: InvokeRequest, definition: Definition): Promise<Accepted> {
+    const { world, queue } = this.#parts;
+    const { fn } = definition;
+    const reservation = new Reservation(this.#room);
+    try {
+      const bytes = await reservation.read(body);
+      const id = world.newId();
+      const pinned = (target.by === "route" ? undefined : target.revision) ?? null;
+      const head = callHead(definition, { headers, http, startedAt: world.now(), pinned, chain: 0 });
+      const { ageMsMax } = fn.delivery;
+      await queue.send([
+        { id, namespace: fn.namespace, lane: fn.id, head: JSON.stringify(head), body: bytes, delayMs: 0, ageMsMax },
+      ]);
+      world.crashPoint?.("enqueue");
+      this.accepted++;
+      return { activationId: id };
+    } finally {
+      reservation.end();
+    }
+  }
+}
+
+/** The room of one body: all of it at once where its length is known, else as it comes. */
+class Reservation {
+  readonly #room: ByteRoom;
+  #bytes = 0;
+
+  constructor(room: ByteRoom) {
+    this.#room = room;
+  }
+
+  read(body: BodySource): Promise<Buffer> {
+    if (body.bytes === undefined) return readBody(this.#counted(body), limits.requestBytesMax, tooLarge);
+    if (body.bytes <= limits.requestBytesMax && !this.#take(body.bytes)) throw tooManyBytes();
+    return readBody(body, limits.requestBytesMax, tooLarge);
+  }
+
+  end(): void {
+    this.#room.give(this.#bytes);
+  }
+
+  #take(bytes: number): boolean {
+    const taken = this.#room.tryTake(bytes);
+    if (taken) this.#bytes += bytes;
+    return taken;
+  }
+
+  #counted(body: BodySource): BodySource {
+    const pipe = (sink: BodySink) =>
+      body.pipe({
+        chunk: (data) => {
+          if (this.#take(data.length)) return sink.chunk(data);
+          body.cancel();
+          sink.fail(tooManyBytes());
+          return false;
+        },
+        end: () => sink.end(),
+        fail: (error) => sink.fail(error),
+      });
+    return { bytes: undefined, pipe, resume: () => body.resume(), cancel: () => body.cancel() };
+  }
+}
+
+function tooLarge(): PlatformError {
+  return new PlatformError("too_large", `The request's body is over the limit of ${limits.requestBytesMax} bytes`);
+}
+
+function tooManyBytes(): PlatformError {
+  return new PlatformError("overloaded", "Too many large requests are being written to the disk; try again", {
+    details: { limit: "acceptBytes", retryAfterS: 1 },
+  });
+}

@@ -1,0 +1,288 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { fakeAgent } from "../../test/fake-agent.ts";
+import { sampleFn } from "../../test/samples.ts";
+import type { Caller } from "../auth/auth.ts";
+import { bytesBody } from "../lib/body.ts";
+import { realWorld } from "../lib/world.ts";
+import { LogCollector } from "../logs/collector.ts";
+import { memoryLogStore } from "../logs/memory/store.ts";
+import { Admission } from "../metering/admit.ts";
+import { PlatformError } from "../model/error.ts";
+import { deliveryDefaults } from "../model/fn-defaults.ts";
+import type { Activation, Delivery, Fn } from "../model/model.ts";
+import { memoryQueue } from "../queue/memory/queue.ts";
+import type { Queue } from "../queue/queue.ts";
+import { place } from "../scheduler/place.ts";
+import { memoryStore } from "../store/memory/store.ts";
+import { Definitions } from "./definitions.ts";
+import { Recorder } from "./record.ts";
+import { TrailingLogs } from "./trailing-logs.ts";
+import { createInvocation, type Invocation } from "./whole.ts";
+
+const world = realWorld();
+const everyone: Caller = { name: "everyone", namespaces: null };
+const giveUpMs = 20_000;
+
+/** A function of the null app; its id is its name. */
+function fnNamed(name: string, delivery: Partial<Delivery> = {}, fields: Partial<Fn> = {}): Fn {
+  return sampleFn({ id: name, name, timeoutMs: 2000, delivery: { ...deliveryDefaults, backoffMs: 1, ...delivery }, ...fields });
+}
+
+/** The whole room over parts in memory; `restart` is a new process on the same queue and store. */
+async function assembled(fns: readonly Fn[], options: { queue?: Queue; callsMax?: number } = {}) {
+  const store = memoryStore();
+  for (const name of new Set(["guest", ...fns.map(({ namespace }) => namespace)]))
+    await store.namespaces.create({ id: world.newId(), name, createdAt: 0 });
+  for (const fn of fns) await store.functions.create(fn);
+  const queue = options.queue ?? memoryQueue(world);
+  const logs = new LogCollector({ store: memoryLogStore(), world });
+  const recorder = new Recorder(store.activations, world, () => {});
+  const definitions = new Definitions(store, world);
+  const warnings: string[] = [];
+  const started = (): Invocation => {
+    const { agent } = fakeAgent();
+    const invocation = createInvocation({
+      world,
+      definitions,
+      admission: new Admission({ namespaceCallsMax: 100 }),
+      place,
+      agents: () => [{ id: "test", memoryMiB: agent.memoryMiB, accepting: true, link: agent }],
+      recorder,
+      logs,
+      trailing: new TrailingLogs(world),
+      waitMsMax: 2000,
+      queue,
+      asyncCallsMax: options.callsMax ?? 8,
+      busyAsyncCallsMax: 1,
+      warn: (message) => warnings.push(message),
+    });
+    after(async () => {
+      await invocation.close(0);
+      await agent.close(0);
+    });
+    return invocation;
+  };
+  const invocation = started();
+  const send = async (functionId: string, behaviour: string, namespace = "guest") => {
+    const request = { caller: everyone, namespace, headers: [], http: null, body: bytesBody(Buffer.from(behaviour)) };
+    return (await invocation.invoker.accept({ ...request, target: { by: "id", functionId } })).activationId;
+  };
+  const ended = (id: string, namespace = "guest") => until(() => recorder.get(namespace, id));
+  const lines = (id: string) => logs.read("guest", id).then((all) => all.map(({ text }) => text));
+  return { store, queue, definitions, invocation, send, ended, lines, recorder, started, warnings };
+}
+
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  const giveUpAt = performance.now() + giveUpMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    assert.ok(performance.now() < giveUpAt, "it did not happen in time");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const shown = ({ status, attempt, error }: Activation) => [status, attempt, error?.code ?? null];
+
+test("an accepted call waits, runs, and leaves its record and its result", async () => {
+  const { invocation, send, ended, store } = await assembled([fnNamed("f")]);
+  const id = await send("f", "hello");
+  assert.equal((await invocation.calls.underway("guest", id))?.status, "queued");
+  assert.equal(await invocation.calls.underway("other", id), undefined);
+  invocation.start();
+  assert.deepEqual(shown(await ended(id)), ["success", 1, null]);
+  const result = await store.activations.result("guest", id);
+  assert.deepEqual([result?.status, Buffer.from(result?.body ?? []).toString(), result?.bytes], [200, "hello", 5]);
+  await until(async () => ((await invocation.calls.underway("guest", id)) === undefined ? true : undefined));
+});
+
+const notFound = (error: unknown) => error instanceof PlatformError && error.code === "not_found";
+
+test("what may not be called is not accepted", async () => {
+  const { invocation, queue } = await assembled([fnNamed("f")]);
+  const request = { namespace: "guest", headers: [], http: null, body: bytesBody(Buffer.alloc(0)) };
+  const accept = (functionId: string, caller: Caller) =>
+    invocation.invoker.accept({ ...request, caller, target: { by: "id", functionId } });
+  await assert.rejects(accept("nobody", everyone), notFound);
+  await assert.rejects(accept("f", { name: "stranger", namespaces: ["other"] }), notFound);
+  assert.equal((await queue.stats()).ready, 0);
+});
+
+test("a function that fails is tried again, then its call is a dead letter that can be redriven", async () => {
+  const { invocation, send, ended, lines } = await assembled([fnNamed("f", { attemptsMax: 3 })]);
+  invocation.start();
+  for (const [behaviour, code] of [
+    ["throw", "function_failed"],
+    ["exit", "function_exited"],
+  ] as const) {
+    const id = await send("f", behaviour);
+    assert.deepEqual(shown(await ended(id)), ["dead_lettered", 3, code]);
+    const letter = await until(() => invocation.calls.findDead("guest", id));
+    assert.deepEqual(
+      letter.failures.map(({ attempt }) => attempt),
+      [1, 2, 3],
+    );
+    assert.equal(Buffer.from(await invocation.calls.deadPayload("guest", id)).toString(), behaviour);
+    await until(async () => ((await lines(id)).some((line) => line.startsWith("Given up after 3 attempts")) ? true : undefined));
+    const again = await invocation.calls.redrive("guest", id);
+    assert.deepEqual(shown(await ended(again)), ["dead_lettered", 3, code]);
+  }
+});
+
+test("a call of a function that was deleted ends", async () => {
+  const { invocation, send, ended, store, definitions } = await assembled([fnNamed("f")]);
+  const id = await send("f", "hello");
+  await store.functions.remove("guest", "f");
+  definitions.changed("guest");
+  invocation.start();
+  assert.deepEqual(shown(await ended(id)), ["platform_error", 1, "not_found"]);
+});
+
+test("cancelled: one that waits never runs, one that runs is killed, one that is over is not there", async () => {
+  const { invocation, send, ended, queue } = await assembled([fnNamed("f"), fnNamed("g")], { callsMax: 4 });
+  const waiting = await send("f", "print ran");
+  assert.equal(await queue.cancel("guest", waiting), true);
+  invocation.start();
+  assert.deepEqual(shown(await ended(waiting)), ["cancelled", 1, "cancelled"]);
+  assert.equal((await ended(waiting)).start, "none");
+  const running = await send("g", "hang");
+  await until(async () => ((await invocation.calls.underway("guest", running))?.status === "running" ? true : undefined));
+  assert.equal(await invocation.calls.cancel("other", running), false);
+  assert.equal(await invocation.calls.cancel("guest", running), true);
+  assert.deepEqual(shown(await ended(running)), ["cancelled", 1, "cancelled"]);
+  assert.equal(await invocation.calls.cancel("guest", running), false);
+});
+
+test("a synchronous call can be cancelled too", async () => {
+  const { invocation, recorder } = await assembled([fnNamed("f")]);
+  const made: string[] = [];
+  const { newId } = world;
+  world.newId = () => {
+    made.push(newId());
+    return made.at(-1) as string;
+  };
+  const request = { caller: everyone, namespace: "guest", headers: [], http: null, body: bytesBody(Buffer.from("hang")) };
+  const answer = invocation.invoker.invoke({ ...request, target: { by: "id", functionId: "f" } }, new AbortController().signal);
+  const id = await until(async () => made.find((one) => one));
+  world.newId = newId;
+  await until(async () => ((await invocation.calls.underway("guest", id))?.status === "running" ? true : undefined));
+  assert.equal(await invocation.calls.cancel("guest", id), true);
+  const result = await answer;
+  assert.equal(!result.ok && result.error.code, "cancelled");
+  assert.equal((await recorder.get("guest", id))?.status, "cancelled");
+});
+
+test("a call that kills the server is given up after as many leases as it has attempts", async () => {
+  const { invocation, send, ended, queue } = await assembled([fnNamed("f", { attemptsMax: 3 })]);
+  const id = await send("f", "print ran");
+  for (let crash = 0; crash < 3; crash++) {
+    const suspect = crash > 0;
+    const [delivery] = await queue.receive({ namespace: "guest", name: "f", suspect }, 1, 1);
+    assert.equal(delivery?.attempt, crash + 1);
+    await until(async () => ((await queue.lanes()).due.some((lane) => lane.suspect) ? true : undefined));
+  }
+  invocation.start();
+  const record = await ended(id);
+  assert.deepEqual(shown(record), ["dead_lettered", 3, "internal"]);
+  assert.equal(record.start, "none");
+});
+
+test("a call that has its record already is only taken out of the queue", async () => {
+  const { invocation, send, ended, queue, recorder } = await assembled([fnNamed("f", { onSuccess: "_/g" }), fnNamed("g")]);
+  const id = await send("f", "print ran");
+  await queue.receive({ namespace: "guest", name: "f", suspect: false }, 1, 1);
+  const record = { ...(await recordLike(send, ended, invocation)), id, functionId: "f", functionName: "f" };
+  await recorder.append([record]);
+  await until(async () => ((await queue.stats()).ready + (await queue.stats()).leased === 0 ? true : undefined));
+  assert.deepEqual(await ended(id), record);
+  const told = (await recorder.list("guest", { functionId: "g" }, { limit: 9 })).items.filter(
+    ({ requestBytes }) => requestBytes > 99,
+  );
+  assert.equal(told.length, 1, "its destination is told all the same");
+});
+
+/** Some record, made by running a call. */
+async function recordLike(
+  send: (functionId: string, behaviour: string) => Promise<string>,
+  ended: (id: string) => Promise<Activation>,
+  invocation: Invocation,
+): Promise<Activation> {
+  const id = await send("g", "hello");
+  invocation.start();
+  return await ended(id);
+}
+
+test("destinations are called with the outcome; a chain that never ends is ended", async () => {
+  const loop = fnNamed("loop", { onSuccess: "_/loop" });
+  const { invocation, send, ended, recorder, lines } = await assembled([
+    fnNamed("f", { attemptsMax: 1, onSuccess: "_/g", onFailure: "_/h" }),
+    fnNamed("g"),
+    fnNamed("h", { onSuccess: "_/nobody" }),
+    loop,
+  ]);
+  invocation.start();
+  const good = await ended(await send("f", "hello"));
+  const bad = await ended(await send("f", "throw"));
+  const told = async (functionId: string) =>
+    await until(async () => (await recorder.list("guest", { functionId }, { limit: 1 })).items[0]);
+  const text = async ({ id }: Activation) => Buffer.from((await recorder.result("guest", id))?.body ?? []).toString();
+  const success = JSON.parse(await text(await told("g"))) as Record<string, Record<string, unknown>>;
+  assert.deepEqual([success["activationId"], success["status"], success["response"]?.["body"]], [good.id, "success", "hello"]);
+  const failed = await told("h");
+  const failure = JSON.parse(await text(failed)) as Record<string, Record<string, unknown>>;
+  assert.deepEqual(
+    [failure["activationId"], failure["error"]?.["code"], failure["request"]?.["body"]],
+    [bad.id, "function_failed", "throw"],
+  );
+  await until(async () =>
+    (await lines(failed.id)).some((line) => line.includes("_/nobody could not be called")) ? true : undefined,
+  );
+  await send("loop", "hello");
+  const rounds = async () => (await recorder.list("guest", { functionId: "loop" }, { limit: 50 })).items;
+  const last = await until(async () => {
+    for (const { id } of await rounds()) if ((await lines(id)).some((line) => line.includes("was not called"))) return id;
+    return undefined;
+  });
+  assert.ok(last);
+  assert.equal((await rounds()).length, 17);
+});
+
+test("one namespace's backlog does not hold up another's, nor a slow function a quick one", async () => {
+  const fns = [fnNamed("slow", {}, { sandboxesMax: 2 }), fnNamed("quick"), fnNamed("other", {}, { namespace: "other" })];
+  const { invocation, send, ended, queue } = await assembled(fns, { callsMax: 4 });
+  for (let call = 0; call < 200; call++) await send("slow", "sleep 100");
+  const quick = await send("quick", "hello");
+  const other = await send("other", "hello", "other");
+  invocation.start();
+  await Promise.all([ended(quick), ended(other, "other")]);
+  assert.ok((await queue.stats()).ready > 150);
+});
+
+const diskFull = () => new PlatformError("overloaded", "The data folder's disk is full", { details: { reason: "disk_full" } });
+
+test("a queue that refuses pauses the consumer until it does not", async () => {
+  const queue = memoryQueue(world);
+  const receive = queue.receive.bind(queue);
+  let isFull = true;
+  queue.receive = (lane, limit, leaseMs) => (isFull ? Promise.reject(diskFull()) : receive(lane, limit, leaseMs));
+  const { invocation, send, ended, warnings } = await assembled([fnNamed("f")], { queue });
+  invocation.start();
+  const id = await send("f", "hello");
+  const paused = await until(async () => (await invocation.calls.stats()).paused ?? undefined);
+  assert.match(paused, /disk is full/);
+  isFull = false;
+  assert.deepEqual(shown(await ended(id)), ["success", 1, null]);
+  assert.equal(warnings.length, 1);
+});
+
+test("when the server stops, what runs is given back and does not count", async () => {
+  const { invocation, send, ended, queue, started } = await assembled([fnNamed("f", {}, { timeoutMs: 60_000 })]);
+  invocation.start();
+  const id = await send("f", "sleep 500");
+  await until(async () => ((await invocation.calls.underway("guest", id))?.status === "running" ? true : undefined));
+  await invocation.close(1);
+  assert.deepEqual([(await queue.find("guest", id))?.leased, (await queue.find("guest", id))?.attempt], [false, 0]);
+  started().start();
+  assert.deepEqual(shown(await ended(id)), ["success", 1, null]);
+});

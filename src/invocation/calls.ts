@@ -1,0 +1,97 @@
+import { headerOf } from "../http/headers.ts";
+import { PlatformError } from "../model/error.ts";
+import type { World } from "../lib/world.ts";
+import type { DeadLetter, Queue } from "../queue/queue.ts";
+import type { Acceptor } from "./accept.ts";
+import { identityIn, parseHead } from "./call-head.ts";
+import type { Consumer } from "./consumer.ts";
+import type { Calls, CallStats, DeadCall, UnderwayCall } from "./invocation.ts";
+import { type RunningCalls, unwanted } from "./running.ts";
+
+/** How long `cancel` waits for the record before it answers with the mark alone, in ms. */
+const recordWithinMs = 2000;
+
+export interface CallsParts {
+  readonly world: World;
+  readonly queue: Queue;
+  readonly consumer: Consumer;
+  readonly acceptor: Acceptor;
+  readonly running: RunningCalls;
+}
+
+/** Calls without a record, and dead letters, for the doors. */
+export function createCalls(parts: CallsParts): Calls {
+  const { queue } = parts;
+  return {
+    underway: (namespace, id) => underway(parts, namespace, id),
+    cancel: (namespace, id) => cancel(parts, namespace, id),
+    async listDead(namespace, functionId, page) {
+      const { items, next } = await queue.listDead(namespace, functionId, page);
+      return { items: items.map(toDeadCall), next };
+    },
+    async findDead(namespace, id) {
+      const letter = await queue.findDead(namespace, id);
+      return letter === undefined ? undefined : toDeadCall(letter);
+    },
+    async deadPayload(namespace, id) {
+      if ((await queue.findDead(namespace, id)) === undefined) throw noDeadCall(id);
+      return await queue.body(namespace, id);
+    },
+    redrive: (namespace, id) => redrive(parts, namespace, id),
+    removeDead: (namespace, id) => queue.removeDead(namespace, id),
+    stats: () => stats(parts),
+  };
+}
+
+async function underway({ queue, running }: CallsParts, namespace: string, id: string): Promise<UnderwayCall | undefined> {
+  const runs = running.find(namespace, id);
+  if (runs !== undefined) return runs.shown;
+  const waiting = await queue.find(namespace, id);
+  if (waiting === undefined) return undefined;
+  const head = parseHead(waiting.head);
+  const status = waiting.leased ? "running" : "queued";
+  return { ...identityIn(waiting, head), status, attempt: waiting.attempt, startedAt: head.startedAt };
+}
+
+async function cancel({ world, queue, running, consumer }: CallsParts, namespace: string, id: string): Promise<boolean> {
+  const runs = running.find(namespace, id);
+  const over = Promise.withResolvers<unknown>();
+  const stopListening = consumer.onSettled(id, () => over.resolve(null));
+  // A mark that nobody heard of must not keep the caller for ever.
+  const stopClock = world.after(recordWithinMs, () => over.resolve(null));
+  try {
+    const isQueued = await queue.cancel(namespace, id);
+    runs?.end(unwanted());
+    if (isQueued) await over.promise;
+    else if (runs !== undefined) await Promise.race([runs.over, over.promise]);
+    return isQueued || runs !== undefined;
+  } finally {
+    stopClock();
+    stopListening();
+  }
+}
+
+async function redrive({ world, queue }: CallsParts, namespace: string, id: string): Promise<string> {
+  const letter = await queue.findDead(namespace, id);
+  if (letter === undefined) throw noDeadCall(id);
+  const renewedId = world.newId();
+  const head = { ...parseHead(letter.head), startedAt: world.now() };
+  await queue.redrive(namespace, id, { id: renewedId, head: JSON.stringify(head) });
+  return renewedId;
+}
+
+async function stats({ queue, consumer, acceptor }: CallsParts): Promise<CallStats> {
+  const { running, paused, counts } = consumer;
+  return { ...(await queue.stats()), running, paused, counts: { ...counts, accepted: acceptor.accepted } };
+}
+
+function toDeadCall(letter: DeadLetter): DeadCall {
+  const head = parseHead(letter.head);
+  const { bodyBytes, attempt, diedAt, failures } = letter;
+  const contentType = headerOf(head.headers, "content-type") ?? null;
+  return { ...identityIn(letter, head), contentType, bytes: bodyBytes, attempt, startedAt: head.startedAt, diedAt, failures };
+}
+
+function noDeadCall(id: string): PlatformError {
+  return new PlatformError("not_found", `Dead letter ${id} does not exist`, { details: { what: "dead_letter" } });
+}

@@ -1,0 +1,98 @@
+/** Calling another function with the outcome of a call: as an asynchronous call of its own, sent together with the acknowledgement. */
+import { headerOf } from "../http/headers.ts";
+import type { World } from "../lib/world.ts";
+import { asPlatformError } from "../model/error.ts";
+import type { Activation, Fn } from "../model/model.ts";
+import type { NewMessage } from "../queue/queue.ts";
+import type { CallResult } from "../store/store.ts";
+import { type CallHead, callHead, chainMax } from "./call-head.ts";
+import type { Definition, Definitions } from "./definitions.ts";
+
+/** Of a request or an answer inside an envelope; longer ones are cut. */
+const payloadBytesMax = 256 * 1024;
+
+export interface OutcomeOf {
+  readonly fn: Fn;
+  readonly head: CallHead;
+  readonly payload: Uint8Array;
+  readonly record: Activation;
+  readonly result: CallResult | null;
+}
+
+/** The message that tells the destination, if there is one. `say` hears why a destination that is set is not called. */
+export async function destinationOf(
+  parts: { readonly world: World; readonly definitions: Definitions },
+  outcome: OutcomeOf,
+  say: (text: string) => void,
+): Promise<readonly NewMessage[]> {
+  const { fn, head, record } = outcome;
+  const { onSuccess, onFailure } = fn.delivery;
+  const name = record.status === "success" ? onSuccess : record.status === "cancelled" ? null : onFailure;
+  if (name === null) return [];
+  if (head.chain + 1 > chainMax) {
+    say(`Destination ${name} was not called: this is call ${head.chain + 1} of a chain, and ${chainMax} is the most`);
+    return [];
+  }
+  const target = await find(parts.definitions, fn.namespace, name);
+  if (typeof target === "string") {
+    say(`Destination ${name} could not be called: ${target}`);
+    return [];
+  }
+  return [messageTo(parts.world, target, outcome)];
+}
+
+async function find(definitions: Definitions, namespace: string, destination: string): Promise<Definition | string> {
+  const [app, name] = destination.split("/") as [string, string];
+  const reference = { by: "name", app: app === "_" ? null : app, name } as const;
+  try {
+    return definitions.peek(namespace, reference) ?? (await definitions.load(namespace, reference));
+  } catch (error) {
+    const { code, message } = asPlatformError(error);
+    // What passes is tried again with the whole call.
+    if (code !== "not_found") throw error;
+    return message;
+  }
+}
+
+function messageTo(world: World, target: Definition, outcome: OutcomeOf): NewMessage {
+  const { fn } = target;
+  const headers = ["Content-Type", "application/json"];
+  const head = callHead(target, { headers, http: null, startedAt: world.now(), pinned: null, chain: outcome.head.chain + 1 });
+  return {
+    id: world.newId(),
+    namespace: fn.namespace,
+    lane: fn.id,
+    head: JSON.stringify(head),
+    body: Buffer.from(JSON.stringify(envelope(outcome))),
+    delayMs: 0,
+    ageMsMax: fn.delivery.ageMsMax,
+  };
+}
+
+/** What a destination is called with; as decision 0009 says. */
+function envelope({ head, payload, record, result }: OutcomeOf) {
+  const { id, functionName, status, attempt, error, startedAt, endedAt } = record;
+  return {
+    activationId: id,
+    function: functionName,
+    status,
+    attempt,
+    error,
+    startedAt: new Date(startedAt).toISOString(),
+    endedAt: new Date(endedAt).toISOString(),
+    request: content(payload, payload.length, headerOf(head.headers, "content-type") ?? null),
+    response: result === null ? null : { status: result.status, ...content(result.body, result.bytes, result.contentType) },
+  };
+}
+
+/** Text as it is, anything else in base64; `truncated` when only the beginning is there. */
+export function content(bytes: Uint8Array, wholeBytes: number, contentType: string | null) {
+  const kept = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, payloadBytesMax));
+  const encoding = isText(contentType, kept) ? "utf8" : "base64";
+  return { contentType, encoding, body: kept.toString(encoding), bytes: wholeBytes, truncated: kept.length < wholeBytes };
+}
+
+function isText(contentType: string | null, bytes: Buffer): boolean {
+  if (contentType !== null && !/^text\/|[/+](json|xml|javascript|x-www-form-urlencoded)\b/i.test(contentType)) return false;
+  return Buffer.from(bytes.toString("utf8")).equals(bytes);
+}

@@ -1,0 +1,96 @@
+/** What became of a call, as its record. */
+import type { AgentReport } from "../agent/link.ts";
+import { billedUnits } from "../metering/units.ts";
+import type { ErrorCode } from "../model/error.ts";
+import type { Activation, ActivationStatus } from "../model/model.ts";
+import type { Definition } from "./definitions.ts";
+import type { CallIdentity } from "./invocation.ts";
+
+/** When and which time a call ran. */
+export interface CallTimes {
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly attempt: number;
+  /** The caller's trace; undefined when it gave none. */
+  readonly traceId: string | undefined;
+}
+
+/** Of a call that has been given this id. */
+export function identityOf({ fn, route }: Definition, id: string): CallIdentity {
+  return {
+    id,
+    namespace: fn.namespace,
+    appId: fn.appId,
+    functionId: fn.id,
+    functionName: fn.name,
+    revision: fn.revision,
+    routeId: route?.id ?? null,
+  };
+}
+
+/** `status`: instead of what the report's error says. */
+export function activationOf(
+  call: CallIdentity,
+  { startedAt, endedAt, attempt, traceId }: CallTimes,
+  report: AgentReport,
+  status?: ActivationStatus,
+): Activation {
+  const { error } = report;
+  return {
+    id: call.id,
+    namespace: call.namespace,
+    appId: call.appId,
+    functionId: call.functionId,
+    functionName: call.functionName,
+    revision: call.revision,
+    routeId: call.routeId,
+    status: status ?? (error === null ? "success" : statusOf(error.code)),
+    start: report.start,
+    attempt,
+    error: error === null ? null : { code: error.code, message: error.message },
+    startedAt,
+    endedAt,
+    waitMs: report.waitMs,
+    createMs: report.createMs,
+    initMs: report.initMs,
+    runMs: report.runMs,
+    requestBytes: report.requestBytes,
+    responseBytes: report.responseBytes,
+    billedUnits: billedUnits(report.initMs, report.runMs),
+    ...(traceId === undefined ? undefined : { traceId }),
+  };
+}
+
+/** Of a call that never reached a sandbox. */
+export const nothingRan = {
+  start: "none",
+  sandboxId: null,
+  waitMs: 0,
+  createMs: 0,
+  initMs: 0,
+  runMs: 0,
+  requestBytes: 0,
+  responseBytes: 0,
+} as const;
+
+/** Whose fault an error is, for the record. */
+export function statusOf(code: ErrorCode): ActivationStatus {
+  switch (code) {
+    case "function_failed":
+      return "function_error";
+    case "function_start_failed":
+    case "function_exited":
+    case "function_out_of_memory":
+    case "function_protocol":
+    case "response_too_large":
+    case "start_timeout":
+      return "developer_error";
+    case "timeout":
+      return "timeout";
+    case "cancelled":
+    case "request_timeout":
+      return "cancelled";
+    default:
+      return "platform_error";
+  }
+}

@@ -1,0 +1,42 @@
+import type { Queue } from "../queue/queue.ts";
+import { Acceptor } from "./accept.ts";
+import { createCalls } from "./calls.ts";
+import { Consumer } from "./consumer.ts";
+import type { Calls, Invoker } from "./invocation.ts";
+import { createInvoker, type InvokerParts } from "./invoke.ts";
+import { RunningCalls } from "./running.ts";
+import { Traffic } from "./traffic.ts";
+
+export interface InvocationParts extends Omit<InvokerParts, "running" | "traffic"> {
+  readonly queue: Queue;
+  /** Asynchronous calls that run at a time: when nobody waits for an answer, and when somebody does. */
+  readonly asyncCallsMax: number;
+  readonly busyAsyncCallsMax: number;
+  readonly warn: (message: string, error: unknown) => void;
+}
+
+/** Synchronous and asynchronous calls of one process. */
+export interface Invocation {
+  readonly invoker: Required<Invoker>;
+  readonly calls: Calls;
+  /** Begins to run what is in the queue. */
+  start(): void;
+  /** Takes nothing more from the queue; what runs of it gets `graceMs` to end, and goes back into the queue then. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Puts the room together. */
+export function createInvocation(options: InvocationParts): Invocation {
+  const running = new RunningCalls();
+  const traffic = new Traffic(options.world);
+  const parts = { ...options, running, traffic };
+  const { invoke } = createInvoker(parts);
+  const acceptor = new Acceptor(parts);
+  const consumer = new Consumer({ ...parts, callsMax: options.asyncCallsMax, busyCallsMax: options.busyAsyncCallsMax });
+  return {
+    invoker: { invoke, accept: (request) => acceptor.accept(request) },
+    calls: createCalls({ ...parts, acceptor, consumer }),
+    start: () => consumer.start(),
+    close: (graceMs) => consumer.close(graceMs),
+  };
+}
