@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PlatformError } from "../model/error.ts";
 import { realWorld } from "../lib/world.ts";
-import { type CollectorOptions, LogCollector, type LogOwner } from "./collector.ts";
-import type { LogEntry, LogStore } from "./logs.ts";
+import { type CollectorOptions, LogCollector } from "./collector.ts";
+import type { LogEntry, LogOwner } from "./logs.ts";
 import { memoryLogStore } from "./memory/store.ts";
 
-const owner: LogOwner = { namespace: "guest", functionId: "fn1", activationId: "a" };
+const owner: LogOwner = { namespace: "guest", appId: null, functionId: "fn1", functionName: "hello", activationId: "a" };
 
 test("lines of both streams are read at once, unflushed ones and unfinished ones of an ended call included", async () => {
   const collector = collect();
@@ -99,10 +99,11 @@ test("a store that fails loses its batch, tells so, and the next batch goes thro
   const losses: number[] = [];
   const kept: LogEntry[] = [];
   let broken = true;
-  const store: LogStore = {
+  const store: CollectorOptions["store"] = {
     async append(entries) {
       if (broken) throw new PlatformError("overloaded", "The data folder's disk is full");
       kept.push(...entries);
+      return entries.map((_, index) => index);
     },
     read: async () => [],
   };
@@ -114,6 +115,7 @@ test("a store that fails loses its batch, tells so, and the next batch goes thro
   log.write("stdout", Buffer.from("c\n"));
   await collector.close();
   assert.deepEqual([losses, kept.map((entry) => entry.line.text)], [[2], ["c"]]);
+  assert.deepEqual(collector.counts, { keptLines: 1, lostLines: 2, cutBytes: 0, pendingLines: 0 });
 });
 
 test("flush waits for what another flush has not taken yet", async () => {
@@ -140,12 +142,13 @@ async function texts(collector: LogCollector): Promise<string[]> {
   return (await collector.read("guest", "a")).map((line) => `${line.stream} ${line.text}`);
 }
 
-function slowStore(kept: LogEntry[], gate: Promise<void>): LogStore {
+function slowStore(kept: LogEntry[], gate: Promise<void>): CollectorOptions["store"] {
   return {
     async append(entries) {
       await gate;
       await new Promise((resolve) => setImmediate(resolve));
       kept.push(...entries);
+      return entries.map((_, index) => index);
     },
     read: async () => [],
   };

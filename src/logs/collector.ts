@@ -9,10 +9,10 @@ import type { World } from "../lib/world.ts";
 import { limits } from "../model/limits.ts";
 import type { LogLine } from "../model/model.ts";
 import { characterStart, lineBytesMax, LineSplitter } from "../lib/lines.ts";
-import type { LogEntry, LogStore } from "./logs.ts";
+import type { LogEntry, LogOwner, LogStore } from "./logs.ts";
 
 export interface CollectorOptions {
-  readonly store: LogStore;
+  readonly store: Pick<LogStore, "append" | "read">;
   readonly world: World;
   /** Kept of one activation. */
   readonly bytesMax?: number | undefined;
@@ -24,13 +24,20 @@ export interface CollectorOptions {
   readonly batchLines?: number | undefined;
   /** Told when a batch could not be kept: how many lines, and why. They are gone. */
   readonly onLoss?: ((lines: number, error: unknown) => void) | undefined;
+  /** Hears each batch once it is kept, with the positions of its lines. Must not throw. */
+  readonly onKept?: ((entries: readonly LogEntry[], positions: readonly number[]) => void) | undefined;
 }
 
-/** Whose output it is. */
-export interface LogOwner {
-  readonly namespace: string;
-  readonly functionId: string;
-  readonly activationId: string;
+/** Since the start. */
+export interface LogCounts {
+  /** Lines handed to the store and taken by it. */
+  readonly keptLines: number;
+  /** Lines that came faster than they could be written, or that the store refused. */
+  readonly lostLines: number;
+  /** Bytes over the limit of their activation. */
+  readonly cutBytes: number;
+  /** Lines that wait for the store. */
+  readonly pendingLines: number;
 }
 
 /** What one call prints. Cheap to have and not use. */
@@ -48,13 +55,17 @@ const entryOverheadBytes = 100;
 
 /** Collects for all calls of a process. */
 export class LogCollector {
-  readonly #store: LogStore;
+  readonly #store: CollectorOptions["store"];
   readonly #world: World;
   readonly #bytesMax: number;
   readonly #pendingBytesMax: number;
   readonly #flushMs: number;
   readonly #batchLines: number;
   readonly #onLoss: (lines: number, error: unknown) => void;
+  readonly #onKept: NonNullable<CollectorOptions["onKept"]>;
+  #keptLines = 0;
+  #lostLines = 0;
+  #cutBytes = 0;
   #pending: LogEntry[] = [];
   #pendingBytes = 0;
   #cancelTimer: (() => void) | undefined;
@@ -69,11 +80,29 @@ export class LogCollector {
     this.#flushMs = options.flushMs ?? 25;
     this.#batchLines = options.batchLines ?? 5000;
     this.#onLoss = options.onLoss ?? (() => {});
+    this.#onKept = options.onKept ?? (() => {});
   }
 
   /** The log of one call. */
   open(owner: LogOwner): CallLog {
-    return new CollectedLog(owner, this.#bytesMax, this.#world, (entry, mark) => this.#add(entry, mark));
+    return new CollectedLog(
+      owner,
+      this.#bytesMax,
+      this.#world,
+      (entry, mark) => this.#add(entry, mark),
+      (bytes) => {
+        this.#cutBytes += bytes;
+      },
+    );
+  }
+
+  get counts(): LogCounts {
+    return {
+      keptLines: this.#keptLines,
+      lostLines: this.#lostLines,
+      cutBytes: this.#cutBytes,
+      pendingLines: this.#pending.length,
+    };
   }
 
   /** Everything printed before this is in the store when it resolves, or was told as lost. */
@@ -99,7 +128,10 @@ export class LogCollector {
   #add(entry: LogEntry, isMark: boolean): boolean {
     const bytes = entry.line.text.length + entryOverheadBytes;
     const room = isMark ? 2 * this.#pendingBytesMax : this.#pendingBytesMax;
-    if (this.#pendingBytes + bytes > room) return false;
+    if (this.#pendingBytes + bytes > room) {
+      this.#lostLines++;
+      return false;
+    }
     this.#pending.push(entry);
     this.#pendingBytes += bytes;
     this.#schedule();
@@ -135,11 +167,16 @@ export class LogCollector {
   }
 
   async #append(batch: readonly LogEntry[]): Promise<void> {
+    let positions: readonly number[];
     try {
-      await this.#store.append(batch);
+      positions = await this.#store.append(batch);
     } catch (error) {
+      this.#lostLines += batch.length;
       this.#onLoss(batch.length, error);
+      return;
     }
+    this.#keptLines += batch.length;
+    this.#onKept(batch, positions);
   }
 }
 
@@ -148,17 +185,25 @@ class CollectedLog implements CallLog {
   readonly #bytesMax: number;
   readonly #world: World;
   readonly #add: (entry: LogEntry, isMark: boolean) => boolean;
+  readonly #cut: (bytes: number) => void;
   readonly #splitters: { stdout?: LineSplitter; stderr?: LineSplitter } = {};
   #keptBytes = 0;
   #cutBytes = 0;
   #lostLines = 0;
   #ended = false;
 
-  constructor(owner: LogOwner, bytesMax: number, world: World, add: (entry: LogEntry, isMark: boolean) => boolean) {
+  constructor(
+    owner: LogOwner,
+    bytesMax: number,
+    world: World,
+    add: (entry: LogEntry, isMark: boolean) => boolean,
+    cut: (bytes: number) => void,
+  ) {
     this.#owner = owner;
     this.#bytesMax = bytesMax;
     this.#world = world;
     this.#add = add;
+    this.#cut = cut;
   }
 
   write(stream: "stdout" | "stderr", chunk: Uint8Array): void {
@@ -171,6 +216,11 @@ class CollectedLog implements CallLog {
     if (this.#ended) return;
     if (line.stream === "platform") return void this.#add({ ...this.#owner, line }, true);
     const bytes = Buffer.byteLength(line.text) + 1;
+    // A call that goes on printing after the cut must cost next to nothing.
+    if (this.#cutBytes > 0) {
+      this.#cutBytes += bytes;
+      return;
+    }
     const fits = bytes <= lineBytesMax && bytes <= this.#room && !line.text.includes("\n");
     if (!fits) return this.#pieces(line);
     this.#keptBytes += bytes;
@@ -182,6 +232,7 @@ class CollectedLog implements CallLog {
     this.#ended = true;
     this.#splitters.stdout?.end();
     this.#splitters.stderr?.end();
+    if (this.#cutBytes > 0) this.#cut(this.#cutBytes);
     const mark = this.#mark();
     if (mark !== null) this.#add({ ...this.#owner, line: { at: this.#world.now(), stream: "platform", text: mark } }, true);
   }

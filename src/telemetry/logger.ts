@@ -6,7 +6,8 @@ import pino from "pino";
 
 /** The fields an entry may have: a closed list, so that logs can be searched. */
 export interface LogFields {
-  readonly callId?: string;
+  readonly activationId?: string;
+  readonly traceId?: string;
   readonly functionId?: string;
   readonly agentId?: string;
   readonly sandboxId?: string;

@@ -14,5 +14,6 @@ test("the activations that printed first are forgotten beyond the limit", async 
 });
 
 function entry(activationId: string): LogEntry {
-  return { namespace: "guest", functionId: "f", activationId, line: { at: 1, stream: "stdout", text: "x".repeat(100) } };
+  const owner = { namespace: "guest", appId: null, functionId: "f", functionName: "f", activationId };
+  return { ...owner, line: { at: 1, stream: "stdout", text: "x".repeat(100) } };
 }

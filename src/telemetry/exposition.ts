@@ -1,0 +1,43 @@
+/** Figures as Prometheus reads them: https://prometheus.io/docs/instrumenting/exposition_formats/ (version 0.0.4). */
+import { type DurationHistogram, durationBoundsS } from "./histogram.ts";
+import type { MetricFamily } from "./telemetry.ts";
+
+const prefix = "polykiln_";
+
+export function head(name: string, type: "counter" | "gauge" | "histogram", help: string): string {
+  return `# HELP ${prefix}${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${prefix}${name} ${type}\n`;
+}
+
+/** One value; `labels` as `labelText` gives them. */
+export function sample(name: string, labels: string, value: number): string {
+  return `${prefix}${name}${labels === "" ? "" : `{${labels}}`} ${value}\n`;
+}
+
+/** `a="1",b="2"`. */
+export function labelText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${escaped(value)}"`)
+    .join(",");
+}
+
+/** A histogram's buckets, sum and count, in seconds. */
+export function histogram(name: string, labels: string, { counts, sumMs }: DurationHistogram): string {
+  const comma = labels === "" ? "" : ",";
+  let text = "";
+  let count = 0;
+  for (let bucket = 0; bucket < counts.length; bucket++) {
+    count += counts[bucket] as number;
+    const bound = durationBoundsS[bucket] ?? "+Inf";
+    text += `${prefix}${name}_bucket{${labels}${comma}le="${bound}"} ${count}\n`;
+  }
+  return text + sample(`${name}_sum`, labels, sumMs / 1000) + sample(`${name}_count`, labels, count);
+}
+
+export function familyText({ name, help, type, samples }: MetricFamily): string {
+  const lines = samples.map(({ labels, value }) => sample(name, labels === undefined ? "" : labelText(labels), value));
+  return head(name, type, help) + lines.join("");
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
