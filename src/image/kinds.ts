@@ -1,3 +1,4 @@
+import { editSteps } from "../lib/nearest.ts";
 import { PlatformError } from "../model/error.ts";
 import { type ProtocolName, protocolNames } from "../model/model.ts";
 import type { KindSummary, Kinds } from "./image.ts";
@@ -103,23 +104,9 @@ function nearestName(name: string): string | null {
     provided: "native:1",
   };
   const best = [...byName.keys()]
-    .map((known) => ({ known, steps: distance(wanted, known) }))
+    .map((known) => ({ known, steps: editSteps(wanted, known) }))
     .toSorted((a, b) => a.steps - b.steps)[0];
   if (best && best.steps <= Math.min(2, wanted.length / 3)) return findKind(best.known).name;
   const relative = relatives[family] ?? family;
   return byName.get(relative)?.name ?? null;
-}
-
-/** Letters to change, add or drop to get from one to the other. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const change = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] as number;
 }

@@ -52,7 +52,7 @@ async function startServer(): Promise<Server> {
   const context = {
     store,
     world,
-    invoker: memoryInvoker(store, world, run),
+    invoker: { ...memoryInvoker(store, world, run), accept: async () => ({ activationId: newId(server.ids) }) },
     version: "1.2.3",
     namespace: "guest",
     identify: () => ({ name: "loopback", namespaces: null }),

@@ -4,7 +4,7 @@ import type { Reply } from "./reply.ts";
 import { jsonReply } from "./reply.ts";
 
 /** Statuses of answers that are no errors. */
-export const status = { ok: 200, noContent: 204, moved: 301, movedWithMethod: 307 } as const;
+export const status = { ok: 200, accepted: 202, noContent: 204, moved: 301, movedWithMethod: 307 } as const;
 
 /** Seconds after which Fn asks a caller to come back when there was no room. */
 const retryAfterSeconds = 15;

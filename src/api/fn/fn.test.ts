@@ -7,7 +7,7 @@ import type { MemoryAnswer } from "../../../test/memory-invoker.ts";
 import { memoryInvoker } from "../../../test/memory-invoker.ts";
 import type { BodySource } from "../../lib/body.ts";
 import { realWorld } from "../../lib/world.ts";
-import { PlatformError } from "../../model/error.ts";
+import { type ErrorCode, PlatformError } from "../../model/error.ts";
 import { deliveryDefaults } from "../../model/fn-defaults.ts";
 import type { Fn } from "../../model/model.ts";
 import { memoryStore } from "../../store/memory/store.ts";
@@ -80,6 +80,7 @@ async function foreignFn(overrides: Partial<Fn> = {}): Promise<Fn> {
     sandboxAgeMsMax: 60_000,
     egress: ["api.example.com:443"],
     delivery: { ...deliveryDefaults, attemptsMax: 7 },
+    traffic: [],
     config: {},
     parameters: { p: 1 },
     annotations: {},
@@ -269,19 +270,28 @@ test("a body of unknown length is cut off at 1 MiB, and one that breaks off is t
   assert.equal((await call({ method: "POST", target: "/v2/apps", body: broken })).status, 408);
 });
 
-test("an answer that breaks off cuts the connection, and fails a detached call", async () => {
+test("an answer that breaks off cuts the connection", async () => {
   const fn = await foreignFn();
   code = () => ({ body: breaking(new PlatformError("function_exited", "gone")) });
   const streamed = await ask(fnInvoke(context), { method: "POST", target: `/invoke/${fn.id}` });
   assert.deepEqual([streamed.status, streamed.body, streamed.broken?.message], [200, "half", "gone"]);
+});
+
+const refusal = (reason: ErrorCode) => () => Promise.reject(new PlatformError(reason, "full"));
+
+test("a detached call is answered when it is safe, with its id alone", async () => {
+  const fn = await foreignFn();
   const headers = ["fn-invoke-type", "detached"];
-  const detached = () => ask(fnInvoke(context), { method: "POST", target: `/invoke/${fn.id}`, headers });
-  assert.deepEqual(
-    [(await detached()).status, (await detached()).body],
-    [502, '{"message":"error receiving function response"}\n'],
-  );
-  code = () => ({ body: breaking(new Error("plain")) });
-  assert.equal((await detached()).status, 502);
+  const detached = async (accept: FnContext["invoker"]["accept"], id = fn.id) => {
+    const invoker = { invoke: context.invoker.invoke, ...(accept && { accept }) };
+    const answer = await ask(fnInvoke({ ...context, invoker }), { method: "POST", target: `/invoke/${id}`, headers });
+    return [answer.status, answer.body, answer.header("fn-call-id")];
+  };
+  assert.deepEqual(await detached(async () => ({ activationId: "A1" })), [202, "", "A1"]);
+  assert.deepEqual(await detached(refusal("overloaded")), [503, '{"message":"Timed out - server too busy"}\n', undefined]);
+  assert.deepEqual(await detached(refusal("not_found")), [404, '{"message":"Fn not found"}\n', undefined]);
+  const unsupported = await detached(undefined);
+  assert.deepEqual(unsupported.slice(0, 2), [501, '{"message":"Detach call functions are not supported on this server"}\n']);
 });
 
 test("the function hears the caller's signal and namespace", async () => {

@@ -1,15 +1,13 @@
 /**
  * Invocation: `POST /invoke/{fn_id}` and `/t/{app}/{source...}`.
  *
- * `Fn-Invoke-Type: detached` on /invoke runs the call to its end and then answers 200 with an empty body and the function's
- * headers, as the stock single-node server does; 202 at once needs a durable queue, which there is none of yet. Any other
- * word, and any on a trigger, is a synchronous call.
+ * `Fn-Invoke-Type: detached` on /invoke answers 202 with `Fn-Call-Id` and no body as soon as the call can't be lost, where Fn needs a
+ * load balancer for that. Any other word, and any on a trigger, is a synchronous call.
  */
 import { credentialHeaders, endToEndHeaders } from "../../http/headers.ts";
 import type { Caller } from "../../auth/auth.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../http/http.ts";
-import type { FunctionReference, InvokeResult } from "../../invocation/invocation.ts";
-import type { BodySource } from "../../lib/body.ts";
+import type { FunctionReference, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
 import { PlatformError, asPlatformError } from "../../model/error.ts";
 import type { HttpOrigin } from "../../protocol/protocol.ts";
 import { errorReply, methodNotAllowed, notFound, pathNotFound, status } from "./errors.ts";
@@ -23,17 +21,24 @@ import { sendReply } from "./reply.ts";
 export function invokeHandler(context: FnContext): Handler {
   return handler(context, async (request, response) => {
     const functionId = idIn(request);
-    const result = await invoke(context, request, { by: "id", functionId }, null);
+    const call = await callOf(context, request, { by: "id", functionId }, null);
+    if (request.header("fn-invoke-type") === "detached") return await detach(context, call, response);
+    const result = await context.invoker.invoke(call, request.signal);
     if (!result.ok) return sendFailure(context, response, result, notFound("Fn"));
-    const headers = invokeHeaders(result.status, result.headers, result.activationId);
-    if (request.header("fn-invoke-type") !== "detached") {
-      response.stream(status.ok, headers, result.body, ignoreEnd);
-      return;
-    }
-    const failure = await drain(result.body);
-    if (failure === undefined) response.send(status.ok, headers, "");
-    else sendReply(response, failureReply(context, failure, result.activationId));
+    response.stream(status.ok, invokeHeaders(result.status, result.headers, result.activationId), result.body, ignoreEnd);
   });
+}
+
+async function detach(context: FnContext, call: InvokeRequest, response: HttpResponse): Promise<void> {
+  const { invoker } = context;
+  try {
+    if (invoker.accept === undefined)
+      throw new PlatformError("unsupported", "Detach call functions are not supported on this server");
+    const { activationId } = await invoker.accept(call);
+    response.send(status.accepted, ["Fn-Call-Id", activationId], "");
+  } catch (thrown) {
+    sendFailure(context, response, { error: asPlatformError(thrown), activationId: null }, notFound("Fn"));
+  }
 }
 
 /** See `fnTrigger`. */
@@ -41,7 +46,8 @@ export function triggerHandler(context: FnContext): Handler {
   return handler(context, async (request, response) => {
     const { app, source, target } = routeIn(request);
     const http = { method: request.method, url: context.baseUrl(request).replace(/\/+$/, "") + request.target, target };
-    const result = await invoke(context, request, { by: "route", app, source }, http);
+    const call = await callOf(context, request, { by: "route", app, source }, http);
+    const result = await context.invoker.invoke(call, request.signal);
     if (!result.ok) return sendFailure(context, response, result, absentOf(result.error));
     const headers = triggerHeaders(result.headers, result.activationId);
     response.stream(result.status, headers, result.body, ignoreEnd);
@@ -54,19 +60,19 @@ function handler(context: FnContext, serve: (request: HttpRequest, response: Htt
   };
 }
 
-async function invoke(
+async function callOf(
   context: FnContext,
   request: HttpRequest,
   target: FunctionReference,
   http: HttpOrigin | null,
-): Promise<InvokeResult> {
-  const { namespace, invoker } = context;
+): Promise<InvokeRequest> {
+  const { namespace } = context;
   // On loopback a route is open, and its Authorization is between the client and the function; everywhere else it is the platform's.
   const isOpen = http !== null && request.loopback;
   const identified = isOpen ? openRoute : context.identify(request);
   const caller = identified instanceof Promise ? await identified : identified;
   const headers = endToEndHeaders(request.headers, isOpen ? undefined : credentialHeaders);
-  return invoker.invoke({ caller, namespace, target, headers, http, body: request.body }, request.signal);
+  return { caller, namespace, target, headers, http, body: request.body };
 }
 
 const openRoute: Caller = { name: "route", namespaces: null };
@@ -115,7 +121,7 @@ function absentOf(error: PlatformError): PlatformError {
 function sendFailure(
   context: FnContext,
   response: HttpResponse,
-  { error, activationId }: Extract<InvokeResult, { ok: false }>,
+  { error, activationId }: Pick<Extract<InvokeResult, { ok: false }>, "error" | "activationId">,
   absent: PlatformError,
 ): void {
   sendReply(response, failureReply(context, error.code === "not_found" ? absent : error, activationId));
@@ -125,16 +131,4 @@ function failureReply(context: FnContext, thrown: unknown, callId: string | null
   const error = asPlatformError(thrown);
   if (error.code === "internal") context.failed?.(error);
   return errorReply(error, callId);
-}
-
-/** Reads a body away; the failure if it broke off. */
-function drain(body: BodySource): Promise<PlatformError | undefined> {
-  return new Promise((resolve) => {
-    body.pipe({
-      chunk: () => true,
-      end: () => resolve(undefined),
-      fail: (error) =>
-        resolve(error instanceof PlatformError ? error : new PlatformError("function_exited", error.message, { cause: error })),
-    });
-  });
 }

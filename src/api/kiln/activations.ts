@@ -1,13 +1,16 @@
 import type { Static } from "typebox";
+import type { UnderwayCall } from "../../invocation/invocation.ts";
+import { PlatformError } from "../../model/error.ts";
 import { parseId } from "../../model/id.ts";
 import type { Activation } from "../../model/model.ts";
 import type { ActivationFilter } from "../../store/store.ts";
+import { resultAnswer } from "./async-schemas.ts";
 import { invalid } from "./check.ts";
 import { type Door, functionAt, missing } from "./door.ts";
 import type { KilnParts } from "./kiln.ts";
 import { operation } from "./openapi.ts";
 import { pageRequest, renderPage } from "./paging.ts";
-import { renderActivation, renderLogs, renderLogText } from "./render.ts";
+import { renderActivation, renderLogs, renderLogText, renderResult, renderUnderway } from "./render.ts";
 import { activationAnswer, activationPath, activationQuery, listOf, logAnswer, namespacePath } from "./schemas.ts";
 
 const list = "/v1/namespaces/:ns/activations";
@@ -37,7 +40,46 @@ export function activationRoutes({ scope, parts }: Door): void {
         params: activationPath,
       },
     },
-    async ({ params }) => renderActivation(await recordOf(parts, params.ns, params.id)),
+    async ({ params }) => {
+      const found = await callAt(parts, params.ns, params.id);
+      return "endedAt" in found ? renderActivation(found) : renderUnderway(found);
+    },
+  );
+
+  scope.get(
+    `${one}/result`,
+    {
+      schema: {
+        ...operation("getResult", "Activations", "What an asynchronous call answered", resultAnswer),
+        description: "409 while the call is not over; 404 when it failed, or was not asynchronous: its record says so.",
+        params: activationPath,
+      },
+    },
+    async ({ params }) => {
+      const found = await callAt(parts, params.ns, params.id);
+      if (!("endedAt" in found)) throw notOver(found);
+      const result = await parts.store.activations.result(params.ns, found.id);
+      if (result === undefined) throw missing("result", found.id);
+      return renderResult(result);
+    },
+  );
+
+  scope.post(
+    `${one}/cancel`,
+    {
+      schema: {
+        ...operation("cancelActivation", "Activations", "End a call that waits or runs", activationAnswer),
+        description: "One that waits never runs; the code of one that runs is killed. 409 when it is over already.",
+        params: activationPath,
+      },
+    },
+    async ({ params }) => {
+      const found = await callAt(parts, params.ns, params.id);
+      if ("endedAt" in found || parts.calls === undefined) throw isOver(found.id);
+      await parts.calls.cancel(params.ns, found.id);
+      const after = await callAt(parts, params.ns, params.id);
+      return "endedAt" in after ? renderActivation(after) : renderUnderway(after);
+    },
   );
 
   scope.get(
@@ -49,7 +91,7 @@ export function activationRoutes({ scope, parts }: Door): void {
       },
     },
     async ({ params, headers }, reply) => {
-      const { id } = await recordOf(parts, params.ns, params.id);
+      const { id } = await callAt(parts, params.ns, params.id);
       const lines = await parts.logs.read(params.ns, id);
       if (!headers.accept?.includes("text/plain")) return renderLogs(lines);
       reply.type("text/plain; charset=utf-8").serializer((text: unknown) => text as string);
@@ -58,22 +100,36 @@ export function activationRoutes({ scope, parts }: Door): void {
   );
 }
 
-async function recordOf({ store }: KilnParts, ns: string, spelling: string): Promise<Activation> {
+/** A record, or a call that is not over. */
+async function callAt({ store, calls }: KilnParts, ns: string, spelling: string): Promise<Activation | UnderwayCall> {
   const id = parseId(spelling);
-  const found = id === undefined ? undefined : await store.activations.get(ns, id);
-  if (found === undefined) throw missing("activation", spelling.slice(0, 60));
-  return found;
+  if (id === undefined) throw missing("activation", spelling.slice(0, 60));
+  const found = (await store.activations.get(ns, id)) ?? (await calls?.underway(ns, id));
+  if (found !== undefined) return found;
+  // It may have ended between the two looks.
+  const ended = await store.activations.get(ns, id);
+  if (ended === undefined) throw missing("activation", spelling.slice(0, 60));
+  return ended;
+}
+
+function notOver({ id, status }: UnderwayCall): PlatformError {
+  return new PlatformError("conflict", `Activation ${id} is ${status}; it has a result when it is over`, {
+    details: { status },
+  });
+}
+
+function isOver(id: string): PlatformError {
+  return new PlatformError("conflict", `Activation ${id} is over already and cannot be cancelled`);
 }
 
 async function filterOf(parts: KilnParts, ns: string, query: Static<typeof activationQuery>): Promise<ActivationFilter> {
-  const { app, status } = query;
-  if (app !== undefined && query.function === undefined)
-    throw invalid("app", "query app says which app `function` is in, and function is missing");
-  const functionId = app === undefined ? query.function : (await functionAt(parts, ns, app, query.function as string)).fn.id;
+  const { status } = query;
+  const functionId = await functionIdOf(parts, ns, query);
   return { functionId, status, from: timeOf("from", query.from), to: timeOf("to", query.to) };
 }
 
-function timeOf(field: string, text: string | undefined): number | undefined {
+/** A time in a query, in milliseconds since the epoch. */
+export function timeOf(field: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const ms = /^\d{1,16}$/.test(text) ? Number(text) : Date.parse(text);
   if (Number.isNaN(ms))
@@ -82,4 +138,16 @@ function timeOf(field: string, text: string | undefined): number | undefined {
       `query ${field} is ${JSON.stringify(text.slice(0, 60))}, must be RFC 3339 or milliseconds since the epoch`,
     );
   return ms;
+}
+
+/** The id of the function that a query names by id, or by name and app. */
+export async function functionIdOf(
+  parts: KilnParts,
+  ns: string,
+  query: { readonly app?: string; readonly function?: string },
+): Promise<string | undefined> {
+  const { app } = query;
+  if (app === undefined) return query.function;
+  if (query.function === undefined) throw invalid("app", "query app says which app `function` is in, and function is missing");
+  return (await functionAt(parts, ns, app, query.function)).fn.id;
 }

@@ -59,7 +59,7 @@ export function appRoutes({ scope, parts }: Door): void {
         },
         headers,
       );
-      if (upserted.outcome !== "unchanged") parts.changed({ namespace: params.ns, functionId: null, revision: null });
+      if (upserted.outcome !== "unchanged") parts.changed({ namespace: params.ns, functionId: null, revisions: [] });
       return showApp(reply.code(createdOr200(upserted)), upserted.item);
     },
   );
@@ -78,8 +78,8 @@ export function appRoutes({ scope, parts }: Door): void {
       checkConditions(app.revision, headers);
       const functionIds = await functionsOf(parts, app);
       await store.apps.remove(params.ns, app.id);
-      parts.changed({ namespace: params.ns, functionId: null, revision: null });
-      for (const functionId of functionIds) parts.changed({ namespace: params.ns, functionId, revision: null });
+      parts.changed({ namespace: params.ns, functionId: null, revisions: [] });
+      for (const functionId of functionIds) parts.changed({ namespace: params.ns, functionId, revisions: [] });
       return reply.code(204).send();
     },
   );

@@ -6,19 +6,10 @@ import type { KilnParts } from "./kiln.ts";
 import { operation } from "./openapi.ts";
 import { pageRequest, renderPage } from "./paging.ts";
 import { renderNamespace } from "./render.ts";
-import { healthAnswer, kindAnswer, listOf, namespaceAnswer, noQuery, pageQuery } from "./schemas.ts";
+import { kindAnswer, listOf, namespaceAnswer, noQuery, pageQuery } from "./schemas.ts";
 
-/** What there is apart from what users made: health, kinds, namespaces. */
+/** What there is apart from what users made: kinds, namespaces. */
 export function catalogRoutes({ scope, parts, caller }: Door): void {
-  scope.get(
-    "/v1/health",
-    { schema: operation("health", "Platform", "Whether the platform serves; needs no key", healthAnswer) },
-    async () => ({
-      status: "ok",
-      version: parts.version,
-    }),
-  );
-
   scope.get(
     "/v1/kinds",
     { schema: { ...operation("listKinds", "Platform", "The language runtimes", listOf(kindAnswer)), querystring: noQuery } },

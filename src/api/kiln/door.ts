@@ -11,9 +11,10 @@ import type { Static, TSchema } from "typebox";
 import type { Caller } from "../../auth/auth.ts";
 import { authorize, unknownNamespace } from "../../auth/authorize.ts";
 import { type Framework, fromFramework } from "../../http/framework.ts";
+import { httpStatusOf } from "../../http/refusal.ts";
 import { PlatformError } from "../../model/error.ts";
 import type { App, Fn } from "../../model/model.ts";
-import { errorBody, errorHeaders, statusOf } from "./errors.ts";
+import { errorBody, errorHeaders } from "./errors.ts";
 import type { KilnParts } from "./kiln.ts";
 import { methodsOf } from "./methods.ts";
 import { createValidator, schemaError } from "./validator.ts";
@@ -75,7 +76,7 @@ function sendError(parts: KilnParts, error: PlatformError, request: FastifyReque
   if (error.code === "internal") parts.bug?.(error.cause ?? error, request.id);
   const headers = errorHeaders(error);
   for (let i = 0; i < headers.length; i += 2) reply.header(headers[i] as string, headers[i + 1]);
-  return reply.code(statusOf(error.code)).send(errorBody(error, request.id));
+  return reply.code(httpStatusOf(error.code)).send(errorBody(error, request.id));
 }
 
 /** How the null app, which has no name, is written in a path. */
@@ -102,7 +103,18 @@ export async function functionAt(
   return { app, fn };
 }
 
-export function missing(what: "app" | "function" | "route" | "activation", name: string): PlatformError {
-  const noun = { app: "App", function: "Function", route: "Route", activation: "Activation" }[what];
+export function missing(
+  what: "app" | "function" | "route" | "activation" | "result" | "dead_letter" | "revision",
+  name: string,
+): PlatformError {
+  const noun = {
+    app: "App",
+    function: "Function",
+    route: "Route",
+    activation: "Activation",
+    result: "A result of activation",
+    dead_letter: "Dead letter",
+    revision: "Revision",
+  }[what];
   return new PlatformError("not_found", `${noun} ${name} does not exist`, { details: { what } });
 }

@@ -1,48 +1,5 @@
-/** What an error is on this door: its status, its headers, its body. The only file here with status numbers of errors. */
-import type { ErrorCode, PlatformError } from "../../model/error.ts";
-
-export function statusOf(code: ErrorCode): number {
-  switch (code) {
-    case "invalid":
-      return 400;
-    case "unauthenticated":
-      return 401;
-    case "forbidden":
-      return 403;
-    case "not_found":
-      return 404;
-    case "method_not_allowed":
-      return 405;
-    case "request_timeout":
-      return 408;
-    case "conflict":
-      return 409;
-    case "too_large":
-      return 413;
-    case "throttled":
-      return 429;
-    case "header_too_large":
-      return 431;
-    case "cancelled":
-      return 499;
-    case "internal":
-      return 500;
-    case "unsupported":
-      return 501;
-    case "function_failed":
-    case "function_start_failed":
-    case "function_exited":
-    case "function_out_of_memory":
-    case "function_protocol":
-    case "response_too_large":
-      return 502;
-    case "overloaded":
-      return 503;
-    case "start_timeout":
-    case "timeout":
-      return 504;
-  }
-}
+/** What an error is on this door: its headers and its body. Its status is HTTP's own (`http/refusal.ts`). */
+import type { PlatformError } from "../../model/error.ts";
 
 /** Names and values by turns. */
 export function errorHeaders({ code, details }: PlatformError): string[] {

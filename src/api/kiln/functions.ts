@@ -11,6 +11,7 @@ import { pageRequest, renderPage } from "./paging.ts";
 import { renderFunction } from "./render.ts";
 import { appPath, conditions, functionAnswer, functionBody, functionPath, listOf, pageQuery } from "./schemas.ts";
 import { checkSettings, merged, newFunction, type Settings } from "./settings.ts";
+import { calledRevisions } from "./revisions.ts";
 import { checkConditions, type Conditions, type Upserted, upsert } from "./upsert.ts";
 
 const list = "/v1/namespaces/:ns/apps/:app/functions";
@@ -79,6 +80,21 @@ export function functionRoutes({ scope, parts }: Door): void {
     },
   );
 
+  scope.post(
+    `${one}/prepare`,
+    {
+      schema: {
+        ...operation("prepareFunction", "Functions", "Make a sandbox ready ahead of the next call, if there is room", noContent),
+        params: functionPath,
+      },
+    },
+    async ({ params }, reply) => {
+      const { app, fn } = await functionAt(parts, params.ns, params.app, params.fn);
+      parts.prepare?.(fn, app);
+      return reply.code(204).send();
+    },
+  );
+
   scope.delete(
     one,
     {
@@ -92,7 +108,7 @@ export function functionRoutes({ scope, parts }: Door): void {
       const { fn } = await functionAt(parts, params.ns, params.app, params.fn);
       checkConditions(fn.revision, headers);
       await store.functions.remove(params.ns, fn.id);
-      parts.changed({ namespace: params.ns, functionId: fn.id, revision: null });
+      parts.changed({ namespace: params.ns, functionId: fn.id, revisions: [] });
       return reply.code(204).send();
     },
   );
@@ -125,8 +141,9 @@ export async function putFunction(parts: KilnParts, put: FunctionPut, when: Cond
     },
     when,
   );
-  const { id, revision } = upserted.item;
-  if (upserted.outcome !== "unchanged") parts.changed({ namespace: ns, functionId: id, revision });
+  const { id } = upserted.item;
+  if (upserted.outcome !== "unchanged")
+    parts.changed({ namespace: ns, functionId: id, revisions: calledRevisions(upserted.item) });
   return upserted;
 }
 

@@ -2,11 +2,12 @@ import type { Caller } from "../../auth/auth.ts";
 import { readNothing, requestIdOf } from "../../http/framework.ts";
 import { credentialHeaders, endToEndHeaders } from "../../http/headers.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../http/http.ts";
+import { httpStatusOf } from "../../http/refusal.ts";
 import type { FunctionReference, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
 import { asPlatformError, PlatformError } from "../../model/error.ts";
 import { invalid } from "./check.ts";
 import { type Door, nullApp, type Scope } from "./door.ts";
-import { errorBody, errorHeaders, statusOf } from "./errors.ts";
+import { errorBody, errorHeaders } from "./errors.ts";
 import type { KilnParts } from "./kiln.ts";
 import { operation } from "./openapi.ts";
 import { functionPath, invokeQuery } from "./schemas.ts";
@@ -30,8 +31,8 @@ export function invokeHandler(parts: KilnParts): Handler {
 }
 
 async function serve(parts: KilnParts, request: HttpRequest, response: HttpResponse): Promise<void> {
-  const { namespace, target } = targetOf(request.path);
-  const wait = waitOf(request);
+  const { wait, revision } = optionsOf(request);
+  const { namespace, target } = targetOf(request.path, revision);
   const identified = parts.identifier.identify(request);
   const caller: Caller = identified instanceof Promise ? await identified : identified;
   const headers = endToEndHeaders(request.headers, credentialHeaders);
@@ -43,13 +44,11 @@ async function serve(parts: KilnParts, request: HttpRequest, response: HttpRespo
 
 async function accept(parts: KilnParts, call: InvokeRequest, response: HttpResponse): Promise<void> {
   if (parts.invoker.accept === undefined) {
-    throw new PlatformError(
-      "unsupported",
-      "wait=none needs a durable queue, which this server does not have yet; use wait=result",
-    );
+    throw new PlatformError("unsupported", "wait=none needs a queue, which this server does not have; use wait=result");
   }
   const { activationId } = await parts.invoker.accept(call);
-  const headers = ["Content-Type", "application/json; charset=utf-8", "Kiln-Activation-Id", activationId];
+  const location = `/kiln/v1/namespaces/${encodeURIComponent(call.namespace)}/activations/${activationId}`;
+  const headers = ["Content-Type", "application/json; charset=utf-8", "Kiln-Activation-Id", activationId, "Location", location];
   response.send(202, headers, JSON.stringify({ activationId }));
 }
 
@@ -73,13 +72,13 @@ function sendError(
   const headers = errorHeaders(error);
   headers.push("X-Request-Id", requestId);
   if (activationId !== null) headers.push("Kiln-Activation-Id", activationId);
-  response.send(statusOf(error.code), headers, errorBody(error, requestId));
+  response.send(httpStatusOf(error.code), headers, errorBody(error, requestId));
 }
 
-function targetOf(path: string): { namespace: string; target: FunctionReference } {
+function targetOf(path: string, revision: number | undefined): { namespace: string; target: FunctionReference } {
   const match = pattern.exec(path) as RegExpExecArray;
   const [namespace, app, name] = match.slice(1).map(decoded) as [string, string, string];
-  return { namespace, target: { by: "name", app: app === nullApp ? null : app, name } };
+  return { namespace, target: { by: "name", app: app === nullApp ? null : app, name, revision } };
 }
 
 function decoded(part: string): string {
@@ -90,11 +89,23 @@ function decoded(part: string): string {
   }
 }
 
-function waitOf({ target, path }: HttpRequest): "result" | "none" {
-  if (target.length === path.length) return "result";
-  const wait = new URLSearchParams(target.slice(path.length)).get("wait") ?? "result";
-  if (wait === "result" || wait === "none") return wait;
-  throw invalid("wait", `query wait is ${JSON.stringify(wait.slice(0, 60))}, must be result or none`);
+interface InvokeOptions {
+  readonly wait: "result" | "none";
+  readonly revision: number | undefined;
+}
+
+const noOptions: InvokeOptions = { wait: "result", revision: undefined };
+
+function optionsOf({ target, path }: HttpRequest): InvokeOptions {
+  if (target.length === path.length) return noOptions;
+  const query = new URLSearchParams(target.slice(path.length));
+  const wait = query.get("wait") ?? "result";
+  if (wait !== "result" && wait !== "none")
+    throw invalid("wait", `query wait is ${JSON.stringify(wait.slice(0, 60))}, must be result or none`);
+  const revision = query.get("revision") ?? undefined;
+  if (revision !== undefined && !/^[1-9]\d{0,14}$/.test(revision))
+    throw invalid("revision", `query revision is ${JSON.stringify(revision.slice(0, 60))}, must be a whole number from 1`);
+  return { wait, revision: revision === undefined ? undefined : Number(revision) };
 }
 
 /** The same handler behind the framework: for its document, and for requests that come another way than the listener's. */

@@ -6,14 +6,15 @@ import { firstStart, makeKey } from "../../auth/keys.ts";
 import { createFramework } from "../../http/framework.ts";
 import { Listener } from "../../http/listener.ts";
 import type { KindSummary } from "../../image/image.ts";
-import type { InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
+import type { Invoker, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
 import { bytesBody, readBody } from "../../lib/body.ts";
 import { realWorld } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
 import { idToHex, idToUuid } from "../../model/id.ts";
 import type { Activation, Fn, LogLine } from "../../model/model.ts";
 import { memoryStore } from "../../store/memory/store.ts";
-import { type Change, type KilnInvoker, type KilnParts, registerKiln } from "./kiln.ts";
+import { Metrics } from "../../telemetry/metrics.ts";
+import { type Change, type KilnParts, registerKiln } from "./kiln.ts";
 
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -26,7 +27,7 @@ const kinds: readonly KindSummary[] = [
 ];
 
 /** The door over stores in memory; `send` goes through the framework without a socket. */
-async function open(options: { loopback?: boolean; accept?: KilnInvoker["accept"] } = {}) {
+async function open(options: { loopback?: boolean; accept?: Invoker["accept"] } = {}) {
   const world = realWorld();
   const store = memoryStore();
   const credential = (await firstStart(store, world)) as string;
@@ -41,7 +42,14 @@ async function open(options: { loopback?: boolean; accept?: KilnInvoker["accept"
   const parts: KilnParts = {
     world,
     store,
-    logs: { read: async (namespace, id) => logs.get(`${namespace}/${id}`) ?? [] },
+    logs: {
+      read: async (namespace, id) => logs.get(`${namespace}/${id}`) ?? [],
+      list: async () => ({ items: [], next: null }),
+      flush: async () => {},
+      tail: { open: () => () => {} },
+    },
+    metrics: new Metrics({ appName: async () => undefined }),
+    health: { ready: async () => ({ ready: true, checks: [] }) },
     images: {
       async addCode({ bytes, fileName }) {
         if (bytes.includes("broken")) throw new PlatformError("invalid", "The archive is broken");
@@ -150,10 +158,10 @@ test("a function from create to delete, in an app and in the null app", async ()
       [reset.json.revision, reset.json.handler, reset.json.protocol, reset.json.memoryMiB],
       [3, null, "frames", 256],
     );
-    assert.deepEqual(changes.at(-1), { namespace: "guest", functionId: made.json.id, revision: 3 });
+    assert.deepEqual(changes.at(-1), { namespace: "guest", functionId: made.json.id, revisions: [3] });
     assert.deepEqual((await send("GET", path)).json, reset.json);
     assert.equal((await send("DELETE", path)).status, 204);
-    assert.deepEqual(changes.at(-1), { namespace: "guest", functionId: made.json.id, revision: null });
+    assert.deepEqual(changes.at(-1), { namespace: "guest", functionId: made.json.id, revisions: [] });
     assert.equal((await send("GET", path)).status, 404);
   }
 });
@@ -291,7 +299,7 @@ test("routes", async () => {
   );
   assert.equal((await send("DELETE", "/apps/demo/routes/r")).status, 204);
   assert.equal((await send("GET", "/apps/demo/routes/r")).status, 404);
-  assert.deepEqual(changes.at(-1), { namespace: "guest", functionId: null, revision: null });
+  assert.deepEqual(changes.at(-1), { namespace: "guest", functionId: null, revisions: [] });
 });
 
 test("lists page by name", async () => {
@@ -435,15 +443,28 @@ test("the OpenAPI document lists every path", async () => {
     "/namespaces",
     "/namespaces/{ns}/activations",
     "/namespaces/{ns}/activations/{id}",
+    "/namespaces/{ns}/activations/{id}/cancel",
     "/namespaces/{ns}/activations/{id}/logs",
+    "/namespaces/{ns}/activations/{id}/result",
     "/namespaces/{ns}/apps",
     "/namespaces/{ns}/apps/{app}",
     "/namespaces/{ns}/apps/{app}/functions",
     "/namespaces/{ns}/apps/{app}/functions/{fn}",
     "/namespaces/{ns}/apps/{app}/functions/{fn}/code",
     "/namespaces/{ns}/apps/{app}/functions/{fn}/invoke",
+    "/namespaces/{ns}/apps/{app}/functions/{fn}/logs",
+    "/namespaces/{ns}/apps/{app}/functions/{fn}/prepare",
+    "/namespaces/{ns}/apps/{app}/functions/{fn}/revisions",
+    "/namespaces/{ns}/apps/{app}/functions/{fn}/revisions/{revision}",
+    "/namespaces/{ns}/apps/{app}/functions/{fn}/traffic",
     "/namespaces/{ns}/apps/{app}/routes",
     "/namespaces/{ns}/apps/{app}/routes/{route}",
+    "/namespaces/{ns}/dead-letters",
+    "/namespaces/{ns}/dead-letters/redrive",
+    "/namespaces/{ns}/dead-letters/{id}",
+    "/namespaces/{ns}/dead-letters/{id}/redrive",
+    "/namespaces/{ns}/logs",
+    "/namespaces/{ns}/stats",
   ]);
   const operations = Object.values(json.paths).flatMap((path) =>
     Object.values(path as Record<string, { summary?: string; operationId?: string }>),
@@ -469,7 +490,7 @@ test("calls: past the framework, over a real socket", async () => {
   assert.equal(answer.headers.get("content-type"), "text/x-echo");
   assert.equal(answer.headers.get("x-mine"), "1");
   assert.equal(answer.headers.get("kiln-activation-id"), "01ARZ3NDEKTSV4RRFFQ69G5FAV");
-  assert.deepEqual(calls[0]?.target, { by: "name", app: null, name: "a/b" });
+  assert.deepEqual(calls[0]?.target, { by: "name", app: null, name: "a/b", revision: undefined });
   assert.ok(!calls[0]?.headers.some((text) => text.includes(credential)));
 
   const failed = async (code: string, status: number, query = "") => {
@@ -500,6 +521,7 @@ test("wait=none answers as soon as the call is safe", async () => {
   const { send } = await open({ accept: async () => ({ activationId: "A" }) });
   const answer = await send("POST", "/apps/_/functions/f/invoke?wait=none", "x");
   assert.deepEqual([answer.status, answer.json], [202, { activationId: "A" }]);
+  assert.equal(answer.headers["location"], "/kiln/v1/namespaces/guest/activations/A");
 });
 
 test("an upload may be as large as code may be, and no larger", async () => {

@@ -7,41 +7,61 @@
  */
 import swagger from "@fastify/swagger";
 import type { Identifier } from "../../auth/auth.ts";
+import type { SandboxCounts } from "../../agent/stats.ts";
 import type { Framework } from "../../http/framework.ts";
 import type { FastRoute } from "../../http/http.ts";
 import type { Images } from "../../image/image.ts";
-import type { Invoker, InvokeRequest } from "../../invocation/invocation.ts";
+import type { Calls, Invoker } from "../../invocation/invocation.ts";
 import type { World } from "../../lib/world.ts";
 import type { LogStore } from "../../logs/logs.ts";
+import type { LogTail } from "../../logs/tail.ts";
+import type { App, Fn } from "../../model/model.ts";
 import type { Store } from "../../store/store.ts";
+import type { Health } from "../../telemetry/health.ts";
+import type { Metrics } from "../../telemetry/metrics.ts";
 import { activationRoutes } from "./activations.ts";
 import { appRoutes } from "./apps.ts";
 import { catalogRoutes } from "./catalog.ts";
 import { codeRoutes } from "./code.ts";
+import { deadLetterRoutes } from "./dead-letters.ts";
 import { type Door, openDoor, type Scope } from "./door.ts";
 import { functionRoutes } from "./functions.ts";
+import { healthRoutes } from "./health.ts";
 import { invokeHandler, isInvokePath, registerInvoke } from "./invoke.ts";
+import { logRoutes } from "./logs.ts";
+import { metricsRoute, statsRoutes } from "./metrics.ts";
 import { openApi, openApiRoute } from "./openapi.ts";
+import { revisionRoutes } from "./revisions.ts";
 import { routeRoutes } from "./routes.ts";
 
 /** What the door needs of the platform. */
 export interface KilnParts {
   readonly world: World;
   readonly store: Store;
-  readonly logs: Pick<LogStore, "read">;
+  readonly logs: KilnLogs;
+  readonly metrics: Metrics;
+  readonly health: Pick<Health, "ready">;
+  /** What a function's sandboxes do now; absent where they are not of this process. */
+  readonly sandboxes?: (functionId: string) => SandboxCounts;
   readonly images: Pick<Images, "addCode" | "hasCode" | "kinds">;
-  readonly invoker: KilnInvoker;
+  readonly invoker: Invoker;
+  /** Asynchronous calls; absent where there is no queue. */
+  readonly calls?: Calls | undefined;
   readonly identifier: Pick<Identifier, "identify">;
   /** Called after a definition changed in the store, so that what others keep in memory is read anew. */
   changed(change: Change): void;
+  /** Makes a sandbox of a function ready ahead of its calls, if it can; undefined: nobody here does such things. */
+  prepare?(fn: Fn, app: App | null): void;
   readonly version: string;
   /** Hears of errors that are ours, for the platform's log. */
   readonly bug?: (error: unknown, requestId: string) => void;
 }
 
-export interface KilnInvoker extends Invoker {
-  /** Takes a call to run later and resolves once it can't be lost; an invoker without a durable queue has no such method. */
-  accept?(request: InvokeRequest): Promise<{ readonly activationId: string }>;
+/** What functions printed, and those who watch them print. */
+export interface KilnLogs extends Pick<LogStore, "read" | "list"> {
+  /** What was printed before is in lists when it resolves. */
+  flush(): Promise<void>;
+  readonly tail: Pick<LogTail, "open">;
 }
 
 /** What changed in a namespace. */
@@ -49,8 +69,8 @@ export interface Change {
   readonly namespace: string;
   /** Null when it was an app or a route. */
   readonly functionId: string | null;
-  /** The revision that is valid now; null when there is none any more. */
-  readonly revision: number | null;
+  /** Those that get calls from now on; none when the function is gone. */
+  readonly revisions: readonly number[];
 }
 
 /** Registers the door on the framework; the routes returned are for the listener. */
@@ -70,10 +90,16 @@ export function registerKiln(framework: Framework, parts: KilnParts): readonly F
 }
 
 const resources: readonly ((door: Door) => void)[] = [
+  healthRoutes,
   catalogRoutes,
   appRoutes,
   functionRoutes,
   codeRoutes,
+  revisionRoutes,
   routeRoutes,
   activationRoutes,
+  deadLetterRoutes,
+  logRoutes,
+  statsRoutes,
+  metricsRoute,
 ];

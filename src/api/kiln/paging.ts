@@ -14,11 +14,13 @@ export function renderPage<T, U>(page: Page<T>, render: (item: T) => U): { items
   return { items: page.items.map(render), nextCursor: page.next === null ? null : encodeCursor(page.next) };
 }
 
-function encodeCursor(after: string): string {
+/** What callers get of an `after`. */
+export function encodeCursor(after: string): string {
   return Buffer.from(after, "utf8").toString("base64url");
 }
 
-function decodeCursor(cursor: string): string {
+/** Throws `invalid` when it is none of ours. */
+export function decodeCursor(cursor: string): string {
   const after = Buffer.from(cursor, "base64url").toString("utf8");
   if (after === "" || encodeCursor(after) !== cursor) {
     throw new PlatformError("invalid", "query cursor is not the nextCursor of a page", { details: { field: "cursor" } });

@@ -1,7 +1,15 @@
 /** The model as this door shows it. */
+import { isUtf8 } from "node:buffer";
 import type { Static } from "typebox";
+import type { DeadCall, UnderwayCall } from "../../invocation/invocation.ts";
+import { idToHex } from "../../model/id.ts";
 import type { Activation, Annotations, App, Fn, LogLine, Namespace, Route } from "../../model/model.ts";
+import { printable } from "../../lib/printable.ts";
+import type { LogEntry } from "../../logs/logs.ts";
+import type { CallResult } from "../../store/store.ts";
 import { nullApp } from "./door.ts";
+import type { deadLetterAnswer, resultAnswer } from "./async-schemas.ts";
+import type { logLineAnswer } from "./log-schemas.ts";
 import type { activationAnswer, appAnswer, functionAnswer, logAnswer, namespaceAnswer, routeAnswer } from "./schemas.ts";
 
 export function renderNamespace({ id, name, createdAt }: Namespace): Static<typeof namespaceAnswer> {
@@ -36,6 +44,7 @@ export function renderFunction(fn: Fn, app: string | null): Static<typeof functi
     sandboxAgeMsMax: fn.sandboxAgeMsMax,
     egress: typeof fn.egress === "string" ? fn.egress : [...fn.egress],
     delivery: fn.delivery,
+    traffic: [...fn.traffic],
     config: fn.config,
     parameters: fn.parameters,
     annotations: renderAnnotations(fn.annotations),
@@ -52,17 +61,65 @@ export function renderRoute(route: Route, app: string, functionName: string): St
 }
 
 export function renderActivation(activation: Activation): Static<typeof activationAnswer> {
-  const { functionName, startedAt, endedAt, ...rest } = activation;
-  return { ...rest, function: functionName, startedAt: time(startedAt), endedAt: time(endedAt) };
+  const { functionName, startedAt, endedAt, traceId = idToHex(activation.id), ...rest } = activation;
+  return { ...rest, function: functionName, startedAt: time(startedAt), endedAt: time(endedAt), traceId };
+}
+
+/** A call that is not over, in the shape of its later record. */
+export function renderUnderway(call: UnderwayCall): Static<typeof activationAnswer> {
+  const { functionName, startedAt, ...rest } = call;
+  const nothing = { waitMs: 0, createMs: 0, initMs: 0, runMs: 0, requestBytes: 0, responseBytes: 0, billedUnits: 0 };
+  return {
+    ...rest,
+    ...nothing,
+    function: functionName,
+    start: "none",
+    error: null,
+    startedAt: time(startedAt),
+    endedAt: null,
+    traceId: idToHex(call.id),
+  };
+}
+
+export function renderResult({ status, contentType, body, bytes }: CallResult): Static<typeof resultAnswer> {
+  return { status, ...renderPayload(body, bytes, contentType) };
+}
+
+export function renderDeadLetter(call: DeadCall): Static<typeof deadLetterAnswer> {
+  const { id, namespace, appId, functionId, functionName, contentType, bytes, attempt, startedAt, diedAt } = call;
+  return {
+    id,
+    namespace,
+    appId,
+    functionId,
+    function: functionName,
+    contentType,
+    bytes,
+    attempts: attempt,
+    startedAt: time(startedAt),
+    diedAt: time(diedAt),
+    failures: call.failures.map((failure) => ({ ...failure, at: time(failure.at) })),
+  };
+}
+
+/** Text as it is, anything else in base64. */
+export function renderPayload(body: Uint8Array, bytes: number, contentType: string | null) {
+  const kept = Buffer.from(body.buffer, body.byteOffset, body.length);
+  const encoding: "utf8" | "base64" = isUtf8(kept) ? "utf8" : "base64";
+  return { contentType, encoding, body: kept.toString(encoding), bytes, truncated: kept.length < bytes };
 }
 
 export function renderLogs(lines: readonly LogLine[]): Static<typeof logAnswer> {
   return { items: lines.map(({ at, stream, text }) => ({ at: time(at), stream, text })) };
 }
 
-/** For people: time, stream and text of each line. */
+/** For people: time, stream and text of each line; what a terminal would obey is shown. */
 export function renderLogText(lines: readonly LogLine[]): string {
-  return lines.map(({ at, stream, text }) => `${time(at)} ${stream} ${text}\n`).join("");
+  return lines.map(({ at, stream, text }) => `${time(at)} ${stream} ${printable(text)}\n`).join("");
+}
+
+export function renderLine({ line, functionId, functionName, activationId }: LogEntry): Static<typeof logLineAnswer> {
+  return { at: time(line.at), stream: line.stream, text: line.text, functionId, function: functionName, activationId };
 }
 
 /** Annotations are kept as JSON text, as the door that made them wrote it. */

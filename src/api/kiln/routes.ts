@@ -77,7 +77,7 @@ export function routeRoutes({ scope, parts }: Door): void {
         },
         headers,
       );
-      if (upserted.outcome !== "unchanged") parts.changed({ namespace: params.ns, functionId: null, revision: null });
+      if (upserted.outcome !== "unchanged") parts.changed({ namespace: params.ns, functionId: null, revisions: [] });
       reply.code(createdOr200(upserted)).header("ETag", `"${upserted.item.revision}"`);
       return renderRoute(upserted.item, app.name, await functionName(parts, upserted.item));
     },
@@ -92,7 +92,7 @@ export function routeRoutes({ scope, parts }: Door): void {
       if (route === undefined) throw missing("route", params.route);
       checkConditions(route.revision, headers);
       await store.routes.remove(params.ns, route.id);
-      parts.changed({ namespace: params.ns, functionId: null, revision: null });
+      parts.changed({ namespace: params.ns, functionId: null, revisions: [] });
       return reply.code(204).send();
     },
   );

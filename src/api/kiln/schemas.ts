@@ -18,6 +18,7 @@ const protocol = Type.Enum([...protocolNames], { description: "How the platform 
 export const namespacePath = Type.Object({ ns: text("Namespace") });
 export const appPath = Type.Object({ ns: text("Namespace"), app: text("App; `_` is the null app") });
 export const functionPath = Type.Object({ ns: text("Namespace"), app: text("App; `_` is the null app"), fn: text("Function") });
+export const revisionPath = Type.Object({ ...functionPath.properties, revision: Type.Integer({ minimum: 1 }) });
 export const routePath = Type.Object({ ns: text("Namespace"), app: text("App"), route: text("Route") });
 export const activationPath = Type.Object({ ns: text("Namespace"), id: text("Activation: ULID, 32 hex digits or UUID") });
 
@@ -110,6 +111,16 @@ const delivery = Type.Object(
   { ...closed, description: "What becomes of asynchronous calls" },
 );
 
+const share = Type.Object(
+  {
+    revision: Type.Integer({ minimum: 1 }),
+    weight: Type.Integer({ minimum: 1, maximum: limits.traffic.weightMax, description: "In proportion to the sum of all" }),
+  },
+  closed,
+);
+
+export const trafficBody = Type.Object({ traffic: Type.Array(share, { description: "Empty: the newest gets all" }) }, closed);
+
 export const functionBody = Type.Object(
   {
     kind: Type.Optional(text("Language runtime, such as `nodejs:24`; `name:default` and aliases resolve")),
@@ -127,6 +138,11 @@ export const functionBody = Type.Object(
     ...settings,
     egress: Type.Optional(egress),
     delivery: Type.Optional(Type.Partial(delivery)),
+    traffic: Type.Optional(
+      Type.Enum(["newest", "keep"], {
+        description: "Who gets the calls after this change: the new revision, or those that get them now (Default: newest)",
+      }),
+    ),
     config: Type.Optional(config),
     parameters: Type.Optional(parameters),
     annotations: Type.Optional(annotations),
@@ -154,6 +170,7 @@ export const functionAnswer = Type.Object({
   sandboxAgeMsMax: Type.Integer(),
   egress,
   delivery,
+  traffic: Type.Array(share, { description: "Revisions that share the calls; empty: the newest gets all" }),
   config,
   parameters,
   annotations,
@@ -228,12 +245,12 @@ export const activationAnswer = Type.Object({
   function: text("The function's name at that time"),
   revision: Type.Integer(),
   routeId: nullable(Type.String(), "The route it came through"),
-  status: Type.Enum([...statuses]),
+  status: Type.Enum([...statuses, "queued", "running"], { description: "The last two: it is not over" }),
   start: Type.Enum(["hot", "warm", "prewarmed", "cold", "none"]),
   attempt: Type.Integer(),
   error: nullable(Type.Object({ code: Type.String(), message: Type.String() }), "Null on success"),
   startedAt: time,
-  endedAt: time,
+  endedAt: nullable(time, "Null until it is over"),
   waitMs: Type.Number(),
   createMs: Type.Number(),
   initMs: Type.Number(),
@@ -241,6 +258,7 @@ export const activationAnswer = Type.Object({
   requestBytes: Type.Integer(),
   responseBytes: Type.Integer(),
   billedUnits: Type.Integer({ description: "Begun units of 100 ms of `initMs + runMs`" }),
+  traceId: text("Of the W3C trace that the call belongs to, 32 hex digits; its span is the end of `id` in hex"),
 });
 
 export const logAnswer = Type.Object({
@@ -251,6 +269,7 @@ export const healthAnswer = Type.Object({ status: Type.Literal("ok"), version: T
 
 export const invokeQuery = Type.Object(
   {
+    revision: Type.Optional(Type.Integer({ minimum: 1, description: "This revision, whatever the function's traffic says" })),
     wait: Type.Optional(
       Type.Enum(["result", "none"], {
         description: "`result`: the function's answer; `none`: 202 as soon as the call can't be lost",

@@ -30,6 +30,7 @@ export function merged(
     sandboxAgeMsMax: settings.sandboxAgeMsMax ?? before.sandboxAgeMsMax,
     egress: settings.egress ?? before.egress,
     delivery: { ...before.delivery, ...settings.delivery },
+    traffic: stored === null || settings.traffic !== "keep" ? [] : trafficNow(stored),
     config: settings.config ?? before.config,
     parameters: settings.parameters ?? before.parameters,
     annotations: settings.annotations === undefined ? before.annotations : checkAnnotations(settings.annotations),
@@ -71,6 +72,10 @@ export function newFunction(
     createdAt: now,
     updatedAt: now,
   };
+}
+
+function trafficNow({ traffic, revision }: Fn): Fn["traffic"] {
+  return traffic.length > 0 ? traffic : [{ revision, weight: 1 }];
 }
 
 function sourceOf(stored: Source | null, settings: Settings, digest: string | null, kinds: Kinds): Source {

@@ -17,7 +17,7 @@ const request = (fields: Partial<FunctionRequest>): FunctionRequest => ({
 test("callHead writes ids, origin and headers, line by line", () => {
   const http = { method: "PUT", url: "http://a/b?c=d:e", target: "/" };
   const head = callHead(request({ http, headers: ["X-A", "1: 2", "x-a", ""] }));
-  assert.equal(head, ":call:01J\n:deadline:12\n:method:PUT\n:url:http://a/b?c=d:e\nx-a:1: 2\nx-a:\n");
+  assert.equal(head, ":call:01J\n:deadline:12\n:method:PUT\n:url:http://a/b?c=d:e\n:target:/\nx-a:1: 2\nx-a:\n");
 });
 
 test("callHead lets no header pass for a field or a line", () => {

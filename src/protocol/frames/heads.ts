@@ -19,8 +19,8 @@ export interface ResultHead {
 /** The head of a call as text. Header names become lower case; line breaks in values, which no door lets through, become spaces. */
 export function callHead(request: FunctionRequest): string {
   let head = `:call:${request.callId}\n:deadline:${Math.floor(request.deadlineAt)}\n`;
-  if (request.http !== null) head += `:method:${oneLine(request.http.method)}\n:url:${oneLine(request.http.url)}\n`;
-  const { headers } = request;
+  const { headers, http } = request;
+  if (http !== null) head += `:method:${oneLine(http.method)}\n:url:${oneLine(http.url)}\n:target:${oneLine(http.target)}\n`;
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] as string;
     // A name that begins with a colon would pass for one of the platform's own fields.

@@ -25,6 +25,9 @@ function pushHttp(headers: string[], given: readonly string[], http: HttpOrigin)
   headers.push("Fn-Intent", "httprequest", "Fn-Http-Method", http.method, "Fn-Http-Request-Url", http.url);
   for (let i = 0; i < given.length; i += 2) {
     const name = canonicalName(given[i] as string);
-    headers.push(name === "Content-Type" ? name : `Fn-Http-H-${name}`, given[i + 1] as string);
+    const value = given[i + 1] as string;
+    // The trace is of the call, not of the request behind it: tracing libraries look for it under its own name.
+    if (name === "Traceparent" || name === "Tracestate") headers.push(name, value);
+    headers.push(name === "Content-Type" ? name : `Fn-Http-H-${name}`, value);
   }
 }

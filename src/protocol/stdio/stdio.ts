@@ -45,12 +45,23 @@ function callEnvironment(request: LaunchRequest): Record<string, string> {
   const { http } = request;
   return {
     ...headerEnvironment(request.headers),
+    ...traceEnvironment(request.headers),
     FN_CALL_ID: request.callId,
     FN_DEADLINE: rfc3339(request.deadlineAt),
     FN_METHOD: http?.method ?? "POST",
     FN_PATH: http?.target.split("?", 1)[0] ?? "/",
     ...(http === null ? {} : { FN_REQUEST_URL: http.url }),
   };
+}
+
+/** Under the names that tracing tools of the command line use. */
+function traceEnvironment(headers: readonly string[]): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = (headers[i] as string).toUpperCase();
+    if (name === "TRACEPARENT" || name === "TRACESTATE") env[name] = headers[i + 1] as string;
+  }
+  return env;
 }
 
 /** `x-trace: 1` as `FN_HEADER_X_TRACE=1`; values of one name are joined as HTTP allows. */
