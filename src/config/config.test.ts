@@ -81,7 +81,7 @@ describe("what is wrong is named with where it came from", () => {
 
   test("numbers are whole and in decimal", () => {
     for (const text of ["1.5", "1e3", "0x10", " 5", "", "99999999999999999999"])
-      refused({ flags: { memoryMiB: text } }, /memory-mi-b/i);
+      refused({ flags: { memoryMiB: text } }, /--memory-mib/);
   });
 
   test("folders and URLs", () => {

@@ -5,9 +5,11 @@
  * that reads environment variables. Deliberately absent: what the values mean (each room has its slice).
  */
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { availableParallelism, homedir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { PlatformError } from "../model/error.ts";
+import { limits } from "../model/limits.ts";
 
 export interface Config {
   /** `HOST:PORT` to listen on; port 0 takes a free one. */
@@ -25,9 +27,28 @@ export interface Config {
   /** How long a call may wait for a slot, in ms. */
   readonly waitMsMax: number;
   readonly memoryMiB: number;
+  /** How long a sandbox is idle before it is frozen, in ms; 0: never. */
+  readonly freezeAfterMs: number;
   readonly startsMax: number;
   readonly startTimeoutMs: number;
   readonly namespaceCallsMax: number;
+  /** Asynchronous calls that run at a time while nobody waits for an answer. */
+  readonly asyncCallsMax: number;
+  /** Revisions of each function that can be gone back to. */
+  readonly revisionsKept: number;
+  /** How long and how much of what functions print is kept; 0: for ever. */
+  readonly logRetentionDays: number;
+  readonly logRetentionMiB: number;
+  /** How long records and results of calls are kept; 0: for ever. */
+  readonly activationRetentionDays: number;
+  /** Resolvers that functions' names are asked of; none: the machine's own. */
+  readonly egressResolvers: readonly string[];
+  /** Private networks, as `ADDRESS/BITS`, that functions may name in their egress lists. */
+  readonly egressPrivateNetworks: readonly string[];
+  /** Network, as `ADDRESS/BITS`, of which the server takes two addresses to tie its sandboxes to the machine. */
+  readonly egressLinkNetwork: string;
+  /** Who reads calls off the wire: our own parser, or that of node:http. */
+  readonly httpFront: "own" | "node";
 }
 
 /** One setting: its default, a sentence, its other names, and how its text is read. */
@@ -89,9 +110,15 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
     },
     memoryMiB: {
       default: Math.floor((totalmem() / 1024 / 1024) * 0.75),
-      about: "Memory that all sandboxes together may be promised, in MiB; 75 % of the machine's by default",
+      about: "Memory of all sandboxes, in MiB: the limits of busy ones and what idle ones use; 75 % of the machine's by default",
       env: ["POLYKILN_MEMORY_MIB"],
       parse: whole(1, 1_048_576),
+    },
+    freezeAfterMs: {
+      default: 100,
+      about: "Time that a sandbox is idle before it is frozen, in ms; 0: never",
+      env: ["POLYKILN_FREEZE_AFTER_MS"],
+      parse: whole(0, 3_600_000),
     },
     startsMax: {
       default: Math.max(2, availableParallelism() * 2),
@@ -111,7 +138,66 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
       env: ["POLYKILN_NAMESPACE_CALLS_MAX"],
       parse: whole(1, 1_000_000),
     },
+    asyncCallsMax: {
+      default: 32,
+      about: "Asynchronous calls that run at a time; fewer while somebody waits for a synchronous one",
+      env: ["POLYKILN_ASYNC_CALLS_MAX"],
+      parse: whole(1, 10_000),
+    },
+    revisionsKept: {
+      default: limits.revisionsKept.default,
+      about: "Revisions of each function that can be gone back to",
+      env: ["POLYKILN_REVISIONS_KEPT"],
+      parse: whole(limits.revisionsKept.min, limits.revisionsKept.max),
+    },
+    logRetentionDays: {
+      default: 7,
+      about: "Days that what functions print is kept; 0: for ever",
+      env: ["POLYKILN_LOG_RETENTION_DAYS"],
+      parse: whole(0, 36_500),
+    },
+    logRetentionMiB: {
+      default: 1024,
+      about: "Size in MiB above which the oldest lines that functions printed go; 0: no limit",
+      env: ["POLYKILN_LOG_RETENTION_MIB"],
+      parse: whole(0, 16_777_216),
+    },
+    activationRetentionDays: {
+      default: 30,
+      about: "Days that records and results of calls are kept; 0: for ever",
+      env: ["POLYKILN_ACTIVATION_RETENTION_DAYS"],
+      parse: whole(0, 36_500),
+    },
+    egressResolvers: {
+      default: [],
+      about: "Addresses of the resolvers that functions' names are asked of, with commas between; none: the machine's own",
+      env: ["POLYKILN_EGRESS_RESOLVERS"],
+      parse: each(address),
+    },
+    egressPrivateNetworks: {
+      default: [],
+      about: "Private networks that functions may name in their egress lists, as ADDRESS/BITS with commas between",
+      env: ["POLYKILN_EGRESS_PRIVATE_NETWORKS"],
+      parse: each(network),
+    },
+    egressLinkNetwork: {
+      default: "198.18.0.0/15",
+      about: "IPv4 network, as ADDRESS/BITS, of which the server takes two addresses to tie its sandboxes to the machine",
+      env: ["POLYKILN_EGRESS_LINK_NETWORK"],
+      parse: linkNetwork,
+    },
+    httpFront: {
+      default: "own",
+      about: "Parser of calls: own, or node for that of node:http",
+      env: ["POLYKILN_HTTP_FRONT"],
+      parse: oneOf("own", "node"),
+    },
   };
+}
+
+/** `memoryMiB` on a command line: `memory-mib`. */
+export function flagOf(setting: string): string {
+  return setting.replace("MiB", "Mib").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** Flags by setting name, as text; `file` is a JSON document with the same names. Throws `invalid` naming the source. */
@@ -126,8 +212,7 @@ export function loadConfig(flags: Readonly<Record<string, string | undefined>>, 
       if (value !== undefined && value !== "") result[name] = parsed(setting, value, variable);
     }
     const flag = flags[name];
-    if (flag !== undefined)
-      result[name] = parsed(setting, flag, `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+    if (flag !== undefined) result[name] = parsed(setting, flag, `--${flagOf(name)}`);
   }
   return Object.freeze(result) as unknown as Config;
 }
@@ -145,6 +230,11 @@ export function commandStartedAt(): number | undefined {
 export function compileCacheFolder(): string {
   const { cache } = settings();
   return join(resolve(process.env["POLYKILN_CACHE"] || cache.default), "compiled");
+}
+
+/** The variables of whoever gives a command, for the client: it looks up names that its user wrote into a file. */
+export function callerEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
 }
 
 /** The host and port of `HOST:PORT`, `[V6]:PORT` or `:PORT` (loopback). */
@@ -189,6 +279,36 @@ function folder(value: string): string {
 
 function baseUrl(value: string): string {
   if (value !== "" && !/^https?:$/.test(URL.parse(value)?.protocol ?? "")) throw new Error("is not a URL that begins with http");
+  return value;
+}
+
+/** Parts with commas between; nothing is no part. */
+function each(parse: (part: string) => string): (value: string) => readonly string[] {
+  return (value) =>
+    value
+      .split(",")
+      .map((part) => part.trim())
+      .filter((part) => part !== "")
+      .map(parse);
+}
+
+function address(value: string): string {
+  if (isIP(value) === 0) throw new Error("has something that is no IP address");
+  return value;
+}
+
+function network(value: string): string {
+  const [begin = "", bits = "", ...more] = value.split("/");
+  const bitsMax = isIP(begin) === 4 ? 32 : 128;
+  if (isIP(begin) === 0 || more.length > 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > bitsMax) {
+    throw new Error("is not ADDRESS/BITS, such as 10.1.0.0/16");
+  }
+  return value;
+}
+
+function linkNetwork(value: string): string {
+  if (!network(value).includes(".") || Number(value.split("/")[1]) > 30)
+    throw new Error("is not an IPv4 network of at most 30 bits");
   return value;
 }
 

@@ -3,10 +3,12 @@
  * picks implementations.
  */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createAgent } from "../agent/agent.ts";
 import { agentDefaults } from "../agent/config.ts";
 import { fnInvoke, fnManagement, fnTrigger } from "../api/fn/fn.ts";
+import { consoleForBrowsers, consoleHandler } from "../api/kiln/console.ts";
 import { registerKiln } from "../api/kiln/kiln.ts";
 import { createIdentifier } from "../auth/identify.ts";
 import { firstNamespace, firstStart, requireKeys } from "../auth/keys.ts";
@@ -17,11 +19,10 @@ import { Listener } from "../http/listener.ts";
 import { isLoopbackHost } from "../http/loopback.ts";
 import { openImages } from "../image/local-images.ts";
 import { Definitions } from "../invocation/definitions.ts";
-import { createInvoker } from "../invocation/invoke.ts";
 import { Recorder } from "../invocation/record.ts";
 import { TrailingLogs } from "../invocation/trailing-logs.ts";
+import { createInvocation } from "../invocation/whole.ts";
 import { realWorld, type World } from "../lib/world.ts";
-import { LogCollector } from "../logs/collector.ts";
 import { logSchema } from "../logs/sqlite/migrations.ts";
 import { sqliteLogStore } from "../logs/sqlite/store.ts";
 import { Admission } from "../metering/admit.ts";
@@ -30,9 +31,13 @@ import { frames as framesProtocol } from "../protocol/frames/frames.ts";
 import { httpPortProtocol } from "../protocol/http-port/http-port.ts";
 import { httpStreamProtocol } from "../protocol/http-stream/http-stream.ts";
 import { stdioProtocol } from "../protocol/stdio/stdio.ts";
+import type { Queue } from "../queue/queue.ts";
+import { queueSchema } from "../queue/sqlite/migrations.ts";
+import { sqliteQueue } from "../queue/sqlite/queue.ts";
 import { inspect } from "../sandbox/bubblewrap/capabilities.ts";
 import { bubblewrapDriver } from "../sandbox/bubblewrap/driver.ts";
 import { processDriver } from "../sandbox/process/driver.ts";
+import type { PlatformAddress } from "../sandbox/egress/egress.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import { place } from "../scheduler/place.ts";
 import { openDatabase } from "../sql/sqlite/database.ts";
@@ -41,6 +46,7 @@ import type { Store } from "../store/store.ts";
 import { storeSchema } from "../store/sqlite/migrations.ts";
 import { sqliteStore } from "../store/sqlite/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { Observer } from "./observe.ts";
 import { version } from "./version.ts";
 
 /** A running platform. */
@@ -57,12 +63,13 @@ export interface EmbeddedOptions {
   readonly logger: Logger;
   /** Hears every line that a function prints, for a live view. */
   readonly watch?: (functionName: string, activationId: string, line: LogLine) => void;
+  /** Tests hand in one whose clock they set, or which dies at a point. */
+  readonly world?: World;
 }
 
 /** Starts the platform; rejects, with everything stopped again, when a part cannot start. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
-  const { config, logger } = options;
-  const world = realWorld();
+  const { config, logger, world = realWorld() } = options;
   const opened: (() => Promise<void>)[] = [];
   try {
     openFolder(config.data);
@@ -71,14 +78,20 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     // First, because it takes the data folder's lock: what else is there may belong to another server that runs on it.
     const database = await openStore(config, world);
     opened.push(() => database.close());
-    const driver = startDriver(config, world, logger);
+    const serving: { at: PlatformAddress | null } = { at: null };
+    const driver = startDriver(config, world, logger, () => serving.at);
     opened.push(() => driver.close());
-    const store = sqliteStore(database);
+    const store = sqliteStore(database, { revisionsKept: config.revisionsKept });
     const credential = keepCredential(config.data, await firstStart(store, world));
     if (!isLoopbackHost(listen.host)) await requireKeys(listen, store);
-    const platform = await assemble(options, world, driver, store, sqliteLogStore(database));
+    const observer = new Observer({ config, world, logger, database, store, driver, logStore: sqliteLogStore(database) });
+    opened.push(() => observer.close());
+    const queue = await sqliteQueue(database, world);
+    const platform = await assemble(options, world, driver, store, observer, queue);
     opened.push(() => platform.drain());
     const bound = await platform.listener.listen(listen);
+    serving.at = localAddress(bound);
+    platform.start();
     logger.info("Serving", { url: bound.url });
     return { url: bound.url, credential, close: () => closeAll(opened) };
   } catch (error) {
@@ -99,15 +112,13 @@ async function assemble(
   world: World,
   driver: SandboxDriver,
   storeOnDisk: Store,
-  logStore: ReturnType<typeof sqliteLogStore>,
-): Promise<{ readonly listener: Listener; drain(): Promise<void> }> {
-  const recorder = new Recorder(storeOnDisk.activations, world, (sentence, err) => logger.error(sentence, { err }));
+  observer: Observer,
+  queue: Queue,
+): Promise<{ readonly listener: Listener; start(): void; drain(): Promise<void> }> {
+  const warn = (sentence: string, err: unknown) => logger.error(sentence, { err });
+  const recorder = new Recorder(storeOnDisk.activations, world, warn, observer.heard);
   const store: Store = { ...storeOnDisk, activations: recorder };
-  const logs = new LogCollector({
-    store: logStore,
-    world,
-    onLoss: (count, err) => logger.error("Lines that functions printed were lost", { count, err }),
-  });
+  const { metrics, health } = observer;
   const images = await openImages({
     dataFolder: config.data,
     cacheFolder: join(config.cache),
@@ -125,40 +136,58 @@ async function assemble(
       "http-port": httpPortProtocol(world),
       stdio: stdioProtocol(world),
     },
-    config: { ...agentDefaults, memoryMiB: config.memoryMiB, startsMax: config.startsMax, startTimeoutMs: config.startTimeoutMs },
+    config: {
+      ...agentDefaults,
+      memoryMiB: config.memoryMiB,
+      freezeAfterMs: config.freezeAfterMs,
+      startsMax: config.startsMax,
+      startTimeoutMs: config.startTimeoutMs,
+    },
   });
-  const definitions = new Definitions(store);
+  const definitions = new Definitions(store, world);
   const trailing = new TrailingLogs(world);
   const agents = [{ id: agent.agentId, memoryMiB: agent.memoryMiB, accepting: true, link: agent }];
-  const invoker = createInvoker({
+  const invocation = createInvocation({
+    queue,
+    asyncCallsMax: config.asyncCallsMax,
+    // Half of the machine is for those who wait.
+    busyAsyncCallsMax: Math.max(1, Math.floor(availableParallelism() / 2)),
+    warn,
     world,
     definitions,
     admission: new Admission({ namespaceCallsMax: config.namespaceCallsMax }),
     place,
     agents: () => agents,
     recorder,
-    logs,
+    logs: observer.collector,
     trailing,
     watch,
+    failed: observer.failed,
     waitMsMax: config.waitMsMax,
   });
+  const { invoker, calls } = invocation;
+  observer.watch({ agent, calls, recorder });
   const identifier = createIdentifier({ keys: store.keys, world });
-  const bug = (err: unknown, requestId?: string) =>
-    logger.error("A request failed by our fault", { err, ...(requestId === undefined ? {} : { requestId }) });
+  const { bug } = observer;
   const framework = createFramework({ world, bug });
   const kilnRoutes = registerKiln(framework, {
     world,
     store,
-    logs,
+    logs: observer.logs,
+    metrics,
+    health,
+    sandboxes: (functionId) => agent.sandboxes(functionId),
     images,
     invoker,
+    calls,
     identifier,
     version,
     bug,
     changed(change) {
       definitions.changed(change.namespace);
-      if (change.functionId !== null) agent.retire(change.functionId, change.revision);
+      if (change.functionId !== null) agent.retire(change.functionId, change.revisions);
     },
+    prepare: (fn, app) => agent.prepare(fn, app),
   });
   const fn = {
     store,
@@ -170,29 +199,35 @@ async function assemble(
     baseUrl: (request: HttpRequest) => config.publicUrl || `http://${request.header("host") ?? "localhost"}`,
     changed(ids: readonly string[]) {
       definitions.changed(firstNamespace);
-      for (const id of ids) agent.retire(id, null);
+      for (const id of ids) agent.retire(id, []);
     },
     failed: (err: unknown) => bug(err),
   };
-  framework.mount("", fnManagement(fn));
+  framework.mount("/ui", consoleHandler());
+  framework.mount("", consoleForBrowsers(fnManagement(fn)));
   await framework.app.ready();
   const listener = new Listener({
     world,
     framework: framework.server,
     routes: [{ prefix: "/invoke/", handler: fnInvoke(fn) }, { prefix: "/t/", handler: fnTrigger(fn) }, ...kilnRoutes],
     bug,
-    config: { publicNames: config.publicUrl === "" ? [] : [new URL(config.publicUrl).hostname.toLowerCase()] },
+    config: {
+      front: config.httpFront,
+      publicNames: config.publicUrl === "" ? [] : [new URL(config.publicUrl).hostname.toLowerCase()],
+    },
   });
   return {
     listener,
+    start: () => invocation.start(),
     async drain() {
+      observer.drain();
       const stopped = listener.close(config.drainMs);
-      await agent.close(config.drainMs);
+      // A moment earlier than the agent, which kills what still runs: calls that the stop cuts off go back into the queue.
+      await Promise.all([invocation.close(config.drainMs * 0.9), agent.close(config.drainMs)]);
       await stopped;
       await framework.app.close();
       await recorder.flush();
       trailing.endAll();
-      await logs.close();
     },
   };
 }
@@ -201,10 +236,14 @@ async function assemble(
 const hostPath = "/usr/local/bin:/usr/bin:/bin";
 
 function openStore(config: Config, world: World): Promise<Database> {
-  return openDatabase({ path: join(config.data, "polykiln.db"), schemas: [storeSchema, logSchema], newId: world.newId });
+  return openDatabase({
+    path: join(config.data, "polykiln.db"),
+    schemas: [storeSchema, logSchema, queueSchema],
+    newId: world.newId,
+  });
 }
 
-function startDriver(config: Config, world: World, logger: Logger): SandboxDriver {
+function startDriver(config: Config, world: World, logger: Logger, platform: () => PlatformAddress | null): SandboxDriver {
   const options = {
     world,
     warn: (sentence: string, fields: object) => logger.warn(sentence, { reason: JSON.stringify(fields) }),
@@ -220,7 +259,18 @@ function startDriver(config: Config, world: World, logger: Logger): SandboxDrive
   for (const { what, why, fix } of capabilities.missing) {
     if (capabilities.usable) logger.warn(what, { reason: why, fix });
   }
-  return bubblewrapDriver({ ...options, capabilities });
+  const egress = {
+    resolvers: config.egressResolvers,
+    privateNetworks: config.egressPrivateNetworks,
+    linkNetwork: config.egressLinkNetwork,
+  };
+  return bubblewrapDriver({ ...options, capabilities, egress, platform });
+}
+
+/** Where this machine reaches a listener that may be bound to every address. */
+function localAddress({ host: address, port }: { readonly host: string; readonly port: number }): PlatformAddress {
+  const host = address === "0.0.0.0" ? "127.0.0.1" : address;
+  return { host: host === "::" ? "::1" : host, port };
 }
 
 function openFolder(folder: string): void {

@@ -1,7 +1,7 @@
 /** The command line of the server: `start`, `up`, `doctor`, `build`. Parses flags, picks the role, and turns errors into exit codes. */
 import { enableCompileCache } from "node:module";
 import { parseArgs } from "node:util";
-import { compileCacheFolder, loadConfig } from "../config/config.ts";
+import { compileCacheFolder, flagOf, loadConfig, settings } from "../config/config.ts";
 
 enableCompileCache(compileCacheFolder());
 
@@ -9,17 +9,15 @@ enableCompileCache(compileCacheFolder());
 const exitFailed = 1;
 const exitUsage = 2;
 
+const settingNames = Object.keys(settings());
+
 const options = {
-  listen: { type: "string" },
-  data: { type: "string" },
-  cache: { type: "string" },
-  sandbox: { type: "string" },
+  ...Object.fromEntries(settingNames.map((name) => [flagOf(name), { type: "string" } as const])),
   config: { type: "string" },
-  "log-level": { type: "string" },
-  "public-url": { type: "string" },
-  "drain-ms": { type: "string" },
   json: { type: "boolean" },
   once: { type: "boolean" },
+  /** Of `start`: the end of its stdin ends it too. For a parent that may be killed. */
+  "with-stdin": { type: "boolean" },
 } as const;
 
 const commands = ["start", "up", "doctor", "build"] as const;
@@ -45,22 +43,12 @@ async function main(args: string[]): Promise<number> {
     );
     return exitUsage;
   }
-  const config = loadConfig(
-    {
-      ...values,
-      json: undefined,
-      once: undefined,
-      config: undefined,
-      logLevel: values["log-level"],
-      publicUrl: values["public-url"],
-      drainMs: values["drain-ms"],
-    } as Record<string, string | undefined>,
-    values.config,
-  );
+  const flags = values as Readonly<Record<string, string | undefined>>;
+  const config = loadConfig(Object.fromEntries(settingNames.map((name) => [name, flags[flagOf(name)]])), values.config);
   const json = values.json === true;
   switch (command) {
     case "start":
-      return await (await import("./start.ts")).start(config, { json });
+      return await (await import("./start.ts")).start(config, { json, withStdin: values["with-stdin"] === true });
     case "up":
       return await (await import("./up.ts")).up(config, { json, once: values.once === true });
     case "doctor":

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Config, commandStartedAt, parseListen } from "../config/config.ts";
 import { isLoopbackHost } from "../http/loopback.ts";
+import { printable } from "../lib/printable.ts";
 import { realWorld } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { LogLine } from "../model/model.ts";
@@ -54,7 +55,7 @@ export async function up(config: Config, options: UpOptions): Promise<number> {
     config,
     logger,
     watch: (name, activationId, line) => {
-      if (live.on) process.stderr.write(`${new Date(line.at).toISOString()} ${name} ${activationId} ${shown(line)}\n`);
+      if (live.on) process.stderr.write(`${new Date(line.at).toISOString()} ${printable(name)} ${activationId} ${shown(line)}\n`);
     },
   });
   try {
@@ -138,9 +139,7 @@ function summary(url: string, { ready_ms, functions }: UpReport): string {
 
 /** Terminal control characters of a function's output are shown, not obeyed. */
 function shown({ stream, text }: LogLine): string {
-  const harmless = text.replace(/[\p{Cc}]/gu, (character) =>
-    character === "\t" ? character : JSON.stringify(character).slice(1, -1),
-  );
+  const harmless = printable(text);
   return stream === "stdout" ? harmless : `[${stream}] ${harmless}`;
 }
 
