@@ -1,0 +1,44 @@
+/** The client within the test's own process: what it prints, how it ends. */
+import { runCli, type Sink } from "../../src/cli/cli.ts";
+import { realWorld } from "../../src/lib/world.ts";
+
+export interface PkOptions {
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface PkEnded {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs one command line. */
+export async function pk(args: readonly string[], { cwd, env = {}, stdin = "", signal }: PkOptions): Promise<PkEnded> {
+  const [stdout, stderr] = [new Text(), new Text()];
+  const code = await runCli(args, {
+    stdin: source(stdin),
+    stdout,
+    stderr,
+    cwd,
+    env: { HOME: cwd, PATH: process.env["PATH"], ...env },
+    world: realWorld(),
+    interrupted: signal ?? new AbortController().signal,
+  });
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
+
+class Text implements Sink {
+  text = "";
+
+  write(data: string | Uint8Array): boolean {
+    this.text += typeof data === "string" ? data : Buffer.from(data).toString("utf8");
+    return true;
+  }
+}
+
+async function* source(text: string) {
+  yield text;
+}
