@@ -15,6 +15,8 @@ export interface PlatformOptions {
   /** More flags of `start`. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The program; the platform's own by default. */
+  readonly program?: string;
 }
 
 /** What a function is made of: files by name, or one file, and settings of our API. */
@@ -62,7 +64,7 @@ export const cleanEnvironment: Readonly<Record<string, string>> = {
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   const data = options.data ?? mkdtempSync(join(tmpdir(), "kiln-data-"));
   const flags = ["start", "--json", "--listen", "127.0.0.1:0", "--data", data, "--log-level", "warn", ...(options.flags ?? [])];
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...flags], {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", options.program ?? main, ...flags], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...cleanEnvironment, ...options.env },
   });

@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "node:test";
-import { styleText } from "node:util";
+import { inspect, styleText } from "node:util";
 
 const root = join(import.meta.dirname, "..");
 process.chdir(root);
@@ -16,6 +16,7 @@ const checks: readonly (readonly [name: string, command: readonly string[]])[] =
   ["format", ["biome", "check", "--error-on-warnings", "."]],
   ["lint", ["oxlint", "--deny-warnings", "."]],
   ["types", ["tsc", "--noEmit"]],
+  ["types of the console", ["tsc", "-p", "ui"]],
   ["unused code", ["knip"]],
 ];
 
@@ -23,7 +24,7 @@ const patterns = process.argv.slice(2);
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
 if (patterns.length === 0) for (const [name, command] of checks) check(name, command);
-await runTests(globSync(patterns.length > 0 ? patterns : ["{src,test,bench,runtimes}/**/*.test.ts"]).toSorted());
+await runTests(globSync(patterns.length > 0 ? patterns : ["{src,ui/src,test,bench,runtimes}/**/*.test.ts"]).toSorted());
 
 const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
 process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed${skipped}\n`);
@@ -61,7 +62,7 @@ async function runTests(files: readonly string[]): Promise<void> {
     counts.failed++;
     tell(false, `${event.file ?? ""}: ${event.name}`, event.details.duration_ms);
     const { error } = event.details;
-    process.stdout.write(`${String((error.cause as Error | undefined)?.stack ?? error.cause ?? error.stack)}\n`);
+    process.stdout.write(`${inspect(error.cause ?? error, { depth: 3, maxStringLength: 4000 })}\n`);
   });
   stream.on("test:stderr", (event) => process.stderr.write(event.message));
   for await (const _ of stream);
