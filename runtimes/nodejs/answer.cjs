@@ -1,4 +1,5 @@
 "use strict";
+const { setHeader } = require("./context.cjs");
 const { pieceBytesMax } = require("./outlet.cjs");
 
 const bodyType = 17;
@@ -17,6 +18,15 @@ function sendAnswer(outlet, call, value) {
   const json = JSON.stringify(value);
   if (json === undefined) throw new TypeError(`The handler answered a ${typeof value}, which JSON cannot carry`);
   return sendText(outlet, call, headOf(call, "application/json"), json);
+}
+
+/** Writes an error that the code meant as its answer (runtimes/README.md). Throws when it cannot be written down. */
+function sendFailure(outlet, call, { status, message, code, details, headers }) {
+  const body = JSON.stringify({ code: code ?? undefined, message, details: details ?? undefined });
+  call.status = status;
+  call.headers = null;
+  for (const [name, value] of Object.entries(headers ?? {})) setHeader(call, name, value);
+  sendText(outlet, call, headOf(call, "application/json"), body);
 }
 
 const octets = "application/octet-stream";
@@ -91,7 +101,7 @@ async function sendStream(outlet, call, iterator) {
     send(flagEnd, nothing, 0, 0);
     call.end();
   } catch (error) {
-    call.fail(error);
+    if (begun || !call.deliberate(error)) call.fail(error);
   }
 }
 
@@ -105,4 +115,4 @@ function bytesOf(piece) {
   throw new TypeError(`A stream that is the answer gives strings or bytes, not a value of type ${typeof piece}`);
 }
 
-module.exports = { sendAnswer };
+module.exports = { sendAnswer, sendFailure };

@@ -1,17 +1,28 @@
 "use strict";
-const { sendAnswer } = require("./answer.cjs");
+const { sendAnswer, sendFailure } = require("./answer.cjs");
 const { makeContext } = require("./context.cjs");
-const { callbackMisuse, describeError, isError } = require("./errors.cjs");
+const { callbackMisuse, describeError, isDeliberate, isError } = require("./errors.cjs");
 const { eventOf } = require("./event.cjs");
 
 const flagEnd = 1;
 /** On an error frame: the process ends after it, the platform must send no further call. */
 const flagExit = 2;
 
+/** The only one, but in tests of functions. `after` gives what stops it; it keeps no process alive. */
+const systemClock = {
+  now: Date.now,
+  after(ms, run) {
+    const timer = setTimeout(run, ms).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
 /** The calls of this process. */
 class Calls {
   concurrency = 1;
   outlet;
+  clock = systemClock;
+  env = process.env;
   #open = new Map();
   #socket;
   /** Calls whose handler returned nothing but may still call back. */
@@ -23,10 +34,11 @@ class Calls {
   constructor(outlet, socket) {
     this.outlet = outlet;
     this.#socket = socket;
-    // Runs when nothing is left to do besides listening for calls: those that wait will never call back.
-    process.on("beforeExit", () => {
-      for (const call of this.#waiting) call.answer(undefined);
-    });
+  }
+
+  /** Nothing is left to do besides listening for calls: those that wait will never call back. */
+  idle() {
+    for (const call of this.#waiting) call.answer(undefined);
   }
 
   /** With overlapping calls the async context tells which one printed a line. */
@@ -86,10 +98,10 @@ class Calls {
     const call = this.#open.get(id);
     if (call === undefined) return;
     call.cancelled = true;
-    call.controller?.abort(cancelError());
+    call.stopper?.cancel();
     call.stop?.();
     // Its body never became complete: no handler will end it.
-    if (call.pieces !== null) call.fail(cancelError());
+    if (call.pieces !== null) call.fail(require("./stopper.cjs").cancelError());
   }
 
   /** A rejection that nobody handled fails the call it belongs to; where that is unknown, all of them. */
@@ -147,11 +159,20 @@ class Call {
   ended = false;
   cancelled = false;
   /** Behind `context.signal`, once somebody asked for it. */
-  controller = null;
+  stopper = null;
   /** Stops the stream that is the answer. */
   stop = null;
   target;
   #calls;
+
+  /** What the time is, for what the context says of it. */
+  get clock() {
+    return this.#calls.clock;
+  }
+
+  get env() {
+    return this.#calls.env;
+  }
 
   constructor(calls, target, id, head) {
     this.#calls = calls;
@@ -171,12 +192,33 @@ class Call {
     }
   }
 
+  /** Prints for the code, under this call wherever it runs. */
+  print(stream, text) {
+    this.#calls.outlet.log(this.ended ? 0 : this.id, stream, text);
+  }
+
   /** Ends the call with an error, also in the middle of its answer. */
   fail(error, flags = 0) {
     if (this.settled && this.stop === null) return;
+    const answering = this.settled;
     this.settled = true;
     this.#calls.settled(this);
+    // Nothing is said then: the platform ends the call as a timeout in a moment, which is what it is.
+    if (flags === 0 && this.stopper?.isTimeUp(error)) return;
+    if (flags === 0 && !answering && this.deliberate(error)) return;
     this.#error(error, flags);
+  }
+
+  /** Answers with an error that was meant as an answer; false when it is none, or cannot be written down. */
+  deliberate(error) {
+    if (!isDeliberate(error)) return false;
+    if (error.status >= 500) this.print(2, `${describeError(error).stack}\n`);
+    try {
+      sendFailure(this.#calls.outlet, this, error);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   wait() {
@@ -187,12 +229,16 @@ class Call {
   end() {
     this.ended = true;
     this.stop = null;
+    this.stopper?.end();
     this.#calls.ended(this);
   }
 
   #error(error, flags) {
     if (this.ended) return;
-    this.#calls.outlet.json(19, this.id, describeError(error), flags);
+    const described = describeError(error);
+    // The record has the message; where it came from is in the log.
+    if (!this.cancelled && described.stack !== null) this.print(2, `${described.stack}\n`);
+    this.#calls.outlet.json(19, this.id, described, flags);
     this.end();
   }
 }
@@ -237,12 +283,6 @@ function isAnswer(result, signature) {
     Symbol.asyncIterator in result ||
     typeof result.next === "function"
   );
-}
-
-function cancelError() {
-  const error = new Error("The call was cancelled: nobody waits for its answer any more");
-  error.name = "Cancelled";
-  return error;
 }
 
 function textOf(error) {

@@ -3,37 +3,60 @@ const { fieldOf } = require("./event.cjs");
 
 const nameRule = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const valueRule = /^[\t\x20-\x7e\x80-\xff]*$/;
+const traceRule = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/;
 
 /** Returns the host from its constructor, so that a class can put its private fields on a function. */
 function Host(host) {
   return host;
 }
 
-/** The second argument of a handler. */
+/** The second argument of a handler; `fdk/node/index.d.ts` has it as a type. Only what is read of it costs anything. */
 class Context extends Host {
   #call;
   #headers = undefined;
+  #log = undefined;
 
   constructor(call, host) {
     super(host);
     this.#call = call;
-    this.callId = fieldOf(call.head, ":call:");
-    /** Milliseconds since the epoch. */
-    this.deadline = Number(fieldOf(call.head, ":deadline:"));
+  }
+
+  get callId() {
+    return fieldOf(this.#call.head, ":call:");
+  }
+
+  /** Milliseconds since the epoch. */
+  get deadline() {
+    return Number(fieldOf(this.#call.head, ":deadline:"));
   }
 
   /** Milliseconds until the platform kills the call. */
   remainingMs() {
-    return Math.max(0, this.deadline - Date.now());
+    return Math.max(0, this.deadline - this.#call.clock.now());
   }
 
-  /** Of the HTTP request behind a route; undefined for a direct call. */
-  get method() {
-    return fieldOf(this.#call.head, ":method:");
+  get functionName() {
+    return this.#call.env.KILN_FUNCTION ?? "";
   }
 
-  get url() {
-    return fieldOf(this.#call.head, ":url:");
+  /** Null for a function without an app. */
+  get appName() {
+    return this.#call.env.KILN_APP || null;
+  }
+
+  get namespace() {
+    return this.#call.env.KILN_NAMESPACE ?? "";
+  }
+
+  get revision() {
+    return Number(this.#call.env.KILN_REVISION ?? 0);
+  }
+
+  /** The HTTP request behind a route or an HTTP function; null for a direct call. */
+  get http() {
+    const { head } = this.#call;
+    const method = fieldOf(head, ":method:");
+    return method === undefined ? null : { method, url: fieldOf(head, ":url:"), target: fieldOf(head, ":target:") };
   }
 
   /** By name in lower case; values of a repeated header joined with a comma. */
@@ -41,19 +64,27 @@ class Context extends Host {
     return (this.#headers ??= headersOf(this.#call.head));
   }
 
-  /** The app's and the function's configuration. */
-  get config() {
-    return process.env;
+  /** Where the call stands in a distributed trace (W3C trace context); null when the caller sent none. */
+  get trace() {
+    const traceparent = fieldOf(this.#call.head, "traceparent:");
+    const parts = traceRule.exec(traceparent ?? "");
+    if (parts === null) return null;
+    const tracestate = fieldOf(this.#call.head, "tracestate:") ?? null;
+    return { traceparent, tracestate, traceId: parts[1], parentId: parts[2], sampled: (Number.parseInt(parts[3], 16) & 1) === 1 };
   }
 
-  /** Aborts when nobody waits for the answer any more. */
+  /** The app's and the function's configuration. */
+  get config() {
+    return this.#call.env;
+  }
+
+  get log() {
+    return (this.#log ??= new (require("./logger.cjs").Logger)(this.#call, this));
+  }
+
+  /** Aborts when nobody waits for the answer any more, and shortly before the deadline. */
   get signal() {
-    const call = this.#call;
-    if (call.controller === null) {
-      call.controller = new AbortController();
-      if (call.cancelled) call.controller.abort();
-    }
-    return call.controller.signal;
+    return (this.#call.stopper ??= new (require("./stopper.cjs").Stopper)(this.#call, this.deadline)).signal;
   }
 
   /** Sets the HTTP status of the answer. */
@@ -66,13 +97,17 @@ class Context extends Host {
 
   /** Sets a header of the answer; an array gives it several times. */
   header(name, value) {
-    if (!nameRule.test(name)) throw new TypeError(`This is no name of a header: ${JSON.stringify(name)}`);
-    const values = (Array.isArray(value) ? value : [value]).map(String);
-    if (!values.every((each) => valueRule.test(each)))
-      throw new TypeError(`The value of header ${name} has characters that headers cannot carry`);
-    (this.#call.headers ??= new Map()).set(name.toLowerCase(), values);
+    setHeader(this.#call, name, value);
     return this;
   }
+}
+
+function setHeader(call, name, value) {
+  if (!nameRule.test(name)) throw new TypeError(`This is no name of a header: ${JSON.stringify(name)}`);
+  const values = (Array.isArray(value) ? value : [value]).map(String);
+  if (!values.every((each) => valueRule.test(each)))
+    throw new TypeError(`The value of header ${name} has characters that headers cannot carry`);
+  (call.headers ??= new Map()).set(name.toLowerCase(), values);
 }
 
 const callablePrototype = Object.create(Function.prototype, Object.getOwnPropertyDescriptors(Context.prototype));
@@ -97,4 +132,4 @@ function headersOf(head) {
   return headers;
 }
 
-module.exports = { makeContext };
+module.exports = { makeContext, setHeader };

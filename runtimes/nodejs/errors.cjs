@@ -12,7 +12,24 @@ function describeError(error, placed = false) {
   const stack = cleanStack(String(error.stack ?? ""));
   const message = String(error.message ?? "");
   const place = placed || wantsPlace.has(type) ? placeIn(stack) : undefined;
-  return { type, message: place === undefined || message.includes(place) ? message : `${message} (at ${place})`, stack };
+  const text = place === undefined || message.includes(place) ? message : `${message} (at ${place})`;
+  return { type, message: text, stack: stack + causesOf(error, [error]) };
+}
+
+/** The stacks of what caused an error: `cause` one after the other, and the first errors of an aggregate. */
+function causesOf(error, seen) {
+  let text = "";
+  for (const cause of [error.cause, ...(Array.isArray(error.errors) ? error.errors.slice(0, 5) : [])]) {
+    if (cause === undefined || cause === null || seen.includes(cause) || seen.push(cause) > 10) continue;
+    text += `\nCaused by: ${isError(cause) ? cleanStack(String(cause.stack ?? "")) + causesOf(cause, seen) : describeValue(cause)}`;
+  }
+  return text;
+}
+
+/** Whether the code throws this as its answer: a FunctionError of `fdk/node`, or anything that looks like one. */
+function isDeliberate(error) {
+  if (!isError(error) || error.name !== "FunctionError") return false;
+  return Number.isInteger(error.status) && error.status >= 400 && error.status <= 599;
 }
 
 /** True for errors, those of other realms (vm) too. */
@@ -71,4 +88,4 @@ function cut(text) {
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
-module.exports = { describeError, isError, callbackMisuse };
+module.exports = { describeError, isDeliberate, isError, callbackMisuse };

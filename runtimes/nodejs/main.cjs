@@ -65,6 +65,7 @@ async function init({ code, handler, concurrency }) {
   captureOutput(outlet, calls);
   process.on("uncaughtException", die);
   process.on("unhandledRejection", (error) => (loading ? die(error) : calls.rejected(error)));
+  process.on("beforeExit", () => calls.idle());
   process.on("exit", () => outlet.flushNow());
   try {
     if (concurrency > 1) calls.attribute();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { sharedCases } from "./runtime-cases.ts";
 import { runtimeSuite } from "./runtime-suite.ts";
 import { call, type Case, check as checkCase, type Code, type Runtime, start } from "./runtimes.ts";
 
@@ -12,6 +13,8 @@ const runtime: Runtime = {
 const py = (text: string, file = "handler.py"): Code => ({ [file]: text });
 const check = (name: string, code: string | Code, fields: Omit<Case, "name" | "code">) =>
   checkCase(runtime, { name, code: typeof code === "string" ? py(code) : code, ...fields });
+
+for (const { python, node: _, ...given } of sharedCases) check(given.name, python, given);
 
 runtimeSuite(runtime, {
   echo: py("def handler(event, context):\n    return event"),
@@ -34,79 +37,36 @@ def handler(event, context):
     sys.stderr.write('end')
 `),
   exit: py("import os\ndef handler(event, context):\n    print('last words')\n    os._exit(3)"),
+  waits: py(`import asyncio
+async def handler(event, context):
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        print('AbortError')
+`),
+  loggedElsewhere: py(`import threading, queue
+asked = queue.Queue()
+def answer():
+    while True:
+        context, text, done = asked.get()
+        context.log.info(text)
+        done.set()
+threading.Thread(target=answer, daemon=True).start()
+def handler(text, context):
+    done = threading.Event()
+    asked.put((context, text, done))
+    done.wait()
+`),
   thrower: py("def handler(event, context):\n    if isinstance(event, bytes):\n        raise ValueError('no')\n    return event"),
 });
 
 const typed = "200 text/plain; charset=utf-8";
 
 // Answers.
-check("dict", "def handler(event, context):\n    return {'hello': event['name']}", {
-  event: { name: "bö" },
-  expect: '200 application/json {"hello":"bö"}',
-});
-check("async", "import asyncio\nasync def handler(event, context):\n    await asyncio.sleep(0.01)\n    return [event['n'] + 1]", {
-  event: { n: 1 },
-  expect: "200 application/json [2]",
-});
-check("async generator", "async def handler(event, context):\n    yield 'a'\n    yield b'b'", {
-  expect: "200 application/octet-stream ab",
-});
-check("text", "def handler(event, context): return 'grüß'", { expect: `${typed} grüß` });
-check("bytes", "def handler(event, context): return bytearray(b'hi')", { expect: "200 application/octet-stream hi" });
-check("nothing", "def handler(event, context): pass", { expect: "200 -" });
 check("only the event", "def handler(event): return 'one'", { expect: `${typed} one` });
 check("no argument", "def main(): return 'none'", { expect: `${typed} none` });
-check(
-  "status and headers",
-  "def handler(event, context):\n    context.status(201)\n    context.header('Content-Type', 'text/html')\n    return '<p>'",
-  {
-    expect: "201 text/html <p>",
-  },
-);
-check("a header that HTTP cannot carry", "def handler(event, context): context.header('x', 'a\\nb')", {
-  expect: /^function_failed: The value of header x has characters/,
-});
-check("a value that JSON cannot carry", "def handler(event, context): return {1, 2}", {
-  expect: /^function_failed: Object of type set is not JSON/,
-});
 check("not a number is no JSON", "def handler(event, context): return float('nan')", {
   expect: /^function_failed: Out of range/,
-});
-
-// Events.
-const typeOf = "def handler(event, context): return type(event).__name__ + ' ' + repr(event)";
-check("JSON without a type", typeOf, { event: '{"a":1}', headers: [], expect: `${typed} dict {'a': 1}` });
-check("text without a type", typeOf, { event: "hello", headers: [], expect: `${typed} bytes b'hello'` });
-check("bytes that are no UTF-8", typeOf, {
-  event: Buffer.from([0x22, 0xff, 0x22]),
-  headers: [],
-  expect: `${typed} bytes b'"\\xff"'`,
-});
-check("text by its type", typeOf, { event: "{}", headers: ["content-type", "text/plain"], expect: `${typed} str '{}'` });
-check("what curl -d declares", typeOf, {
-  event: '{"a":1}',
-  headers: ["content-type", "application/x-www-form-urlencoded"],
-  expect: `${typed} dict {'a': 1}`,
-});
-check("nothing in", typeOf, { expect: `${typed} NoneType None` });
-check("broken JSON", typeOf, {
-  event: "{",
-  headers: ["content-type", "application/json"],
-  expect: /^400 application\/json .*not valid JSON/,
-});
-
-// Context.
-check(
-  "call, headers and time",
-  "def handler(e, c): return [c.call_id[:4], c.headers['x-a'], c.remaining_ms() > 0, c.deadline > 1e12, c.url, c.cancelled]",
-  {
-    headers: ["X-A", "1", "x-a", "2"],
-    expect: '200 application/json ["call","1, 2",true,true,null,false]',
-  },
-);
-check("configuration", "import os\ndef handler(e, c): return os.environ['COLOR'] + c.config['COLOR']", {
-  options: { env: { COLOR: "red" } },
-  expect: `${typed} redred`,
 });
 
 // Errors.
@@ -140,30 +100,11 @@ check("no handler of that name", "def a(): pass", {
   options: { handler: "handler.b" },
   expect: /^function_start_failed: .*HandlerNotFound: .*handler\.py has no function b; it has: a$/,
 });
-check("no such file", "def a(): pass", {
-  options: { handler: "other.a" },
-  expect: /^function_start_failed: .*Handler "other.a" is in no file/,
-});
-check("no entry", { "a.py": "", "b.py": "" }, { expect: /^function_start_failed: .*no entry file.*2 scripts/ });
 check("syntax error", "def handler(event, context):\n    x = = 1", {
   expect: /^function_start_failed: .*SyntaxError: invalid syntax \(at \/.*handler\.py:2\)$/,
 });
-check("raises while loading", "print('loading')\nNone.x", {
-  expect: /^function_start_failed: .*AttributeError: 'NoneType'/,
-  stack: /handler\.py", line 2/,
-  prints: ["- stdout loading"],
-});
-check("a module that is not there", "import nowhere", { expect: /^function_start_failed: .*No module named 'nowhere'/ });
-check("exits while loading", "import os\nprint('bye')\nos._exit(4)", {
-  expect: /^function_start_failed: .*ended before its code was ready/,
-  prints: ["- stdout bye"],
-});
 check("sys.exit while loading", "import sys\nsys.exit(2)", {
   expect: /^function_start_failed: .*SystemExit: The code called sys.exit\(2\) while/,
-});
-check("a handler in a folder", py("def go(event): return 'deep'", "src/api.py"), {
-  options: { handler: "src/api.go" },
-  expect: `${typed} deep`,
 });
 check(
   "a handler in a package",

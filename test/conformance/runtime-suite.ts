@@ -18,6 +18,10 @@ export interface SuiteCode {
   readonly print: Code;
   /** Exits with status 3 in the call, after printing "last words". */
   readonly exit: Code;
+  /** Waits until nobody waits for it, then prints "AbortError". */
+  readonly waits: Code;
+  /** Has its event logged from outside its own call: another thread, or another asynchronous context. */
+  readonly loggedElsewhere: Code;
   /** Throws when the event is "throw", else answers it. */
   readonly thrower: Code;
 }
@@ -131,6 +135,37 @@ export function runtimeSuite(runtime: Runtime, code: SuiteCode): void {
     assert.equal(running.session.usable, false);
     await other;
     await until(() => running.session.usable);
+  });
+
+  it("the code hears that its caller went away", code.waits, {}, async (running) => {
+    const controller = new AbortController();
+    const cancelled = running.session.call(request(undefined), controller.signal);
+    setTimeout(() => controller.abort(new Error("gone")), 50);
+    await assert.rejects(cancelled, /gone/);
+    await until(() => running.session.usable);
+    assert.deepEqual(
+      running.printed.map((line) => line.replace(/^call\d+/, "call")),
+      ["call stdout AbortError"],
+    );
+  });
+
+  it("the code hears it also beside other calls", code.waits, { concurrency: 3 }, async (running) => {
+    const controllers = [1, 2, 3].map(() => new AbortController());
+    const requests = controllers.map(() => request(undefined));
+    const calls = requests.map((each, index) => running.session.call(each, (controllers[index] as AbortController).signal));
+    for (const [index, controller] of controllers.entries()) {
+      setTimeout(() => controller.abort(new Error("gone")), 50);
+      await assert.rejects(calls[index] as Promise<unknown>, /gone/);
+      await until(() => running.printed.length === index + 1);
+      assert.equal(running.printed[index], `${requests[index]?.callId} stdout AbortError`);
+    }
+  });
+
+  it("a line of the logger belongs to its call, whoever writes it", code.loggedElsewhere, { concurrency: 3 }, async (running) => {
+    const requests = ["a", "b", "c"].map((text) => request(JSON.stringify(text)));
+    await Promise.all(requests.map((each) => running.session.call(each, AbortSignal.timeout(10_000))));
+    const expected = requests.map(({ callId }, index) => `${callId} stdout INFO ${"abc"[index]}`);
+    assert.deepEqual(running.printed.toSorted(), expected.toSorted());
   });
 
   it("exiting in a call is its failure, with what was printed", code.exit, {}, async (running) => {

@@ -3,12 +3,27 @@
 import json
 import os
 import sys
+import time
 
-from .connection import BODY, END, ERROR, PIECE_BYTES_MAX
-from .context import Context
-from .errors import describe
+from .connection import BODY, END, ERROR, LOG, PIECE_BYTES_MAX
+from .context import Context, set_header
+from .errors import deliberate, describe
 
 _encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+# How long before the deadline the code is told, so that it can still answer; at most a tenth of the time it has.
+_LEAD_SECONDS_MAX = 0.1
+
+
+class SystemClock:
+    """What the time is, for what the context says of it. Tests of functions have another one."""
+
+    now = staticmethod(time.time)
+
+    @staticmethod
+    def after(loop, seconds, run):
+        return loop.call_later(seconds, run)
 
 
 class BadBody(ValueError):
@@ -17,6 +32,13 @@ class BadBody(ValueError):
 
 class Call:
     """One call; the body in pieces until it is complete."""
+
+    clock = SystemClock
+    # Of the thread that runs it, once it awaits something.
+    runner = None
+    begun = False
+    time_is_up = False
+    _lead = None
 
     def __init__(self, connection, call_id, head, piece, polls):
         self.connection = connection
@@ -42,6 +64,29 @@ class Call:
             self.cancelled = self.connection.has_cancel(self.id)
         return self.cancelled
 
+    def cancel(self):
+        """Nobody waits for the answer any more."""
+        self.cancelled = True
+        if self.runner is not None:
+            self.runner.cancel(self)
+
+    def seconds_left(self):
+        return int(self.field(":deadline:")) / 1000 - self.clock.now()
+
+    def seconds_to_stop(self):
+        """Until the code is told that its time is up, which is a little earlier than it is."""
+        left = self.seconds_left()
+        if self._lead is None:
+            self._lead = min(_LEAD_SECONDS_MAX, max(0, left) / 10)
+        return left - self._lead
+
+    def print_line(self, stream, text):
+        """Prints for the code, under this call wherever it runs."""
+        _flush(self.id)
+        data = text.encode("utf-8", "backslashreplace")
+        for start in range(0, len(data), PIECE_BYTES_MAX):
+            self.connection.send(LOG, self.id, bytes((stream,)) + data[start : start + PIECE_BYTES_MAX])
+
     def run(self, target):
         """Runs the handler and sends what it gives. SystemExit is the caller's."""
         try:
@@ -54,15 +99,49 @@ class Call:
             context = Context(self)
             result = target.handler(*(event, context)[: target.arguments])
             if hasattr(result, "__await__"):
-                result = event_loop().run_until_complete(result)
+                result = self._runner().run(self, result)
             self._answer(result)
         except SystemExit:
             raise
         except BaseException as error:
             if not self.connection.is_ours:
                 raise
-            _flush(self.id)
-            self.connection.send_json(ERROR, self.id, describe(error))
+            self._fail(error)
+
+    def _fail(self, error):
+        _flush(self.id)
+        # Nothing is said then: the platform ends the call as a timeout in a moment, which is what it is.
+        if self.time_is_up and type(error).__name__ == "CancelledError":
+            return
+        if not self.begun and self._answers_with(error):
+            return
+        described = describe(error)
+        # The record has the message; where it came from is in the log.
+        if not self.cancelled:
+            self.print_line(2, described["stack"] + "\n")
+        self.connection.send_json(ERROR, self.id, described)
+
+    def _answers_with(self, error):
+        """Sends an error that was meant as an answer; False when it is none, or cannot be written down."""
+        body = deliberate(error)
+        if body is None:
+            return False
+        self.headers = {}
+        try:
+            for name, value in (getattr(error, "headers", None) or {}).items():
+                set_header(self, name, value)
+        except (AttributeError, ValueError):
+            return False
+        self.status = error.status
+        if error.status >= 500:
+            self.print_line(2, describe(error)["stack"] + "\n")
+        self._send("application/json", body)
+        return True
+
+    def _runner(self):
+        from .tasks import runner
+
+        return runner(self.connection, self._polls)
 
     def _answer(self, result):
         if result is None:
@@ -74,8 +153,8 @@ class Call:
         elif hasattr(result, "__next__"):
             self._stream(result, result.close if hasattr(result, "close") else None)
         elif hasattr(result, "__anext__"):
-            loop = event_loop()
-            self._stream(_drive(result, loop), lambda: loop.run_until_complete(result.aclose()))
+            runner = self._runner()
+            self._stream(runner.drive(self, result), lambda: runner.run(self, result.aclose()))
         else:
             self._send("application/json", _encode_json(result).encode())
 
@@ -92,24 +171,23 @@ class Call:
 
     def _stream(self, pieces, close):
         """The head waits for the first piece: what the code raises or sets before it still shows in the head."""
-        begun = False
         for item in pieces:
             data = _bytes_of(item)
             for start in range(0, len(data), PIECE_BYTES_MAX):
-                begun = self._piece(begun, data[start : start + PIECE_BYTES_MAX], 0)
+                self._piece(data[start : start + PIECE_BYTES_MAX], 0)
             if self.is_cancelled():
                 break
         if self.cancelled and close is not None:
             close()
         _flush(self.id)
-        self._piece(begun, b"", END)
+        self._piece(b"", END)
 
-    def _piece(self, begun, data, flags):
-        if begun:
+    def _piece(self, data, flags):
+        if self.begun:
             self.connection.send(BODY, self.id, data, flags)
         else:
+            self.begun = True
             self.connection.send_result(self.id, self._result_head("application/octet-stream"), data, flags)
-        return True
 
     def _result_head(self, content_type):
         head = f":status:{self.status}\n" if self.status else ""
@@ -163,29 +241,6 @@ def _bytes_of(item):
     if isinstance(item, (bytes, bytearray, memoryview)):
         return bytes(item)
     raise TypeError(f"A stream that is the answer gives str or bytes, not {type(item).__name__}")
-
-
-def _drive(pieces, loop):
-    while True:
-        try:
-            yield loop.run_until_complete(pieces.__anext__())
-        except StopAsyncIteration:
-            return
-
-
-_loops = {}
-
-
-def event_loop():
-    """This thread's event loop, kept from call to call: code may keep connections in it."""
-    import asyncio  # By far the slowest module there is; only asynchronous code pays for it.
-    from _thread import get_ident
-
-    key = get_ident()
-    if key not in _loops:
-        _loops[key] = asyncio.new_event_loop()
-        asyncio.set_event_loop(_loops[key])
-    return _loops[key]
 
 
 def _flush(call_id):

@@ -38,6 +38,9 @@ class Connection:
             self._parse(data)
         return self._frames.popleft()
 
+    def fileno(self):
+        return self._socket.fileno()
+
     def has_cancel(self, call_id):
         """Whether the platform has cancelled this call; reads what has arrived without waiting."""
         try:

@@ -1,17 +1,20 @@
 """What a handler sees of its call besides the event."""
 
 import os
-import time
 
 _NAME = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+_HEX = frozenset("0123456789abcdef")
 
 
 class Context:
-    """The second argument of a handler."""
+    """The second argument of a handler; `fdk/python` has it as a type. Only what is read of it costs anything."""
+
+    # Of the class until they are asked for: what every call would set costs every call.
+    _headers = None
+    _log = None
 
     def __init__(self, call):
         self._call = call
-        self._headers = None
 
     @property
     def call_id(self):
@@ -24,16 +27,30 @@ class Context:
 
     def remaining_ms(self):
         """Milliseconds until the platform kills the call."""
-        return max(0, self.deadline - int(time.time() * 1000))
+        return max(0, int(self._call.seconds_left() * 1000))
 
     @property
-    def method(self):
-        """Of the HTTP request behind a route; None for a direct call."""
-        return self._call.field(":method:")
+    def function_name(self):
+        return os.environ.get("KILN_FUNCTION", "")
 
     @property
-    def url(self):
-        return self._call.field(":url:")
+    def app_name(self):
+        """None for a function without an app."""
+        return os.environ.get("KILN_APP") or None
+
+    @property
+    def namespace(self):
+        return os.environ.get("KILN_NAMESPACE", "")
+
+    @property
+    def revision(self):
+        return int(os.environ.get("KILN_REVISION", "0"))
+
+    @property
+    def http(self):
+        """The HTTP request behind a route or an HTTP function; None for a direct call."""
+        method = self._call.field(":method:")
+        return None if method is None else Http(method, self._call.field(":url:"), self._call.field(":target:"))
 
     @property
     def headers(self):
@@ -43,14 +60,27 @@ class Context:
         return self._headers
 
     @property
+    def trace(self):
+        """Where the call stands in a distributed trace (W3C trace context); None when the caller sent none."""
+        return _trace(self._call.field("traceparent:"), self._call.field("tracestate:"))
+
+    @property
     def config(self):
         """The app's and the function's configuration."""
         return os.environ
 
     @property
+    def log(self):
+        if self._log is None:
+            from .logger import Logger
+
+            self._log = Logger(self._call, self)
+        return self._log
+
+    @property
     def cancelled(self):
-        """True as soon as nobody waits for the answer any more."""
-        return self._call.is_cancelled()
+        """True as soon as nobody waits for the answer any more, and shortly before the deadline."""
+        return self._call.is_cancelled() or self._call.seconds_to_stop() <= 0
 
     def status(self, code):
         """Sets the HTTP status of the answer."""
@@ -60,13 +90,37 @@ class Context:
 
     def header(self, name, value):
         """Sets a header of the answer; a list gives it several times."""
-        key = name.lower()
-        if not key or not _NAME.issuperset(key):
-            raise ValueError(f"This is no name of a header: {name!r}")
-        values = [str(each) for each in (value if isinstance(value, (list, tuple)) else [value])]
-        if not all(_is_value(each) for each in values):
-            raise ValueError(f"The value of header {name} has characters that headers cannot carry")
-        self._call.headers[key] = values
+        set_header(self._call, name, value)
+
+
+class Http:
+    """An HTTP request behind a call."""
+
+    def __init__(self, method, url, target):
+        self.method = method
+        self.url = url
+        self.target = target
+
+
+class Trace:
+    """W3C trace context of a call."""
+
+    def __init__(self, traceparent, tracestate, parts):
+        self.traceparent = traceparent
+        self.tracestate = tracestate
+        self.trace_id = parts[1]
+        self.parent_id = parts[2]
+        self.sampled = bool(int(parts[3], 16) & 1)
+
+
+def set_header(call, name, value):
+    key = name.lower()
+    if not key or not _NAME.issuperset(key):
+        raise ValueError(f"This is no name of a header: {name!r}")
+    values = [str(each) for each in (value if isinstance(value, (list, tuple)) else [value])]
+    if not all(_is_value(each) for each in values):
+        raise ValueError(f"The value of header {name} has characters that headers cannot carry")
+    call.headers[key] = values
 
 
 def _is_value(text):
@@ -80,3 +134,10 @@ def _headers(head):
         if name and colon:
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
+
+
+def _trace(traceparent, tracestate):
+    parts = (traceparent or "").split("-")
+    if [len(part) for part in parts[:4]] != [2, 32, 16, 2] or not _HEX.issuperset("".join(parts[:4])):
+        return None
+    return Trace(traceparent, tracestate, parts)

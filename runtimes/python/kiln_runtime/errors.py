@@ -1,5 +1,6 @@
 """Errors of the code as the payload of `error` and `failed` frames."""
 
+import json
 import os
 
 _own_folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -12,6 +13,23 @@ def describe(error, placed=False):
     tree = traceback.TracebackException.from_exception(error)
     _strip(tree, traceback.StackSummary, set())
     return {"type": type(error).__name__, "message": _message(error, tree, placed), "stack": "".join(tree.format()).rstrip()}
+
+
+def deliberate(error):
+    """The body of the answer that the code means with an error; None when it means none.
+
+    That is a FunctionError of `fdk/python`, or anything that looks like one.
+    """
+    status = getattr(error, "status", None)
+    if not isinstance(status, int) or not 400 <= status <= 599:
+        return None
+    if not any(each.__name__ == "FunctionError" for each in type(error).__mro__):
+        return None
+    fields = {"code": getattr(error, "code", None), "message": str(error), "details": getattr(error, "details", None)}
+    try:
+        return json.dumps({name: value for name, value in fields.items() if value is not None}, ensure_ascii=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError):
+        return None
 
 
 def _message(error, tree, placed):

@@ -24,7 +24,7 @@ def serve():
     try:
         server.target = load(os.environ.get("KILN_CODE") or init["code"], init["handler"])
         if server.target.is_async:
-            import asyncio  # noqa: F401 - now, rather than in the first call.
+            from . import tasks  # noqa: F401 - now, rather than in the first call.
     except BaseException as error:
         connection.send_json(FAILED, 0, _load_failure(error))
         exit_now(1)
@@ -79,7 +79,7 @@ class _Server:
             self.start(call)
 
     def cancel(self, call):
-        call.cancelled = True
+        call.cancel()
         if not call.complete:
             # No handler will end it.
             del self.open[call.id]
