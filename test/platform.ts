@@ -23,6 +23,8 @@ export interface PlatformOptions {
 export interface Deployment {
   readonly name: string;
   readonly app?: string;
+  /** The first one by default; another has to be there (`makeNamespace`). */
+  readonly namespace?: string;
   /** One source file: its name and its text. */
   readonly file?: readonly [name: string, text: string | Buffer];
   /** An archive's bytes. */
@@ -53,12 +55,18 @@ export interface Platform {
   crash(): Promise<void>;
 }
 
+/** Which certificates are trusted and where the network is: without them a registry may be out of reach. */
+const ofThisMachine = [
+  ...["XDG_CACHE_HOME", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"],
+  ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"],
+];
+
 /** The environment everything runs in: nothing of the caller's that changes how fast or what runs. */
 export const cleanEnvironment: Readonly<Record<string, string>> = {
   PATH: process.env["PATH"] ?? "",
   HOME: process.env["HOME"] ?? homedir(),
   LANG: "C.UTF-8",
-  ...(process.env["XDG_CACHE_HOME"] === undefined ? {} : { XDG_CACHE_HOME: process.env["XDG_CACHE_HOME"] }),
+  ...Object.fromEntries(ofThisMachine.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
 };
 
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
@@ -115,8 +123,11 @@ export function example(name: string): readonly [string, Buffer] {
   return [file, readFileSync(join(import.meta.dirname, "../examples", name, file))];
 }
 
-async function deploy(url: string, { name, app = "tests", file, archive, settings = {} }: Deployment): Promise<DeployedFunction> {
-  const base = `${url}/kiln/v1/namespaces/guest/apps/${app}`;
+async function deploy(
+  url: string,
+  { name, app = "tests", namespace = "guest", file, archive, settings = {} }: Deployment,
+): Promise<DeployedFunction> {
+  const base = `${url}/kiln/v1/namespaces/${namespace}/apps/${app}`;
   if (app !== "_") await put(base, {});
   const bytes = archive ?? Buffer.from(file?.[1] ?? "");
   const code = bytes.length > inlineBytesMax ? { codeDigest: await uploaded(base, bytes) } : { code: bytes.toString("base64") };

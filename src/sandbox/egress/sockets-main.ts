@@ -11,6 +11,8 @@ udp.bind(53, gateway, () => send("udpResolver", udp));
 const tcp = createServer().listen(53, gateway, () => send("tcpResolver", tcp));
 const platform = createServer().listen(platformPort, gateway, () => send("platform", platform));
 process.once("disconnect", () => process.exit(0));
+// The parent may have ended while this file was being loaded, and then the event has been.
+if (!process.connected) process.exit(0);
 
 function send(name: SocketName, handle: SendHandle): void {
   process.send?.(name, handle);
