@@ -56,10 +56,8 @@ export interface Platform {
 }
 
 /** Which certificates are trusted and where the network is: without them a registry may be out of reach. */
-const ofThisMachine = [
-  ...["XDG_CACHE_HOME", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"],
-  ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"],
-];
+const ofThisMachine =
+  "XDG_CACHE_HOME NODE_EXTRA_CA_CERTS SSL_CERT_FILE HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy".split(" ");
 
 /** The environment everything runs in: nothing of the caller's that changes how fast or what runs. */
 export const cleanEnvironment: Readonly<Record<string, string>> = {
