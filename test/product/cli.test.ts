@@ -92,6 +92,8 @@ describe("the client", { timeout: 300_000 }, () => {
     );
     const shown = JSON.parse(await ok(["deploy", "--json"], { cwd })) as { changed: boolean; app: string };
     assert.deepEqual([shown.changed, shown.app], [false, app]);
+    await ok(["fn", "rollback", `${app}/hello`], { cwd });
+    assert.equal(await ok(["deploy"], { cwd }), "~ function hello changed (traffic)\n", "a deploy ends the going back");
   });
 
   test("a build runs first, and what include names is packed although git ignores it", async () => {

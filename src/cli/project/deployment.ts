@@ -146,6 +146,8 @@ function functionChange(options: PlanOptions, app: string, fn: PlannedFunction, 
   const packed = code.get(fn.name);
   const fields = stored === undefined ? [] : different(comparable(fn.settings), stored);
   if (stored !== undefined && packed !== undefined && packed.digest !== stored.codeDigest) fields.unshift("code");
+  // After going back a deploy, of the same code too, goes forward again.
+  if (stored !== undefined && stored.traffic.length > 0) fields.push("traffic");
   return {
     verb: stored === undefined ? "create" : fields.length > 0 ? "update" : "keep",
     noun: "function",
