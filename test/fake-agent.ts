@@ -45,6 +45,8 @@ export function fakeAgent(
     startTimeoutMs?: number;
     startMs?: number;
     prepareMs?: number;
+    functionWaitingMax?: number;
+    namespaceWaitingMax?: number;
   } = {},
 ): FakeAgent {
   const driver = fakeDriver({ program: (inside) => program(inside, config.startMs ?? 2) });

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { call, send } from "../client.ts";
+import { inspectable, liveMiB } from "../live-memory.ts";
 import { type Platform, startPlatform } from "../platform.ts";
 import { footprint, type Instance, instanceOf, residentMiB, steady } from "./footprint.ts";
 
@@ -21,7 +22,7 @@ exports.handler = async ({ ms = 0, fail, lines = 0 }) => {
 const counts = { sync: 0, async: 0, failed: 0, deploys: 0, refused: 0 };
 const end = new AbortController();
 
-const platform = await startPlatform();
+const platform = await startPlatform({ env: inspectable });
 try {
   await deploy("steady");
   await deploy("async", { delivery: { attemptsMax: 2, backoffMs: 50 } });
@@ -52,7 +53,7 @@ try {
   const beganAt = performance.now();
   while (performance.now() - beganAt < minutes * 60_000) {
     await sleep(sampleEveryMs);
-    process.stdout.write(`${row((performance.now() - beganAt) / 60_000, instance)}\n`);
+    process.stdout.write(`${await row((performance.now() - beganAt) / 60_000, instance)}\n`);
   }
   end.abort();
   await Promise.all(callers);
@@ -60,17 +61,18 @@ try {
   // Longer than the idle timeout of the functions: their sandboxes have ended.
   await sleep(5000);
   await steady(instance);
-  process.stdout.write(`${row(minutes, instance)}\tafter the load\n`);
+  process.stdout.write(`${await row(minutes, instance)}\tafter the load\n`);
 } finally {
   process.exitCode = (await platform.stop()) === 0 ? 0 : 1;
 }
 
-function row(minute: number, instance: Instance): string {
+async function row(minute: number, instance: Instance): Promise<string> {
   const { processes, cgroups, descriptors, files } = footprint(instance);
   const open = Object.values(descriptors).reduce((sum, count) => sum + count, 0);
   const { sync, async: accepted, failed, deploys, refused } = counts;
   return [
     minute.toFixed(1),
+    await liveMiB(platform),
     residentMiB(instance.pid),
     processes,
     cgroups,
