@@ -2,19 +2,22 @@
  * Owns one machine: its pools of sandboxes, their slots, its memory. Leases a sandbox for each call.
  *
  * Promises: a sandbox serves one revision of one function and no other; a call that is told `timeout` or `cancelled` has been
- * killed before; the newest revision asked for is served at once while calls of older ones finish; whatever is started is
+ * killed before; a namespace cannot keep others from their share of memory and processors; the newest revision asked for is served at once while calls of older ones finish; whatever is started is
  * ended. Deliberately absent: which technology isolates (sandbox/), what is spoken (protocol/), who may call (invocation/).
  */
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { App, Fn, StartType } from "../model/model.ts";
 import type { AgentAnswer, AgentCall, AgentLink } from "./link.ts";
+import { CpuShares } from "./cpu-shares.ts";
 import { MemoryBudget } from "./evictor.ts";
+import { MemoryShares } from "./memory-shares.ts";
 import { createPool, type Pool, type Slot } from "./pool.ts";
 import { Run } from "./run.ts";
 import { Starter, type StarterParts } from "./starter.ts";
 import { type AgentStats, Counters, type SandboxCounts, sandboxesOf, statsOf } from "./stats.ts";
 import type { PoolParts } from "./stock.ts";
+import { WaitingCounts } from "./waiting-counts.ts";
 
 /** Sandboxes that are not frozen are measured so often, in ms. */
 const measureEveryMs = 2000;
@@ -45,6 +48,8 @@ class LocalAgent implements Agent {
   readonly memoryMiB: number;
   readonly #world: World;
   readonly #memory: MemoryBudget;
+  readonly #shares: MemoryShares;
+  readonly #waiting: WaitingCounts;
   readonly #counters = new Counters();
   readonly #parts: PoolParts;
   /** By function and revision of it and its app: the identity of a sandbox. */
@@ -67,13 +72,22 @@ class LocalAgent implements Agent {
       () => this.#idle(),
       () => this.#growStarved(),
     );
+    const pools = () => this.#pools.values();
+    const cpu = new CpuShares(parts.world, pools);
+    this.#shares = new MemoryShares(this.memoryMiB, pools);
+    this.#waiting = new WaitingCounts(parts.config);
     this.#parts = {
       world: parts.world,
-      starter: new Starter(parts),
+      starter: new Starter(parts, (fn) => cpu.ofNew(fn)),
       memory: this.#memory,
+      shares: this.#shares,
       counters: this.#counters,
       freezeAfterMs: parts.config.freezeAfterMs,
     };
+  }
+
+  refusal(fn: Fn): PlatformError | null {
+    return this.#waiting.refusal(fn);
   }
 
   run(call: AgentCall, signal: AbortSignal): Promise<AgentAnswer> {
@@ -124,10 +138,13 @@ class LocalAgent implements Agent {
 
   async #runLater(pool: Pool, run: Run, signal: AbortSignal): Promise<AgentAnswer> {
     let slot: Slot;
+    this.#waiting.enter(pool.fn);
     try {
       slot = await pool.wait(run.call, () => run.request(), signal);
     } catch (error) {
       throw run.fail(error);
+    } finally {
+      this.#waiting.leave(pool.fn);
     }
     return await run.execute(pool, slot, signal);
   }
@@ -184,6 +201,7 @@ class LocalAgent implements Agent {
       }
     }
     this.#measuring = false;
+    this.#growStarved();
     if (this.#pools.size > 0 && !this.#closing) this.#measureLater();
   }
 
@@ -191,11 +209,8 @@ class LocalAgent implements Agent {
     for (const pool of this.#pools.values()) yield* pool.idle();
   }
 
-  /** Whose first call waits longest comes first. */
   #growStarved(): void {
-    const waiting = [...this.#pools.values()].filter((pool) => pool.waitingSince !== undefined);
-    waiting.sort((a, b) => (a.waitingSince ?? 0) - (b.waitingSince ?? 0));
-    for (const pool of waiting) pool.grow();
+    for (const pool of this.#shares.inTurn(this.#pools.values())) pool.grow();
   }
 }
 

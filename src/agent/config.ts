@@ -4,6 +4,10 @@ export interface AgentConfig {
   readonly memoryMiB: number;
   /** How long a sandbox is idle before it is frozen, in ms; 0: never. (Default: 100; docs/decisions/0007-life-of-a-sandbox.md) */
   readonly freezeAfterMs: number;
+  /** Calls of one function that may wait for a sandbox. (Default: 1000) */
+  readonly functionWaitingMax: number;
+  /** The same of all functions of a namespace. (Default: 2000) */
+  readonly namespaceWaitingMax: number;
   /** Sandboxes that are being started at the same time, over all functions. Default: twice the processors. */
   readonly startsMax: number;
   /** How long a sandbox may take to be ready, in ms. (Default: 10000; Fn's 5000 is too short for real imports, facts fn.md 14) */
@@ -20,6 +24,8 @@ export interface AgentConfig {
 
 export const agentDefaults = {
   freezeAfterMs: 100,
+  functionWaitingMax: 1000,
+  namespaceWaitingMax: 2000,
   startTimeoutMs: 10_000,
   processesMax: 128,
   openFilesMax: 1024,

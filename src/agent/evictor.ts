@@ -33,6 +33,11 @@ export class MemoryBudget {
     return this.#promisedMiB;
   }
 
+  /** Somebody was refused for another reason than the sum: they are told, too, when there is room. */
+  refuse(): void {
+    this.#refused = true;
+  }
+
   /** Takes `sizeMiB`, evicting where needed; false, with nothing evicted, when even that would not make room. */
   reserve(sizeMiB: number): boolean {
     if (this.#promisedMiB + sizeMiB > this.totalMiB && !this.#makeRoom(sizeMiB)) {

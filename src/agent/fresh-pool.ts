@@ -3,6 +3,7 @@ import type { App, Fn } from "../model/model.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
 import type { Instance } from "./instance.ts";
 import type { AgentCall } from "./link.ts";
+import type { MemoryShares } from "./memory-shares.ts";
 import type { Pool, Slot } from "./pool.ts";
 import { type PoolParts, Stock } from "./stock.ts";
 import { WaitingLine } from "./waiting-line.ts";
@@ -14,6 +15,7 @@ import { WaitingLine } from "./waiting-line.ts";
 export class FreshPool implements Pool {
   readonly fn: Fn;
   readonly #empty: () => void;
+  readonly #shares: MemoryShares;
   readonly #stock: Stock;
   readonly #line: WaitingLine<void>;
   /** The protocol must know the call before the start. */
@@ -24,6 +26,7 @@ export class FreshPool implements Pool {
     this.fn = fn;
     this.#retired = retired;
     this.#empty = empty;
+    this.#shares = parts.shares;
     this.#startsByCall = parts.starter.protocolOf(fn).once;
     this.#stock = new Stock(fn, app, parts, () => this.#moved());
     this.#line = new WaitingLine(
@@ -74,9 +77,12 @@ export class FreshPool implements Pool {
   *idle(): Iterable<never> {}
 
   grow(): void {
-    while (this.#line.length > 0 && this.#stock.size < this.fn.sandboxesMax && this.#stock.reserve()) {
-      this.#line.shift()?.resolve();
+    let refused = false;
+    while (this.#line.length > 0 && this.#stock.size < this.fn.sandboxesMax && !refused) {
+      refused = !this.#stock.reserve(this.waitingSince);
+      if (!refused) this.#line.shift()?.resolve();
     }
+    this.#shares.told(this, refused);
   }
 
   measured(): void {}

@@ -39,6 +39,8 @@ export class Instance {
   rested = false;
   /** What the sandbox held when it was measured last; null: never. */
   usedMiB: number | null = null;
+  /** What it was last said to get of the processors; null: nothing was said since its start. */
+  cpuWeight: number | null = null;
   /** What it counts with against the agent's memory. */
   countedMiB = 0;
   /** Monotonic ms since when no call runs. */
@@ -100,6 +102,12 @@ export class Instance {
   thaw(): void {
     this.frozen = false;
     this.sandbox.resume?.().catch(() => this.sandbox.stop());
+  }
+
+  /** Says what it gets of the processors. One that cannot be told goes on with what it had. */
+  weigh(cpuWeight: number): void {
+    this.cpuWeight = cpuWeight;
+    this.sandbox.weigh?.(cpuWeight).catch(() => {});
   }
 
   /** Asks what the sandbox holds now. */

@@ -11,6 +11,11 @@ import type { PlatformError } from "../model/error.ts";
 export interface AgentLink {
   readonly agentId: string;
   /**
+   * Why a call of this function would find no place among those that wait: `overloaded` or `throttled`, with the limit's name; null: it
+   * has one. Asked before a call is taken, so that refusing it costs little and leaves no record; `run` itself takes every call.
+   */
+  refusal(fn: Fn): PlatformError | null;
+  /**
    * Runs one call in a sandbox of `call.fn`. Resolves with the head of the answer; the body follows. `call.report` is called
    * exactly once, after the last byte of the answer or with the failure, and only then is the slot free.
    */

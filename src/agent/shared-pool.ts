@@ -6,6 +6,7 @@ import type { Evictable } from "./evictor.ts";
 import { sandboxesToStart } from "./growth.ts";
 import type { Instance } from "./instance.ts";
 import type { AgentCall } from "./link.ts";
+import type { MemoryShares } from "./memory-shares.ts";
 import type { Pool, Slot } from "./pool.ts";
 import { Rest } from "./rest.ts";
 import { type PoolParts, Stock } from "./stock.ts";
@@ -27,6 +28,7 @@ export class SharedPool implements Pool {
   readonly #concurrency: number;
   readonly #world: World;
   readonly #empty: () => void;
+  readonly #shares: MemoryShares;
   readonly #stock: Stock;
   readonly #rest: Rest;
   readonly #line: WaitingLine<Slot>;
@@ -46,6 +48,7 @@ export class SharedPool implements Pool {
     this.#world = parts.world;
     this.#retired = retired;
     this.#empty = empty;
+    this.#shares = parts.shares;
     this.#stock = new Stock(fn, app, parts, (instance) => this.#ended(instance));
     this.#rest = new Rest(fn, parts, {
       measured: (instance) => this.measured(instance),
@@ -89,8 +92,13 @@ export class SharedPool implements Pool {
   release(instance: Instance, runMs: number): void {
     this.#runMs = this.#runMs === undefined ? runMs : this.#runMs * 0.9 + runMs * 0.1;
     this.#movedAt = this.#world.monotonic();
-    if (instance.ended || (instance.retired && instance.activeCalls === 0)) {
+    // With others in it, it takes no more calls, or it would never end.
+    if (!instance.ended && !instance.retired && this.#stock.mustLeave(instance)) instance.retired = true;
+    if (instance.ended) {
       void instance.sandbox.stop();
+      this.grow();
+    } else if (instance.retired && instance.activeCalls === 0) {
+      this.#stop(instance);
       this.grow();
     } else if (!instance.retired) {
       this.#offer(instance);
@@ -141,7 +149,12 @@ export class SharedPool implements Pool {
       startMs: this.#startMs,
       stalledMs: this.#world.monotonic() - this.#movedAt,
     });
-    for (let i = 0; i < count && this.#stock.reserve(); i++) void this.#start();
+    let refused = false;
+    for (let i = 0; i < count && !refused; i++) {
+      refused = !this.#stock.reserve(this.waitingSince);
+      if (!refused) void this.#start();
+    }
+    this.#shares.told(this, refused);
     this.#lookAgain();
   }
 
@@ -189,7 +202,7 @@ export class SharedPool implements Pool {
   #takeFree(): Instance | undefined {
     for (let instance = this.#free.pop(); instance !== undefined; instance = this.#free.pop()) {
       if (instance.ended || instance.retired || !instance.session.usable) continue;
-      const isAwake = instance.activeCalls > 0 || this.#stock.claim(instance);
+      const isAwake = instance.activeCalls > 0 || this.#stock.claim(instance, this.waitingSince);
       if (!isAwake || instance.activeCalls + 1 < this.#concurrency) this.#free.push(instance);
       return isAwake ? instance : undefined;
     }

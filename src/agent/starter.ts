@@ -16,6 +16,9 @@ export interface StarterParts {
   readonly config: AgentConfig;
 }
 
+/** The weight with which a sandbox of a function starts; undefined: what its memory makes. */
+export type WeightOfNew = (fn: Fn) => number | undefined;
+
 /** What the owner of an instance hears of it. */
 export interface InstanceWatch {
   /** Its sandbox ended, for whatever reason. */
@@ -30,10 +33,12 @@ export interface InstanceWatch {
 export class Starter {
   readonly #parts: StarterParts;
   readonly #permits: Permits;
+  readonly #weightOf: WeightOfNew;
   #started = 0;
 
-  constructor(parts: StarterParts) {
+  constructor(parts: StarterParts, weightOf: WeightOfNew) {
     this.#parts = parts;
+    this.#weightOf = weightOf;
     this.#permits = new Permits(parts.config.startsMax);
   }
 
@@ -47,7 +52,7 @@ export class Starter {
    */
   async start(fn: Fn, app: App | null, request: FunctionRequest | null, watch: InstanceWatch): Promise<Instance> {
     const prepared = await this.#parts.images.prepare(fn.source).finally(watch.preparing());
-    const release = await this.#permits.take();
+    const release = await this.#permits.take(fn.namespace);
     try {
       return await this.#start(fn, app, request, prepared, watch);
     } finally {
@@ -60,12 +65,14 @@ export class Starter {
     const launch = this.protocolOf(fn).launch(fn, { name: app?.name ?? null, config: app?.config ?? {} }, request);
     const beganAt = world.monotonic();
     let instance: Instance | undefined;
+    const cpuWeight = this.#weightOf(fn);
     const sandbox = await driver.create({
-      ...this.#spec(fn, launch, prepared),
+      ...this.#spec(fn, launch, prepared, cpuWeight),
       output: (stream, data) => instance?.output(stream, data),
     });
     const createdAt = world.monotonic();
     instance = new Instance(sandbox, createdAt - beganAt, world);
+    instance.cpuWeight = cpuWeight ?? null;
     const session = await this.#open(fn, instance, { ...launch, timeoutMs: config.startTimeoutMs }, watch);
     instance.ready(session, world.monotonic() - createdAt);
     const made = instance;
@@ -108,7 +115,7 @@ export class Starter {
     }
   }
 
-  #spec(fn: Fn, launch: Launch, prepared: Prepared): Omit<SandboxSpec, "output"> {
+  #spec(fn: Fn, launch: Launch, prepared: Prepared, cpuWeight: number | undefined): Omit<SandboxSpec, "output"> {
     const { config } = this.#parts;
     return {
       id: `${fn.id.slice(-8).toLowerCase()}-${fn.revision}-${++this.#started}`,
@@ -121,6 +128,7 @@ export class Starter {
       egress: fn.egress,
       limits: {
         memoryMiB: fn.memoryMiB,
+        cpuWeight,
         processesMax: config.processesMax,
         openFilesMax: config.openFilesMax,
         tmpMiB: Math.min(config.tmpMiB, fn.memoryMiB),

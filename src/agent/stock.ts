@@ -3,6 +3,7 @@ import { PlatformError } from "../model/error.ts";
 import type { App, Fn } from "../model/model.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
 import type { MemoryBudget } from "./evictor.ts";
+import type { MemoryShares } from "./memory-shares.ts";
 import type { Instance } from "./instance.ts";
 import type { AgentCall } from "./link.ts";
 import type { Starter } from "./starter.ts";
@@ -13,6 +14,7 @@ export interface PoolParts {
   readonly world: World;
   readonly starter: Starter;
   readonly memory: MemoryBudget;
+  readonly shares: MemoryShares;
   readonly counters: Counters;
   /** 0: idle sandboxes are never frozen. */
   readonly freezeAfterMs: number;
@@ -46,9 +48,9 @@ export class Stock {
     return this.live.size + this.#starting;
   }
 
-  /** Takes the memory of a new one, which `make` then makes; false where there is none. */
-  reserve(): boolean {
-    if (!this.#parts.memory.reserve(this.#fn.memoryMiB)) return false;
+  /** Takes the memory of a new one, which `make` then makes; false where there is none, or it is another namespace's turn. `since`: when the call began to wait that wants it. */
+  reserve(since?: number): boolean {
+    if (!this.#reserve(this.#fn.memoryMiB, since)) return false;
     this.#starting++;
     return true;
   }
@@ -87,10 +89,16 @@ export class Stock {
     }
   }
 
+  /** Whether one in which a call has just ended has to end with the others in it, because another namespace waits for its memory. */
+  mustLeave({ activeCalls, countedMiB }: Instance): boolean {
+    // Without a call it no longer counts as held.
+    return this.#parts.shares.mustLeave(this.#fn.namespace, activeCalls > 0 ? 0 : countedMiB, Number.POSITIVE_INFINITY);
+  }
+
   /** An idle one counts with its limit again, because a call begins; false where there is no room for that. */
-  claim(instance: Instance): boolean {
+  claim(instance: Instance, since?: number): boolean {
     const missingMiB = this.#fn.memoryMiB - instance.countedMiB;
-    if (missingMiB > 0 && !this.#parts.memory.reserve(missingMiB)) return false;
+    if (missingMiB > 0 && !this.#reserve(missingMiB, since)) return false;
     instance.countedMiB += missingMiB;
     return true;
   }
@@ -127,6 +135,14 @@ export class Stock {
   /** What a call is told that waited in vain. */
   noRoom(waitedMs: number): PlatformError {
     return this.#preparing > 0 ? stillPreparing(this.#fn, waitedMs) : overloaded(this.#fn, waitedMs);
+  }
+
+  /** Takes some memory, for a sandbox that then holds its limit. */
+  #reserve(sizeMiB: number, since = Number.POSITIVE_INFINITY): boolean {
+    const { memory, shares } = this.#parts;
+    if (!shares.mustLeave(this.#fn.namespace, this.#fn.memoryMiB, since)) return memory.reserve(sizeMiB);
+    memory.refuse();
+    return false;
   }
 
   #hasEnded(instance: Instance): void {

@@ -64,6 +64,8 @@ export type Endpoint =
 
 export interface SandboxLimits {
   readonly memoryMiB: number;
+  /** What it gets of the processors when they are short, against other sandboxes; by its memory (`cpuWeightOf`) if not given. */
+  readonly cpuWeight?: number | undefined;
   readonly processesMax: number;
   readonly openFilesMax: number;
   readonly tmpMiB: number;
@@ -87,6 +89,8 @@ export interface Sandbox {
   resume?(): Promise<void>;
   /** What the tree holds now, without file pages that the kernel can drop; null where it cannot be told, and after the end. */
   memoryBytes?(): Promise<number | null>;
+  /** Changes its `cpuWeight`, soon and once the program is there; a driver that cannot has no such method. */
+  weigh?(cpuWeight: number): Promise<void>;
   /** Kills the tree at once, waits until it is gone and what it used is freed. Any number of times. */
   stop(): Promise<SandboxExit>;
   /** Resolves when the program ended, by itself or not; never rejects. By then all its output was delivered. */
@@ -101,6 +105,14 @@ export interface SandboxExit {
   readonly signal: string | null;
   /** The kernel ended something inside because the memory limit was reached. */
   readonly outOfMemory: boolean;
+}
+
+/** Heaviest of the weights that sandboxes have, which begin at 1. */
+export const cpuWeightMax = 10_000;
+
+/** The weight of a sandbox for which nobody chose one: 100 for one of 128 MiB. */
+export function cpuWeightOf(memoryMiB: number): number {
+  return Math.min(cpuWeightMax, (memoryMiB * 100) / 128);
 }
 
 /** Where a sandbox's folders appear to the code inside. */

@@ -5,8 +5,9 @@
  * Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/ of the kernel.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import type { SandboxLimits } from "../sandbox.ts";
-import type { CgroupController, CgroupTree, MemoryFiles } from "../spawner/messages.ts";
+import { cpuWeightOf, type SandboxLimits } from "../sandbox.ts";
+import { weightText } from "../spawner/cpu-weight.ts";
+import type { CgroupController, CgroupTree, CpuFile, MemoryFiles, SpawnedReply } from "../spawner/messages.ts";
 
 /** What all our groups are below, so that an administrator recognises them. */
 const parentName = "polykiln";
@@ -67,6 +68,11 @@ export class Cgroup {
     return this.#trees.map(({ folder }) => `${folder}/cgroup.procs`);
   }
 
+  /** Those that the serving process uses by itself. */
+  get files(): Pick<SpawnedReply, "freezeFile" | "memoryFiles" | "cpuFile"> {
+    return { freezeFile: this.freezeFile, memoryFiles: this.memoryFiles, cpuFile: this.cpuFile };
+  }
+
   /** Null where nothing can be frozen. */
   get freezeFile(): string | null {
     const folder = this.#folderOf("freeze");
@@ -79,6 +85,14 @@ export class Cgroup {
     if (found === undefined) return null;
     const usage = found.tree.version === 1 ? "memory.usage_in_bytes" : "memory.current";
     return { usage: `${found.folder}/${usage}`, stat: `${found.folder}/memory.stat` };
+  }
+
+  /** Null where nothing shares out the processors. */
+  get cpuFile(): CpuFile | null {
+    const found = this.#trees.find(({ tree }) => tree.controllers.includes("cpu"));
+    if (found === undefined) return null;
+    const { version } = found.tree;
+    return { version, path: `${found.folder}/${version === 1 ? "cpu.shares" : "cpu.weight"}` };
   }
 
   limit(limits: SandboxLimits): void {
@@ -122,6 +136,7 @@ const optionalFiles: ReadonlySet<string> = new Set(["memory.memsw.limit_in_bytes
 function limitFiles(tree: CgroupTree, limits: SandboxLimits): [file: string, value: string][] {
   const memory = String(limits.memoryMiB * 1024 * 1024);
   const processes = String(limits.processesMax + ownProcesses);
+  const weight = weightText(tree.version, limits.cpuWeight ?? cpuWeightOf(limits.memoryMiB));
   const files: Record<CgroupController, [string, string][]> =
     tree.version === 1
       ? {
@@ -130,7 +145,7 @@ function limitFiles(tree: CgroupTree, limits: SandboxLimits): [file: string, val
             ["memory.memsw.limit_in_bytes", memory],
           ],
           pids: [["pids.max", processes]],
-          cpu: [["cpu.shares", String(clamp(limits.memoryMiB * 8, 2, 262_144))]],
+          cpu: [["cpu.shares", weight]],
           freeze: [],
         }
       : {
@@ -139,14 +154,10 @@ function limitFiles(tree: CgroupTree, limits: SandboxLimits): [file: string, val
             ["memory.swap.max", "0"],
           ],
           pids: [["pids.max", processes]],
-          cpu: [["cpu.weight", String(clamp(Math.round(limits.memoryMiB * 0.78), 1, 10_000))]],
+          cpu: [["cpu.weight", weight]],
           freeze: [],
         };
   return tree.controllers.flatMap((controller) => files[controller]);
-}
-
-function clamp(value: number, min: number, max: number): number {
-  return Math.min(max, Math.max(min, value));
 }
 
 /** Version 2 gives a group's children only the controllers that it names. */

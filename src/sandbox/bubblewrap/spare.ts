@@ -87,7 +87,7 @@ export class Spare {
     return {
       child: this.#child,
       pipes: this.#pipes,
-      reply: { pid: this.pid, freezeFile: this.cgroup.freezeFile, memoryFiles: this.cgroup.memoryFiles, socketFolder },
+      reply: { pid: this.pid, ...this.cgroup.files, socketFolder },
       kill: () => this.#kill(),
       outOfMemory: () => this.cgroup.outOfMemory(),
       free: async () => {

@@ -69,6 +69,8 @@ class FakeSandbox implements Sandbox {
   readonly pause?: () => Promise<void>;
   readonly resume?: () => Promise<void>;
   paused = false;
+  /** The last weight that it was given; null: what its memory makes. */
+  cpuWeight: number | null;
   #heldBytes: number | null = null;
   readonly #spec: SandboxSpec;
   readonly #stopped: () => void;
@@ -84,6 +86,7 @@ class FakeSandbox implements Sandbox {
 
   constructor(spec: SandboxSpec, program: FakeProgram, pausing: boolean, stopped: () => void) {
     this.id = spec.id;
+    this.cpuWeight = spec.limits.cpuWeight ?? null;
     this.#spec = spec;
     this.#stopped = stopped;
     this.exited = this.#exiting.promise;
@@ -112,6 +115,10 @@ class FakeSandbox implements Sandbox {
 
   async memoryBytes(): Promise<number | null> {
     return this.#heldBytes;
+  }
+
+  async weigh(cpuWeight: number): Promise<void> {
+    this.cpuWeight = cpuWeight;
   }
 
   async stop(): Promise<SandboxExit> {

@@ -80,6 +80,8 @@ export interface SpawnedReply {
   readonly freezeFile: string | null;
   /** Host files that tell the memory of the sandbox: the number of bytes, and what it is made of; null when nothing counts it. */
   readonly memoryFiles: MemoryFiles | null;
+  /** Host file that says what the sandbox gets of the processors; null where nothing shares them out. */
+  readonly cpuFile: CpuFile | null;
   /** Host view of the folder where the program makes its socket (`unix`, `tcp`); null otherwise. */
   readonly socketFolder: string | null;
 }
@@ -87,6 +89,12 @@ export interface SpawnedReply {
 export interface MemoryFiles {
   readonly usage: string;
   readonly stat: string;
+}
+
+export interface CpuFile {
+  /** Of the hierarchy: what is written into it differs. */
+  readonly version: 1 | 2;
+  readonly path: string;
 }
 
 export interface FailedReply {

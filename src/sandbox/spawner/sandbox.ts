@@ -6,25 +6,28 @@ import type { CallbackListener } from "../endpoints/callback.ts";
 import { dialTcp } from "../endpoints/tcp.ts";
 import { dialUnix } from "../endpoints/unix.ts";
 import type { Sandbox, SandboxExit, SandboxSpec } from "../sandbox.ts";
-import { Freezer } from "./freezer.ts";
+import { ControlFile } from "./control-file.ts";
+import { weightText } from "./cpu-weight.ts";
 import { memoryInUse } from "./memory-use.ts";
 import { bridgeSocket } from "./messages.ts";
 import type { Program } from "./spawner.ts";
 
-/** Pausing and measuring go straight to files of the kernel: nobody waits for the spawner. */
+/** Pausing, measuring and weighing go straight to files of the kernel: nobody waits for the spawner. */
 export class SpawnedSandbox implements Sandbox {
   readonly id: string;
   readonly exited: Promise<SandboxExit>;
   readonly pause?: () => Promise<void>;
   readonly resume?: () => Promise<void>;
   readonly memoryBytes?: () => Promise<number | null>;
+  readonly weigh?: (cpuWeight: number) => Promise<void>;
   readonly #endpoint: SandboxSpec["endpoint"];
   readonly #program: Program;
   readonly #listener: CallbackListener | null;
   readonly #world: World;
   /** Aborted when the program has ended, with the error of whoever still waits for it. */
   readonly #over = new AbortController();
-  readonly #freezer: Freezer | null;
+  /** Closed with the sandbox. */
+  readonly #controls: ControlFile[] = [];
   #isConnected = false;
 
   constructor(spec: SandboxSpec, program: Program, listener: CallbackListener | null, world: World) {
@@ -34,12 +37,15 @@ export class SpawnedSandbox implements Sandbox {
     this.#listener = listener;
     this.#world = world;
     this.exited = program.exited;
-    const { freezeFile, memoryFiles } = program.reply;
-    const freezer = freezeFile === null ? null : new Freezer(freezeFile);
-    this.#freezer = freezer;
-    if (freezer !== null) {
+    const { freezeFile, memoryFiles, cpuFile } = program.reply;
+    if (freezeFile !== null) {
+      const freezer = this.#control(freezeFile);
       this.pause = () => freezer.set("1");
       this.resume = () => freezer.set("0");
+    }
+    if (cpuFile !== null) {
+      const share = this.#control(cpuFile.path);
+      this.weigh = (cpuWeight) => share.set(weightText(cpuFile.version, cpuWeight));
     }
     if (memoryFiles !== null) this.memoryBytes = () => memoryInUse(memoryFiles, spec.limits.memoryMiB);
     void program.exited.then((exit) => this.#ended(exit));
@@ -69,6 +75,12 @@ export class SpawnedSandbox implements Sandbox {
     return await this.#program.gone;
   }
 
+  #control(path: string): ControlFile {
+    const file = new ControlFile(path);
+    this.#controls.push(file);
+    return file;
+  }
+
   #connectOnce(): void {
     if (this.#isConnected) throw new PlatformError("internal", `The connection of sandbox ${this.id} was asked for twice`);
     this.#isConnected = true;
@@ -80,6 +92,6 @@ export class SpawnedSandbox implements Sandbox {
     const message = `The program ended ${how}${why} before it could be reached`;
     this.#over.abort(new PlatformError("function_start_failed", message, { details: { ...exit } }));
     this.#listener?.close();
-    this.#freezer?.close();
+    for (const file of this.#controls) file.close();
   }
 }

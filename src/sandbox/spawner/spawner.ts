@@ -98,7 +98,7 @@ class LivingProgram implements Program {
   readonly exited: Promise<SandboxExit>;
   readonly gone: Promise<SandboxExit>;
   readonly stdio: StdioStream | null;
-  reply: SpawnedReply = { pid: 0, freezeFile: null, memoryFiles: null, socketFolder: null };
+  reply: SpawnedReply = { pid: 0, freezeFile: null, memoryFiles: null, cpuFile: null, socketFolder: null };
   readonly #number: number;
   readonly #link: Socket;
   readonly #output: (stream: "stdout" | "stderr", data: Buffer) => void;

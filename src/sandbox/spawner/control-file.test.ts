@@ -3,19 +3,19 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { Freezer } from "./freezer.ts";
+import { ControlFile } from "./control-file.ts";
 import { memoryInUse } from "./memory-use.ts";
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "freezer-test-"));
+  folder = mkdtempSync(join(tmpdir(), "control-file-test-"));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
 test("writes take effect in the order of the calls, and none after the end", async () => {
   const file = `${folder}/cgroup.freeze`;
   writeFileSync(file, "");
-  const freezer = new Freezer(file);
+  const freezer = new ControlFile(file);
   const states = Array.from({ length: 50 }, (_, i) => (i % 3 === 0 ? "1" : "0"));
   const written = Promise.all(states.map((state) => freezer.set(state)));
   await written;
@@ -26,12 +26,12 @@ test("writes take effect in the order of the calls, and none after the end", asy
   assert.equal(readFileSync(file, "utf8"), states.join(""));
 });
 
-test("a group that is gone has nothing to freeze", async () => {
-  await new Freezer(`${folder}/gone`).set("1");
+test("a group that is gone has nothing to set", async () => {
+  await new ControlFile(`${folder}/gone`).set("1");
 });
 
 test("a real failure is told", async () => {
-  await assert.rejects(new Freezer(folder).set("1"), /EISDIR/);
+  await assert.rejects(new ControlFile(folder).set("1"), /EISDIR/);
 });
 
 test("pages of files do not count where they would matter", async () => {

@@ -1,4 +1,4 @@
-/** Freezes and thaws a control group by writing one byte to a file of the kernel that stays open. */
+/** Sets what a control group does by writing a few bytes to a file of the kernel that stays open. */
 import { close, open, write } from "node:fs";
 import { promisify } from "node:util";
 
@@ -7,11 +7,12 @@ const closeFile = promisify(close);
 const writeFile = promisify<number, string>(write);
 
 /**
- * Of one sandbox. Writes are done on a thread, because the kernel may hold its lock for milliseconds while another sandbox starts,
- * and one after the other: two at once could take effect in any order, and a close between them would leave the second to a
- * stranger's descriptor of the same number.
+ * Of one sandbox: whether it is frozen, or what it gets of the processors. Writes are done on a thread, because the kernel may hold its
+ * lock for milliseconds while another sandbox starts, and one after the other: two at once could take effect in any order, and a close
+ * between them would leave the second to a stranger's descriptor of the same number. The file stays open because another sandbox may
+ * have one of the same name later.
  */
-export class Freezer {
+export class ControlFile {
   readonly #file: string;
   #descriptor: number | null = null;
   #last: Promise<void> = Promise.resolve();
@@ -21,8 +22,8 @@ export class Freezer {
     this.#file = file;
   }
 
-  /** "1" freezes, "0" thaws. Nothing happens once the group is gone. */
-  set(state: "0" | "1"): Promise<void> {
+  /** Nothing happens once the group is gone. */
+  set(state: string): Promise<void> {
     const done = this.#last.then(() => this.#write(state));
     this.#last = done.catch(() => {});
     return done;
@@ -34,13 +35,13 @@ export class Freezer {
     this.#last = this.#last.then(() => this.#release());
   }
 
-  async #write(state: "0" | "1"): Promise<void> {
+  async #write(state: string): Promise<void> {
     if (this.#closed) return;
     try {
       this.#descriptor ??= await openFile(this.#file, "w");
       await writeFile(this.#descriptor, state);
     } catch (error) {
-      // The program may end in between; then there is nothing to freeze.
+      // The program may end in between; then there is nothing to set.
       if (!this.#closed && !gone.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
     }
   }
