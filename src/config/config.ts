@@ -32,6 +32,9 @@ export interface Config {
   readonly startsMax: number;
   readonly startTimeoutMs: number;
   readonly namespaceCallsMax: number;
+  /** Synchronous calls of one function, and of one namespace, that may wait for a sandbox. */
+  readonly functionWaitingMax: number;
+  readonly namespaceWaitingMax: number;
   /** Asynchronous calls that run at a time while nobody waits for an answer. */
   readonly asyncCallsMax: number;
   /** Revisions of each function that can be gone back to. */
@@ -136,6 +139,18 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
       default: 10_000,
       about: "Calls of one namespace that may be on their way at once",
       env: ["POLYKILN_NAMESPACE_CALLS_MAX"],
+      parse: whole(1, 1_000_000),
+    },
+    functionWaitingMax: {
+      default: 1000,
+      about: "Calls of one function that may wait for a sandbox; one more is answered 503",
+      env: ["POLYKILN_FUNCTION_WAITING_MAX"],
+      parse: whole(1, 1_000_000),
+    },
+    namespaceWaitingMax: {
+      default: 2000,
+      about: "Calls of one namespace that may wait for a sandbox; one more is answered 429",
+      env: ["POLYKILN_NAMESPACE_WAITING_MAX"],
       parse: whole(1, 1_000_000),
     },
     asyncCallsMax: {

@@ -46,6 +46,11 @@ export class OwnBody implements BodySource, PieceTaker {
     return this.#arrived;
   }
 
+  /** It ended, failed or was cancelled. */
+  get over(): boolean {
+    return this.#state === "over";
+  }
+
   get reading(): boolean {
     return this.#state === "reading";
   }
@@ -86,7 +91,7 @@ export class OwnBody implements BodySource, PieceTaker {
     if (this.#state === "reading") this.#giveAhead();
     if (this.#flowing && !this.#arrived && this.#wants()) this.#arrived = this.#hooks.read(this);
     this.#pumping = false;
-    if (this.#isOver()) {
+    if (this.over) {
       // What was left while the connection's reader was at work is thrown away only now.
       this.#hooks.unwanted();
     } else if (this.#arrived && this.#state === "reading" && this.#ahead.length === 0) this.#end();
@@ -117,10 +122,6 @@ export class OwnBody implements BodySource, PieceTaker {
   /** Before somebody reads, only chunks are taken, and only some: a body of known length can't be wrong. */
   #wants(): boolean {
     return this.#state === "reading" || (this.#state === "idle" && this.bytes === undefined && this.#total < aheadBytesMax);
-  }
-
-  #isOver(): boolean {
-    return this.#state === "over";
   }
 
   #end(): void {

@@ -29,6 +29,7 @@ async function invoke(parts: InvokerParts, request: InvokeRequest, signal: Abort
   try {
     const found = admitted(parts, request);
     definition = found instanceof Promise ? await found : found;
+    checkRoom(parts, definition);
     parts.admission.enter(request.namespace);
   } catch (cause) {
     request.body.cancel();
@@ -47,6 +48,17 @@ export function admitted(
   authorize(caller, namespace);
   if (!recorder.hasRoom) throw diskTooSlow();
   return definitions.peek(namespace, target) ?? definitions.load(namespace, target);
+}
+
+/** One agent that takes calls and has a place is enough; that there is none at all is told with a record. */
+function checkRoom({ agents }: InvokerParts, { fn }: Definition): void {
+  let refusal: PlatformError | null = null;
+  for (const { accepting, link } of agents()) {
+    if (!accepting) continue;
+    refusal = link.refusal(fn);
+    if (refusal === null) return;
+  }
+  if (refusal !== null) throw refusal;
 }
 
 /** From here on there is a record, whatever happens. */

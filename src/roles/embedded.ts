@@ -140,6 +140,8 @@ async function assemble(
       ...agentDefaults,
       memoryMiB: config.memoryMiB,
       freezeAfterMs: config.freezeAfterMs,
+      functionWaitingMax: config.functionWaitingMax,
+      namespaceWaitingMax: config.namespaceWaitingMax,
       startsMax: config.startsMax,
       startTimeoutMs: config.startTimeoutMs,
     },

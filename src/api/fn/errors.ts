@@ -13,10 +13,11 @@ const retryAfterSeconds = 15;
 export function errorReply(thrown: unknown, callId: string | null = null): Reply {
   const error = asPlatformError(thrown);
   const [number, message] = statusAndMessage(error);
-  const isBusy = error.code === "overloaded" && !wantsTooMuch(error);
   const headers: string[] = [];
   if (callId !== null) headers.push("Fn-Call-Id", callId);
-  if (isBusy) headers.push("Retry-After", String(retryAfterSeconds));
+  if (error.code === "overloaded" && !wantsTooMuch(error))
+    headers.push("Retry-After", String(retryAfterSeconds), ...limitName(error));
+  if (error.code === "throttled") headers.push("Retry-After", String(error.details["retryAfterS"] ?? 1), ...limitName(error));
   if (error.code === "unauthenticated") headers.push("WWW-Authenticate", "Bearer");
   return jsonReply(number, JSON.stringify({ message }), headers);
 }
@@ -71,6 +72,11 @@ function statusAndMessage(error: PlatformError): [status: number, message: strin
     case "timeout":
       return [504, "Timed out"];
   }
+}
+
+/** Fn's bodies say the same of every limit, so its name goes into a header. */
+function limitName({ details: { limit } }: PlatformError): string[] {
+  return typeof limit === "string" ? ["Kiln-Limit", limit] : [];
 }
 
 /** No machine is as big as the function's memory, so coming back later helps nobody. */
