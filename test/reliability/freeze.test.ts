@@ -27,6 +27,7 @@ describe("freezing and thawing over and over", { skip: cannotFreeze, timeout: 18
   test(`${timesMin} times: every call is answered, and nothing is held that was not held before`, async (t) => {
     const fns = Array.from({ length: functions }, () => real.deploy("exports.handler = async ({ n }) => n"));
     await Promise.all(fns.map((fn) => rounds(fn, 100)));
+    await until("frozen", () => real.frozenGroups().length === functions);
     const atFirst = held();
     const heapMiB = heapInUseMiB();
     const beganAt = performance.now();
@@ -39,7 +40,10 @@ describe("freezing and thawing over and over", { skip: cannotFreeze, timeout: 18
     assert.ok(thawsTotal >= timesMin && freezesTotal === thawsTotal + functions, `${freezesTotal} freezes, ${thawsTotal} thaws`);
     assert.equal(startsTotal.warm, thawsTotal);
     assert.equal(startsTotal.cold, functions, "always the same sandboxes");
-    assert.deepEqual(held(), atFirst);
+    const { descriptors, ...inside } = held();
+    // Files that were open for a moment may have been counted at first.
+    assert.ok(descriptors <= atFirst.descriptors, `${atFirst.descriptors} descriptors, then ${descriptors}`);
+    assert.deepEqual(inside, { groups: atFirst.groups, processes: atFirst.processes });
     assert.ok(grownMiB < 8, `the heap grew by ${grownMiB} MiB`);
   });
 
@@ -56,7 +60,7 @@ describe("freezing and thawing over and over", { skip: cannotFreeze, timeout: 18
   }
 
   /** What this process, which freezes, and the sandboxes hold. */
-  function held(): object {
+  function held(): { readonly descriptors: number; readonly groups: number; readonly processes: number } {
     const processes = real.groups().flatMap((group) => readFileSync(`${group}/cgroup.procs`, "utf8").split("\n").filter(Boolean));
     return { descriptors: readdirSync("/proc/self/fd").length, groups: real.groups().length, processes: processes.length };
   }
