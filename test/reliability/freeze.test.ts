@@ -40,10 +40,11 @@ describe("freezing and thawing over and over", { skip: cannotFreeze, timeout: 18
     assert.ok(thawsTotal >= timesMin && freezesTotal === thawsTotal + functions, `${freezesTotal} freezes, ${thawsTotal} thaws`);
     assert.equal(startsTotal.warm, thawsTotal);
     assert.equal(startsTotal.cold, functions, "always the same sandboxes");
-    const { descriptors, ...inside } = held();
-    // Files that were open for a moment may have been counted at first.
-    assert.ok(descriptors <= atFirst.descriptors, `${atFirst.descriptors} descriptors, then ${descriptors}`);
-    assert.deepEqual(inside, { groups: atFirst.groups, processes: atFirst.processes });
+    const { descriptors, ...inside } = atFirst;
+    // A file that is read for a moment, by who measures memory, counts too: not every look is the same.
+    await until("no more files open than at first", () => held().descriptors <= descriptors);
+    const { groups, processes } = held();
+    assert.deepEqual({ groups, processes }, inside);
     assert.ok(grownMiB < 8, `the heap grew by ${grownMiB} MiB`);
   });
 
