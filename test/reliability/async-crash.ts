@@ -11,7 +11,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { send, type ShownRecord } from "../client.ts";
 import { type Platform, startPlatform } from "../platform.ts";
 import { type Accepted, allItems, allRecords, deployLoad, depthOf, startLoad, telling } from "./async-load.ts";
-import { assertGone, instanceOf } from "./footprint.ts";
+import { readState } from "../../src/sandbox/spawner/state.ts";
+import { assertGone, type Instance, instanceOf } from "./footprint.ts";
 
 const program = join(import.meta.dirname, "crashing-server.ts");
 const points = ["enqueue", "lease", "run", "record", "acknowledge"] as const;
@@ -65,17 +66,32 @@ export async function crashRounds(rounds: number, secondsMax: number, say: (line
 
 /** True when the server died at its point, before we killed it. */
 async function killedUnderLoad(platform: Platform, accepted: Accepted, data: string, served: boolean): Promise<boolean> {
-  const instance = instanceOf(platform.pid, data);
+  const { process } = platform;
+  const died = new Promise<boolean>((resolve) => {
+    process.once("exit", () => resolve(true));
+    if (process.exitCode !== null || process.signalCode !== null) resolve(true);
+  });
+  const instance = await instanceBefore(died, platform, data);
   const load = startLoad(platform, accepted);
-  const died = new Promise<boolean>((resolve) => platform.process.once("exit", () => resolve(true)));
   const kill = (served ? load.served() : Promise.resolve()).then(() => sleep(100 + Math.random() * 700, false));
   const byItself = await Promise.race([died, kill]);
   // What was started since has to go too.
-  const later = byItself ? [] : instanceOf(platform.pid, data).processes;
+  const later = byItself ? [] : (await instanceBefore(died, platform, data)).processes;
   await platform.crash();
   await load.stop();
   await assertGone({ ...instance, processes: [...instance.processes, ...later] }, goneWithinMs);
   return byItself;
+}
+
+/** With a backlog the server may have come to its point at once; what it made outside is in its state file then. */
+async function instanceBefore(died: Promise<boolean>, { pid }: Platform, data: string): Promise<Instance> {
+  try {
+    return instanceOf(pid, data);
+  } catch (error) {
+    const state = readState(join(data, "sandboxes.json"));
+    if (state === null || !(await Promise.race([died, sleep(5000, false)]))) throw error;
+    return { state, pid, spawnerPid: 0, processes: [] };
+  }
 }
 
 async function untilEmpty(platform: Platform): Promise<void> {
