@@ -13,6 +13,8 @@ const platform = createServer().listen(platformPort, gateway, () => send("platfo
 process.once("disconnect", () => process.exit(0));
 // The parent may have ended while this file was being loaded, and then the event has been.
 if (!process.connected) process.exit(0);
+// However it ended: nobody waits longer than this for the sockets.
+setTimeout(() => process.exit(1), 30_000);
 
 function send(name: SocketName, handle: SendHandle): void {
   process.send?.(name, handle);
