@@ -2,6 +2,7 @@
 import type { SendHandle } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
+import { realWorld } from "../../lib/world.ts";
 import { gateway } from "./addresses.ts";
 import { platformPort } from "./egress.ts";
 import type { SocketName } from "./sockets.ts";
@@ -14,7 +15,7 @@ process.once("disconnect", () => process.exit(0));
 // The parent may have ended while this file was being loaded, and then the event has been.
 if (!process.connected) process.exit(0);
 // However it ended: nobody waits longer than this for the sockets.
-setTimeout(() => process.exit(1), 30_000);
+realWorld().after(30_000, () => process.exit(1));
 
 function send(name: SocketName, handle: SendHandle): void {
   process.send?.(name, handle);
