@@ -1,5 +1,6 @@
 /** What a server's memory really holds: resident memory alone says more of when the collector last ran than of leaks. */
 import assert from "node:assert/strict";
+import { Session } from "node:inspector";
 import type { Platform } from "./platform.ts";
 
 /** For `startPlatform`: the server can then be asked. */
@@ -23,6 +24,16 @@ export async function liveMiB(platform: Platform): Promise<number> {
   } finally {
     socket.close();
   }
+}
+
+/** The same of the process of the test itself. */
+export function ownLiveMiB(): number {
+  const session = new Session();
+  session.connect();
+  session.post("HeapProfiler.collectGarbage");
+  session.disconnect();
+  const { heapUsed, external } = process.memoryUsage();
+  return Math.round(((heapUsed + external) / 1_048_576) * 10) / 10;
 }
 
 let asked = 0;

@@ -203,10 +203,11 @@ describe("the console", { skip: noBrowser, timeout: 240_000 }, () => {
       await page.goto(`${platform.url}/ui/#/activations`);
       const list = rows(page, "Activations, newest first");
       await page.getByRole("combobox", { name: "Function" }).selectOption({ label: "hello" });
-      await page.waitForFunction('document.querySelectorAll("tbody tr").length === 25');
+      await list.nth(24).waitFor();
+      assert.equal(await list.count(), 25);
       await page.getByRole("button", { name: "Older" }).click();
       await page.getByText("page 2").waitFor();
-      await page.waitForFunction('document.querySelectorAll("tbody tr").length < 25');
+      await list.nth(24).waitFor({ state: "detached" });
       await page.getByRole("combobox", { name: "Function" }).selectOption("");
       await page.getByRole("combobox", { name: "Outcome" }).selectOption("function_error");
       await list.filter({ hasText: "failing" }).first().waitFor();

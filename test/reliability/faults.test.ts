@@ -8,8 +8,9 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../../src/model/limits.ts";
 import { type Answer, call, linesOf, recordOf } from "../client.ts";
+import { inspectable, liveMiB } from "../live-memory.ts";
 import { type DeployedFunction, type Platform, startPlatform } from "../platform.ts";
-import { assertGone, cannotCount, type Footprint, type Instance, instanceOf, residentMiB, settled, steady } from "./footprint.ts";
+import { assertGone, cannotCount, type Footprint, type Instance, instanceOf, settled, steady } from "./footprint.ts";
 import {
   misbehaviours,
   type Misbehaviour,
@@ -31,7 +32,7 @@ let atFirst: Footprint;
 
 describe("faults", { skip: cannotCount, concurrency: 3, timeout: 240_000 }, () => {
   before(async () => {
-    platform = await startPlatform({ env: { POLYKILN_START_TIMEOUT_MS: String(startTimeoutMs) } });
+    platform = await startPlatform({ env: { ...inspectable, POLYKILN_START_TIMEOUT_MS: String(startTimeoutMs) } });
     neighbour = await platform.deploy({
       name: "neighbour",
       file: ["index.js", "exports.handler = (event) => event"],
@@ -131,17 +132,17 @@ def handler(event, context):
         sys.stdout.write("x" * 99 + "\\n")
 `;
     const fn = await deploy("flood", ["main.py", text], { kind: "python:3.11", timeoutMs: 3000 });
-    const residentBefore = residentMiB(platform.pid);
+    const liveBefore = await liveMiB(platform);
     const flood = call(fn.invokeUrl);
-    let residentMax = 0;
+    let liveMax = 0;
     for (let round = 0; round < 20; round++) {
       await sleep(100);
       await assertServed();
-      residentMax = Math.max(residentMax, residentMiB(platform.pid));
+      if (round % 4 === 3) liveMax = Math.max(liveMax, await liveMiB(platform));
     }
     const answer = await flood;
     assert.deepEqual([answer.status, answer.json["code"]], [504, "timeout"]);
-    assert.ok(residentMax - residentBefore < 150, `resident memory rose from ${residentBefore} to ${residentMax} MiB`);
+    assert.ok(liveMax - liveBefore < 30, `live memory rose from ${liveBefore} to ${liveMax} MiB`);
     await sleep(300);
     const lines = await linesOf(platform.url, answer.activationId, 1);
     const keptBytes = lines.slice(0, -1).reduce((sum, line) => sum + line.length - "stdout".length, 0);

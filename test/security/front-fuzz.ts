@@ -5,7 +5,7 @@
  * Where we are stricter is counted by our reason, and each reason has to be in `stricter`.
  */
 import { createRequire } from "node:module";
-import { Http1Error } from "../../src/wire/http1-response.ts";
+import { Http1Error } from "../../src/wire/http1-error.ts";
 import { RequestReader } from "../../src/wire/http1-server-reader.ts";
 import { requestOf } from "./front-fuzz-inputs.ts";
 
