@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { World } from "../lib/world.ts";
 import { asPlatformError, type PlatformError } from "../model/error.ts";
-import { Http1Error } from "../wire/http1-response.ts";
+import { Http1Error } from "../wire/http1-error.ts";
 import type { PieceTaker } from "../wire/http1-server-chunks.ts";
 import type { RequestHead, RequestLimits } from "../wire/http1-server-head.ts";
 import { RequestReader } from "../wire/http1-server-reader.ts";

@@ -11,7 +11,7 @@ import { PlatformError } from "../model/error.ts";
 import { limits } from "../model/limits.ts";
 import { atomicWriteBytes, Http1Client, type Http1Response, type Http1Watcher } from "../wire/http1-client.ts";
 import type { Http1RequestHead } from "../wire/http1-request.ts";
-import { Http1Error } from "../wire/http1-response.ts";
+import { Http1Error } from "../wire/http1-error.ts";
 import { gatherBody } from "./gathered-body.ts";
 import type { Dial } from "./protocol.ts";
 

@@ -11,7 +11,7 @@ import fc from "fast-check";
 import { type BodySource, bytesBody, readBody, streamBody } from "../lib/body.ts";
 import { PlatformError } from "../model/error.ts";
 import { Http1Client, type Http1Response, type Http1Watcher } from "./http1-client.ts";
-import type { Http1Error } from "./http1-response.ts";
+import type { Http1Error } from "./http1-error.ts";
 
 const limits = { headerBytesMax: 4096, headerCountMax: 20 };
 

@@ -7,12 +7,12 @@
  */
 import type { Duplex } from "node:stream";
 import { type BodySink, type BodySource, bytesBody } from "../lib/body.ts";
+import { Http1Error } from "./http1-error.ts";
 import { type Http1RequestHead, RequestBodyWriter, renderRequestHead } from "./http1-request.ts";
 import {
   ChunkedDecoder,
   framing,
   HeadReader,
-  Http1Error,
   type Http1Limits,
   type Http1ResponseHead,
   parseResponseHead,

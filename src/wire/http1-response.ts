@@ -3,22 +3,8 @@
  * attackers in: one CRLF, one framing, one length, no control characters. Deliberately absent: sockets (`http1-client.ts`).
  */
 
-/**
- * What went wrong with an exchange. `closed`: the peer closed too early. `unsent`: it had closed before it took a byte of the
- * request, so the request can be sent again elsewhere. `garbage`: what came is not an answer. `head_too_large`: over a limit.
- */
-export type Http1ErrorKind = "closed" | "unsent" | "garbage" | "head_too_large";
-
-/** A failed exchange; the message is safe to show. */
-export class Http1Error extends Error {
-  readonly kind: Http1ErrorKind;
-
-  constructor(kind: Http1ErrorKind, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.name = "Http1Error";
-    this.kind = kind;
-  }
-}
+import { Http1Error } from "./http1-error.ts";
+import { areHeaders, splitHeaders, staysOpen } from "./http1-headers.ts";
 
 export interface Http1Limits {
   /** The whole head, status line included; also all trailers of a chunked body. */
@@ -40,7 +26,6 @@ export interface Http1ResponseHead {
 }
 
 const statusLine = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/;
-const headerLines = /(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*/y;
 
 /**
  * Parses a head that ends with the CRLF of its last line. `method` is the request's, for an answer to HEAD has no body.
@@ -50,38 +35,10 @@ export function parseResponseHead(text: string, method: string, limits: Http1Lim
   const line = statusLine.exec(text);
   if (line === null) throw new Http1Error("garbage", "The answer does not begin with a valid HTTP/1.1 status line");
   const start = line[0].length;
-  headerLines.lastIndex = start;
-  headerLines.test(text);
-  if (headerLines.lastIndex !== text.length) throw new Http1Error("garbage", "A header of the answer is malformed");
-  const headers = splitHeaders(text, start, limits.headerCountMax);
+  if (!areHeaders(text, start)) throw new Http1Error("garbage", "A header of the answer is malformed");
+  const headers = splitHeaders(text, start, limits.headerCountMax, "answer");
   return frame(Number(line[2]), line[1] === "1", headers, method);
 }
-
-/** `text` is known to be well formed. */
-function splitHeaders(text: string, start: number, countMax: number): string[] {
-  const headers: string[] = [];
-  for (let at = start; at < text.length; ) {
-    if (headers.length === 2 * countMax) {
-      throw new Http1Error("head_too_large", `The answer has more than ${countMax} headers`);
-    }
-    const colon = text.indexOf(":", at);
-    const end = text.indexOf("\r\n", colon);
-    headers.push(text.slice(at, colon), trimmed(text, colon + 1, end));
-    at = end + 2;
-  }
-  return headers;
-}
-
-/** Without spaces and tabs at both ends. Not `trim`, which would eat the byte A0 of a UTF-8 letter. */
-function trimmed(text: string, start: number, end: number): string {
-  let from = start;
-  let to = end;
-  while (from < to && isBlank(text.charCodeAt(from))) from++;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
-  return text.slice(from, to);
-}
-
-const isBlank = (code: number) => code === 32 || code === 9;
 
 /** RFC 9112 section 6.3. */
 function frame(status: number, http11: boolean, headers: string[], method: string): Http1ResponseHead {
@@ -111,13 +68,6 @@ function contentLength(value: string, known: number): number {
   const length = Number(value);
   if (known >= 0 && known !== length) throw new Http1Error("garbage", "The answer has two different Content-Lengths");
   return length;
-}
-
-function staysOpen(http11: boolean, connection: string): boolean {
-  if (connection === "") return http11;
-  const tokens = connection.toLowerCase();
-  if (/,[ \t]*close[ \t]*(?:,|$)/.test(tokens)) return false;
-  return http11 || /,[ \t]*keep-alive[ \t]*(?:,|$)/.test(tokens);
 }
 
 /** Gathers a head that may come in any pieces. Work is linear in its bytes, however small the pieces. */

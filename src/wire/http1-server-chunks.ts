@@ -1,4 +1,4 @@
-import { Http1Error } from "./http1-response.ts";
+import { Http1Error } from "./http1-error.ts";
 import { garbage, headTooLarge, type RequestLimits } from "./http1-server-head.ts";
 
 /** Who takes a body piece by piece; false: hold the rest back. */

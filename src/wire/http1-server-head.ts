@@ -4,7 +4,8 @@
  * (`http1-server-reader.ts`), and who may ask what.
  */
 import { METHODS } from "node:http";
-import { Http1Error } from "./http1-response.ts";
+import { areHeaders, splitHeaders, staysOpen } from "./http1-headers.ts";
+import { Http1Error } from "./http1-error.ts";
 
 export interface RequestLimits {
   /** The request line, in bytes. */
@@ -46,7 +47,6 @@ export interface RequestHead {
 const methods: ReadonlySet<string> = new Set(METHODS.filter((method) => method !== "CONNECT"));
 
 const requestLine = /^([A-Z-]+) ([!-"$-~]+) HTTP\/1\.([01])\r\n/;
-const headerLines = /(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*/y;
 const absoluteForm = /^https?:\/\/([^/?]+)(.*)$/i;
 const chunkedLine = /\ntransfer-encoding: ?chunked\r\n/i;
 const hostRule = /^(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
@@ -58,10 +58,8 @@ export function parseRequestHead(text: string, limits: RequestLimits): RequestHe
   const [{ length: start }, method, rawTarget, minor] = line as unknown as [string, string, string, string];
   if (start - 2 > limits.lineBytesMax) throw lineTooLarge(limits);
   if (!methods.has(method)) throw garbage("the method is unknown");
-  headerLines.lastIndex = start;
-  headerLines.test(text);
-  if (headerLines.lastIndex !== text.length) throw garbage("a header is malformed");
-  const headers = splitHeaders(text, start, limits.headerCountMax);
+  if (!areHeaders(text, start)) throw garbage("a header is malformed");
+  const headers = splitHeaders(text, start, limits.headerCountMax, "request");
   const { authority, target } = originForm(method, rawTarget);
   const question = target.indexOf("?");
   const path = question === -1 ? target : target.slice(0, question);
@@ -89,32 +87,6 @@ function lineTooLarge({ lineBytesMax }: RequestLimits): Http1Error {
 function badLine(text: string, limits: RequestLimits): Http1Error {
   return text.indexOf("\r\n") > limits.lineBytesMax ? lineTooLarge(limits) : garbage("its first line is malformed");
 }
-
-/** `text` is known to be well formed. */
-function splitHeaders(text: string, start: number, countMax: number): string[] {
-  const headers: string[] = [];
-  for (let at = start; at < text.length; ) {
-    if (headers.length === 2 * countMax) {
-      throw new Http1Error("head_too_large", `The request has more than ${countMax} headers`);
-    }
-    const colon = text.indexOf(":", at);
-    const end = text.indexOf("\r\n", colon);
-    headers.push(text.slice(at, colon), trimmed(text, colon + 1, end));
-    at = end + 2;
-  }
-  return headers;
-}
-
-/** Without spaces and tabs at both ends. Not `trim`, which would eat the byte A0 of a UTF-8 letter. */
-function trimmed(text: string, start: number, end: number): string {
-  let from = start;
-  let to = end;
-  while (from < to && isBlank(text.charCodeAt(from))) from++;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
-  return text.slice(from, to);
-}
-
-const isBlank = (code: number) => code === 32 || code === 9;
 
 /** `GET http://host/path` means the same as `GET /path` with that Host (RFC 9112 section 3.2.2). */
 function originForm(method: string, target: string): { authority: string | undefined; target: string } {
@@ -204,10 +176,3 @@ function onlyChunked(value: string, known: boolean, http11: boolean): true {
 }
 
 const badCoding = () => garbage("its Transfer-Encoding is other than chunked");
-
-function staysOpen(http11: boolean, connection: string): boolean {
-  if (connection === "") return http11;
-  const options = connection.toLowerCase();
-  if (/,[ \t]*close[ \t]*(?:,|$)/.test(options)) return false;
-  return http11 || /,[ \t]*keep-alive[ \t]*(?:,|$)/.test(options);
-}

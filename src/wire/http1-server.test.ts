@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Http1Error } from "./http1-response.ts";
+import { Http1Error } from "./http1-error.ts";
 import { RequestReader } from "./http1-server-reader.ts";
 
 const limits = { lineBytesMax: 100, headerBytesMax: 400, headerCountMax: 5 };

@@ -3,7 +3,7 @@ import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
 import type { Http1Response } from "../../wire/http1-client.ts";
 import type { Http1RequestHead } from "../../wire/http1-request.ts";
-import { Http1Error } from "../../wire/http1-response.ts";
+import { Http1Error } from "../../wire/http1-error.ts";
 import { ConnectionPool } from "../connection-pool.ts";
 import { connectionListed, isHopByHop, lowerName } from "../headers.ts";
 import type { Dial, FunctionRequest, FunctionResponse, Session } from "../protocol.ts";
