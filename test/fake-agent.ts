@@ -60,6 +60,8 @@ export function fakeAgent(
     command: () => ["program"],
   };
   const agent = createAgent("test", {
+    // Whatever else this machine does.
+    processors: { count: 2, short: false },
     world,
     driver,
     images: { prepare: () => pause(config.prepareMs ?? 0).then(() => prepared) },

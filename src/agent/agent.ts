@@ -13,6 +13,7 @@ import { CpuShares } from "./cpu-shares.ts";
 import { MemoryBudget } from "./evictor.ts";
 import { MemoryShares } from "./memory-shares.ts";
 import { createPool, type Pool, type Slot } from "./pool.ts";
+import { MachineProcessors } from "./processors.ts";
 import { Run } from "./run.ts";
 import { Starter, type StarterParts } from "./starter.ts";
 import { type AgentStats, Counters, type SandboxCounts, sandboxesOf, statsOf } from "./stats.ts";
@@ -82,6 +83,7 @@ class LocalAgent implements Agent {
       memory: this.#memory,
       shares: this.#shares,
       counters: this.#counters,
+      processors: parts.processors ?? new MachineProcessors(parts.world),
       freezeAfterMs: parts.config.freezeAfterMs,
     };
   }

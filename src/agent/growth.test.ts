@@ -13,6 +13,7 @@ function check(state: Partial<Demand>, expected: number): void {
     runMs: undefined,
     startMs: 100,
     stalledMs: 0,
+    cpuBound: false,
     ...state,
   };
   assert.equal(sandboxesToStart(demand), expected, JSON.stringify(state));
@@ -50,4 +51,10 @@ test("never more than the maximum, or than there are callers", () => {
   check({ waiting: 50, live: 4, runMs: 1000, sandboxesMax: 5 }, 1);
   check({ waiting: 50, live: 5, runMs: 1000, sandboxesMax: 5 }, 0);
   check({ waiting: 50, live: 4, runMs: 1000, concurrency: 50 }, 0 + 1);
+});
+
+test("nothing is added for what lacks processors and not sandboxes", () => {
+  check({ waiting: 90, live: 16, runMs: 1000 }, 16);
+  check({ waiting: 90, live: 16, runMs: 1000, cpuBound: true }, 0);
+  check({ waiting: 90, live: 16, runMs: 1000, cpuBound: true, stalledMs: 1500 }, 1);
 });

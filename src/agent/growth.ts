@@ -20,11 +20,20 @@ export interface Demand {
   readonly startMs: number;
   /** Since the queue last moved (a call ended or a sandbox got ready), in ms. */
   readonly stalledMs: number;
+  /** The machine's processors are busy, and there are as many sandboxes as could make use of them. */
+  readonly cpuBound: boolean;
 }
 
 /** Sandboxes that are started for the first callers without asking how long they run. */
 const firstStarts = 2;
 const growAfterMs = 50;
+const standsStillMs = 1000;
+
+/**
+ * Sandboxes for each processor that a function gets whatever else runs: enough for code that mostly waits. More of them on busy
+ * processors make each call slower and take their start from everybody.
+ */
+export const sandboxesPerProcessor = 8;
 
 /** How many to start at once; 0 or more. */
 export function sandboxesToStart(demand: Demand): number {
@@ -32,7 +41,9 @@ export function sandboxesToStart(demand: Demand): number {
   const room = sandboxesMax - live - starting;
   const unserved = Math.ceil(waiting / concurrency) - starting;
   if (room <= 0 || unserved <= 0) return 0;
-  return Math.min(room, unserved, wanted(demand));
+  // Calls that wait for other calls of the same function end only when those run: a queue that stands still gets one all the same.
+  const most = demand.cpuBound ? Number(demand.stalledMs >= standsStillMs) : room;
+  return Math.min(most, unserved, wanted(demand));
 }
 
 function wanted(demand: Demand): number {

@@ -3,11 +3,12 @@ import { asPlatformError, type PlatformError } from "../model/error.ts";
 import type { App, Fn, StartType } from "../model/model.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
 import type { Evictable } from "./evictor.ts";
-import { sandboxesToStart } from "./growth.ts";
+import { sandboxesPerProcessor, sandboxesToStart } from "./growth.ts";
 import type { Instance } from "./instance.ts";
 import type { AgentCall } from "./link.ts";
 import type { MemoryShares } from "./memory-shares.ts";
 import type { Pool, Slot } from "./pool.ts";
+import type { Processors } from "./processors.ts";
 import { Rest } from "./rest.ts";
 import { type PoolParts, Stock } from "./stock.ts";
 import { WaitingLine } from "./waiting-line.ts";
@@ -29,6 +30,7 @@ export class SharedPool implements Pool {
   readonly #world: World;
   readonly #empty: () => void;
   readonly #shares: MemoryShares;
+  readonly #processors: Processors;
   readonly #stock: Stock;
   readonly #rest: Rest;
   readonly #line: WaitingLine<Slot>;
@@ -49,6 +51,7 @@ export class SharedPool implements Pool {
     this.#retired = retired;
     this.#empty = empty;
     this.#shares = parts.shares;
+    this.#processors = parts.processors;
     this.#stock = new Stock(fn, app, parts, (instance) => this.#ended(instance));
     this.#rest = new Rest(fn, parts, {
       measured: (instance) => this.measured(instance),
@@ -148,6 +151,7 @@ export class SharedPool implements Pool {
       runMs: this.#runMs,
       startMs: this.#startMs,
       stalledMs: this.#world.monotonic() - this.#movedAt,
+      cpuBound: this.#isCpuBound(),
     });
     let refused = false;
     for (let i = 0; i < count && !refused; i++) {
@@ -156,6 +160,10 @@ export class SharedPool implements Pool {
     }
     this.#shares.told(this, refused);
     this.#lookAgain();
+  }
+
+  #isCpuBound(): boolean {
+    return this.#stock.size >= this.#processors.count * sandboxesPerProcessor && this.#processors.short;
   }
 
   #lookAgain(): void {

@@ -6,6 +6,7 @@ import type { FunctionProtocol, FunctionRequest, Launch, Session } from "../prot
 import type { Sandbox, SandboxDriver, SandboxSpec } from "../sandbox/sandbox.ts";
 import type { AgentConfig } from "./config.ts";
 import { Instance, ownExit } from "./instance.ts";
+import type { Processors } from "./processors.ts";
 import { Permits } from "./permits.ts";
 
 export interface StarterParts {
@@ -14,6 +15,8 @@ export interface StarterParts {
   readonly images: Pick<Images, "prepare">;
   readonly protocols: Readonly<Record<ProtocolName, FunctionProtocol>>;
   readonly config: AgentConfig;
+  /** This machine's by default. */
+  readonly processors?: Processors | undefined;
 }
 
 /** The weight with which a sandbox of a function starts; undefined: what its memory makes. */

@@ -6,6 +6,7 @@ import type { MemoryBudget } from "./evictor.ts";
 import type { MemoryShares } from "./memory-shares.ts";
 import type { Instance } from "./instance.ts";
 import type { AgentCall } from "./link.ts";
+import type { Processors } from "./processors.ts";
 import type { Starter } from "./starter.ts";
 import type { Counters } from "./stats.ts";
 
@@ -16,6 +17,7 @@ export interface PoolParts {
   readonly memory: MemoryBudget;
   readonly shares: MemoryShares;
   readonly counters: Counters;
+  readonly processors: Processors;
   /** 0: idle sandboxes are never frozen. */
   readonly freezeAfterMs: number;
 }
