@@ -2,6 +2,7 @@
  * An agent over sandboxes in memory: a program answers lines of text. `behaviour` of a call is its body: `quick`, `sleep 50`,
  * `exit`, `throw`, `hang`, `print words`, `hold 50` (MiB from now on); of a start, the function's handler: `fail` or `never`.
  */
+import { abortSignalOf } from "../src/lib/cancel.ts";
 import type { Duplex } from "node:stream";
 import { agentDefaults } from "../src/agent/config.ts";
 import { createAgent, type Agent } from "../src/agent/agent.ts";
@@ -151,7 +152,7 @@ function session(connection: Duplex): Session {
     async call(request, signal) {
       const body = await readBody(request.body, 20_000_000, () => new Error("too large"));
       connection.write(`${body}\n`);
-      const answer = await nextLine(connection, signal);
+      const answer = await nextLine(connection, abortSignalOf(signal));
       if (answer.startsWith("!")) throw new PlatformError("function_failed", answer.slice(1));
       return { status: 200, headers: [], body: bytesBody(Buffer.from(answer)) };
     },

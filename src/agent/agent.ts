@@ -5,6 +5,7 @@
  * killed before; a namespace cannot keep others from their share of memory and processors; the newest revision asked for is served at once while calls of older ones finish; whatever is started is
  * ended. Deliberately absent: which technology isolates (sandbox/), what is spoken (protocol/), who may call (invocation/).
  */
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { App, Fn, StartType } from "../model/model.ts";
@@ -92,7 +93,7 @@ class LocalAgent implements Agent {
     return this.#waiting.refusal(fn);
   }
 
-  run(call: AgentCall, signal: AbortSignal): Promise<AgentAnswer> {
+  run(call: AgentCall, signal: CancelSignal): Promise<AgentAnswer> {
     const run = new Run(call, this.#world, this.#ended);
     this.#running++;
     try {
@@ -138,7 +139,7 @@ class LocalAgent implements Agent {
     await Promise.all([...this.#pools.values()].map((pool) => pool.close(reason)));
   }
 
-  async #runLater(pool: Pool, run: Run, signal: AbortSignal): Promise<AgentAnswer> {
+  async #runLater(pool: Pool, run: Run, signal: CancelSignal): Promise<AgentAnswer> {
     let slot: Slot;
     this.#waiting.enter(pool.fn);
     try {

@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { PlatformError } from "../model/error.ts";
 import type { App, Fn } from "../model/model.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
@@ -54,7 +55,7 @@ export class FreshPool implements Pool {
 
   tryTake(): undefined {}
 
-  async wait(call: AgentCall, request: () => FunctionRequest, signal: AbortSignal): Promise<Slot> {
+  async wait(call: AgentCall, request: () => FunctionRequest, signal: CancelSignal): Promise<Slot> {
     const turn = this.#line.wait(call, signal);
     this.grow();
     await turn;
@@ -93,11 +94,13 @@ export class FreshPool implements Pool {
     await this.#stock.close();
   }
 
-  async #start(call: AgentCall, request: FunctionRequest | null, signal: AbortSignal): Promise<Slot> {
+  async #start(call: AgentCall, request: FunctionRequest | null, signal: CancelSignal): Promise<Slot> {
     try {
       const instance = await this.#stock.make(request, () => call);
-      if (signal.aborted) this.#stock.stop(instance);
-      signal.throwIfAborted();
+      if (signal.aborted) {
+        this.#stock.stop(instance);
+        throw signal.reason;
+      }
       instance.begin(call);
       return { instance, start: "cold" };
     } finally {

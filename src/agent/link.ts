@@ -3,6 +3,7 @@
  * cannot tell. Promises: `run` either answers or rejects with a PlatformError; when it reports a timeout, the code is
  * already dead.
  */
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { BodySource } from "../lib/body.ts";
 import type { App, Fn, LogLine, StartType } from "../model/model.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
@@ -19,7 +20,7 @@ export interface AgentLink {
    * Runs one call in a sandbox of `call.fn`. Resolves with the head of the answer; the body follows. `call.report` is called
    * exactly once, after the last byte of the answer or with the failure, and only then is the slot free.
    */
-  run(call: AgentCall, signal: AbortSignal): Promise<AgentAnswer>;
+  run(call: AgentCall, signal: CancelSignal): Promise<AgentAnswer>;
 }
 
 export interface AgentCall {

@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { App, Fn, StartType } from "../model/model.ts";
 import type { PlatformError } from "../model/error.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
@@ -29,7 +30,7 @@ export interface Pool {
    * A slot as soon as there is one. Rejects with the reason of a start that failed when nothing else is left to wait for, with
    * `overloaded` after `call.waitMsMax`, and with the signal's reason. `request` makes the request where a start needs it.
    */
-  wait(call: AgentCall, request: () => FunctionRequest, signal: AbortSignal): Promise<Slot>;
+  wait(call: AgentCall, request: () => FunctionRequest, signal: CancelSignal): Promise<Slot>;
   /** Gives a slot back. */
   release(instance: Instance, runMs: number): void;
   /** Makes a first sandbox ready ahead of calls, where that is possible and there is none. */

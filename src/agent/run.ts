@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { World } from "../lib/world.ts";
 import { asPlatformError, PlatformError } from "../model/error.ts";
 import type { StartType } from "../model/model.ts";
@@ -52,7 +53,7 @@ export class Run implements BodyFate {
   }
 
   /** Runs the call in its slot. Resolves with the head of the answer; rejects after the code is dead or done with the call. */
-  async execute(pool: Pool, slot: Slot, signal: AbortSignal): Promise<AgentAnswer> {
+  async execute(pool: Pool, slot: Slot, signal: CancelSignal): Promise<AgentAnswer> {
     this.#pool = pool;
     this.#slot = slot;
     this.#slotAt = this.#world.monotonic();

@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { World } from "../lib/world.ts";
 import { asPlatformError, type PlatformError } from "../model/error.ts";
 import type { App, Fn, StartType } from "../model/model.ts";
@@ -85,7 +86,7 @@ export class SharedPool implements Pool {
     return instance === undefined ? undefined : this.#lease(instance, call, instance.frozen ? "warm" : "hot");
   }
 
-  wait(call: AgentCall, _request: () => FunctionRequest, signal: AbortSignal): Promise<Slot> {
+  wait(call: AgentCall, _request: () => FunctionRequest, signal: CancelSignal): Promise<Slot> {
     if (this.#line.length === 0) this.#movedAt = this.#world.monotonic();
     const slot = this.#line.wait(call, signal);
     this.grow();

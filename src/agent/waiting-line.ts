@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { World } from "../lib/world.ts";
 import { asPlatformError, type PlatformError } from "../model/error.ts";
 import type { AgentCall } from "./link.ts";
@@ -34,7 +35,7 @@ export class WaitingLine<T> {
   }
 
   /** Rejects with `noRoom` after `call.waitMsMax`, and with the signal's reason. */
-  wait(call: AgentCall, signal: AbortSignal): Promise<T> {
+  wait(call: AgentCall, signal: CancelSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       const stopClock = this.#world.after(call.waitMsMax, () => this.#drop(waiter, this.#noRoom(call.waitMsMax)));
       const onAbort = () => this.#drop(waiter, asPlatformError(signal.reason));

@@ -19,13 +19,12 @@ export class Connection {
   readonly peer: string;
   /** The peer is this machine and the listener is bound to loopback. */
   readonly loopback: boolean;
-  /** Requests without a complete answer, oldest first: more than one when the client pipelines. */
-  readonly exchanges = new Set<RunningExchange>();
   /** Its bytes are not HTTP, or came too slowly: nothing more is read from it. */
   broken = false;
   #gone: PlatformError | null = null;
-  /** For the next request that is asked for its signal: making one costs more than all else that a request makes. */
-  #spareAbort: AbortController | null = null;
+  // Requests without a complete answer. Only a client that pipelines has a second one, and a set costs a kilobyte each time it is emptied.
+  #oldest: RunningExchange | null = null;
+  #more: Set<RunningExchange> | null = null;
 
   constructor(peer: string, loopback: boolean) {
     this.peer = peer;
@@ -44,16 +43,27 @@ export class Connection {
     for (const exchange of this.exchanges) exchange.abandon(this.#gone);
   }
 
-  /** A controller that nobody else uses until it is given back. */
-  takeAbort(): AbortController {
-    const spare = this.#spareAbort ?? new AbortController();
-    this.#spareAbort = null;
-    return spare;
+  /** A request has come. */
+  begin(exchange: RunningExchange): void {
+    if (this.#oldest === null && this.#more === null) this.#oldest = exchange;
+    else (this.#more ??= new Set()).add(exchange);
   }
 
-  /** Nobody listens to its signal any more. */
-  giveBackAbort(abort: AbortController): void {
-    if (!abort.signal.aborted) this.#spareAbort = abort;
+  /** Its answer is complete, or will never be; false: that was said already. */
+  end(exchange: RunningExchange): boolean {
+    if (this.#oldest === exchange) {
+      this.#oldest = null;
+      return true;
+    }
+    if (this.#more === null) return false;
+    const known = this.#more.delete(exchange);
+    if (this.#more.size === 0) this.#more = null;
+    return known;
+  }
+
+  /** Oldest first. */
+  get exchanges(): readonly RunningExchange[] {
+    return this.#oldest === null ? [...(this.#more ?? [])] : [this.#oldest, ...(this.#more ?? [])];
   }
 
   /** Answers from now on say `Connection: close`. */
@@ -62,9 +72,7 @@ export class Connection {
   }
 
   get newest(): RunningExchange | undefined {
-    let newest: RunningExchange | undefined;
-    for (const exchange of this.exchanges) newest = exchange;
-    return newest;
+    return this.exchanges.at(-1);
   }
 }
 

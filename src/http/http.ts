@@ -5,6 +5,7 @@
  * are kept before a handler hears of a request; a client that goes away aborts `signal`. This is the only room that opens
  * a TCP server socket. Deliberately absent: paths of any dialect (api/), and who may call (auth/).
  */
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { BodySource } from "../lib/body.ts";
 
 /** A function from request to response. Rejections are bugs: a handler renders its own errors. */
@@ -26,11 +27,8 @@ export interface HttpRequest {
   /** The peer is this machine and the listener is bound to loopback. */
   readonly loopback: boolean;
   readonly body: BodySource;
-  /**
-   * Aborts when the client is gone before the response has ended; the reason is a PlatformError `cancelled`. A listener has to be
-   * removed before the response ends: the signal then serves the connection's next request.
-   */
-  readonly signal: AbortSignal;
+  /** Aborts when the client is gone before the response has ended; the reason is a PlatformError `cancelled`. */
+  readonly signal: CancelSignal;
 }
 
 /** The answer. Exactly one of the two methods, once. */

@@ -1,3 +1,4 @@
+import { abortSignalOf } from "../lib/cancel.ts";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -378,7 +379,7 @@ for (const name of ["own", "node"] as const) {
         const { signal } = requests[0] as HttpRequest;
         assert.equal(signal.aborted, false);
         client.socket[leave]();
-        await once(signal, "abort");
+        await once(abortSignalOf(signal), "abort");
         assert.equal((signal.reason as PlatformError).code, "cancelled");
         await sleep(20);
         assert.equal((requests[0] as HttpRequest).signal.aborted, true);
@@ -452,7 +453,7 @@ for (const name of ["own", "node"] as const) {
       const stuck = await serve();
       const client = new Client(stuck.port).write(head("GET", "/fast/wait"));
       while (stuck.requests.length === 0) await sleep(5);
-      const aborted = once((stuck.requests[0] as HttpRequest).signal, "abort");
+      const aborted = once(abortSignalOf((stuck.requests[0] as HttpRequest).signal), "abort");
       await stuck.listener.close(100);
       await Promise.all([aborted, client.closed]);
     });

@@ -1,3 +1,4 @@
+import { Cancel, type CancelSignal } from "../lib/cancel.ts";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BodySource } from "../lib/body.ts";
 import type { World } from "../lib/world.ts";
@@ -30,7 +31,7 @@ export class NodeExchange implements HttpRequest, HttpResponse {
   readonly #outgoing: ServerResponse;
   readonly #context: ExchangeContext;
   #body: BodySource | null = null;
-  #abort: AbortController | null = null;
+  #cancel: Cancel | null = null;
   #answer: Answer | null = null;
   #answered = false;
   /** The listener has answered in the handler's place, which cannot know: what it says later goes nowhere. */
@@ -49,7 +50,7 @@ export class NodeExchange implements HttpRequest, HttpResponse {
     const question = target.indexOf("?");
     this.target = target;
     this.path = question === -1 ? target : target.slice(0, question);
-    connection.exchanges.add(this);
+    connection.begin(this);
   }
 
   get headers(): readonly string[] {
@@ -73,12 +74,12 @@ export class NodeExchange implements HttpRequest, HttpResponse {
     return this.#body;
   }
 
-  get signal(): AbortSignal {
-    if (this.#abort === null) {
-      this.#abort = this.#connection.takeAbort();
-      if (this.#gone !== null) this.#abort.abort(this.#gone);
+  get signal(): CancelSignal {
+    if (this.#cancel === null) {
+      this.#cancel = new Cancel();
+      if (this.#gone !== null) this.#cancel.abort(this.#gone);
     }
-    return this.#abort.signal;
+    return this.#cancel;
   }
 
   send(status: number, headers: readonly string[], body: Buffer | string): void {
@@ -144,7 +145,7 @@ export class NodeExchange implements HttpRequest, HttpResponse {
     this.#gone = reason;
     if (this.#body instanceof IncomingBody) this.#body.fail(reason);
     this.#answer?.lost(reason);
-    this.#abort?.abort(reason);
+    this.#cancel?.abort(reason);
     this.finished();
   }
 
@@ -164,10 +165,7 @@ export class NodeExchange implements HttpRequest, HttpResponse {
 
   /** Nothing more will happen on this exchange. */
   finished(): void {
-    const connection = this.#connection;
-    if (!connection.exchanges.delete(this) || this.#abort === null) return;
-    connection.giveBackAbort(this.#abort);
-    this.#abort = null;
+    if (this.#connection.end(this)) this.#cancel = null;
   }
 
   /** A body that nobody reads: a small one is thrown away, with a large one goes the connection. */

@@ -105,7 +105,7 @@ export class OwnConnection implements ExchangeLine {
   open(head: RequestHead): OwnExchange {
     const exchange = new OwnExchange(this, head);
     this.#exchange = exchange;
-    this.connection.exchanges.add(exchange);
+    this.connection.begin(exchange);
     if (this.#context.draining) exchange.closeAfter();
     return exchange;
   }
@@ -115,7 +115,7 @@ export class OwnConnection implements ExchangeLine {
     if (exchange === null) return;
     this.#exchange = null;
     this.#begunAtMs = 0;
-    this.connection.exchanges.delete(exchange);
+    this.connection.end(exchange);
     if (this.#state !== "open") return;
     if (close) this.#close();
     else if (this.#reader.held > 0) this.#advance();

@@ -1,3 +1,4 @@
+import { Cancel, type CancelSignal } from "../lib/cancel.ts";
 import type { BodySource } from "../lib/body.ts";
 import { PlatformError } from "../model/error.ts";
 import type { PieceTaker } from "../wire/http1-server-chunks.ts";
@@ -45,7 +46,7 @@ export class OwnExchange implements HttpRequest, HttpResponse, RunningExchange, 
   readonly #head: RequestHead;
   readonly #line: ExchangeLine;
   #body: BodySource | null = null;
-  #abort: AbortController | null = null;
+  #cancel: Cancel | null = null;
   #answer: OwnAnswer | null = null;
   /** `refused`: the listener has answered in the handler's place, which cannot know: what it says later goes nowhere. */
   #claimed: "no" | "yes" | "refused" = "no";
@@ -86,12 +87,12 @@ export class OwnExchange implements HttpRequest, HttpResponse, RunningExchange, 
     return this.#body;
   }
 
-  get signal(): AbortSignal {
-    if (this.#abort === null) {
-      this.#abort = this.#line.connection.takeAbort();
-      if (this.#gone !== null) this.#abort.abort(this.#gone);
+  get signal(): CancelSignal {
+    if (this.#cancel === null) {
+      this.#cancel = new Cancel();
+      if (this.#gone !== null) this.#cancel.abort(this.#gone);
     }
-    return this.#abort.signal;
+    return this.#cancel;
   }
 
   send(status: number, headers: readonly string[], body: Buffer | string): void {
@@ -154,7 +155,7 @@ export class OwnExchange implements HttpRequest, HttpResponse, RunningExchange, 
     this.#close = true;
     if (this.#body instanceof OwnBody) this.#body.fail(reason);
     this.#answer?.lost(reason);
-    this.#abort?.abort(reason);
+    this.#cancel?.abort(reason);
     this.#end();
   }
 
@@ -166,15 +167,15 @@ export class OwnExchange implements HttpRequest, HttpResponse, RunningExchange, 
       body.fail(error);
       return;
     }
-    const abort = this.#abort;
-    this.#abort = null;
+    const cancel = this.#cancel;
+    this.#cancel = null;
     // Nobody is left to read what the handler is still working on.
     const reason = new PlatformError("cancelled", `The request broke off: ${error.message}`, { cause: error });
     body?.fail(reason);
     if (!this.#answered) this.refuse(error);
     this.#gone = reason;
     this.#answer?.lost(reason);
-    abort?.abort(reason);
+    cancel?.abort(reason);
     this.#end();
   }
 
@@ -217,7 +218,7 @@ export class OwnExchange implements HttpRequest, HttpResponse, RunningExchange, 
     if (this.#answered) return;
     this.#answered = true;
     // Whoever holds the signal has what was asked for; what may still come is the rest of a body.
-    this.#giveBackAbort();
+    this.#cancel = null;
     if (this.#close || this.#line.bodyComplete) this.#end();
   }
 
@@ -282,14 +283,8 @@ export class OwnExchange implements HttpRequest, HttpResponse, RunningExchange, 
     this.#over = true;
     // The connection's next bytes are another request's. Under a flood of refused calls the error would be half of what each costs.
     if (this.#body instanceof OwnBody && !this.#body.arrived && !this.#body.over) this.#body.fail(clientGone());
-    this.#giveBackAbort();
+    this.#cancel = null;
     this.#line.over(this.#close);
-  }
-
-  #giveBackAbort(): void {
-    if (this.#abort === null) return;
-    this.#line.connection.giveBackAbort(this.#abort);
-    this.#abort = null;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { AgentAnswer, AgentLink, AgentReport } from "../agent/link.ts";
 import type { World } from "../lib/world.ts";
 import type { CallLog, LogCollector } from "../logs/collector.ts";
@@ -32,14 +33,14 @@ export interface FailedCall {
 }
 
 /**
- * Runs a call on the agent that the scheduler chooses; `request.callId` is the activation's id. Resolves with the head of the answer;
+ * Runs a call on the agent that the scheduler chooses; `request.callId` is the activation's id. Throws when there is none. Resolves with the head of the answer;
  * `ended` is called exactly once, after its last byte or with the failure, and with the trace's id if the caller gave one.
  */
-export async function dispatch(
+export function dispatch(
   parts: DispatchParts,
   definition: Definition,
   request: Omit<FunctionRequest, "deadlineAt">,
-  signal: AbortSignal,
+  signal: CancelSignal,
   ended: (report: AgentReport, traceId: string | undefined) => void,
 ): Promise<AgentAnswer> {
   const { fn, app } = definition;
@@ -53,7 +54,7 @@ export async function dispatch(
   };
   const link = linkOf(parts, fn, report);
   const traced = { callId, headers, http, body };
-  return await link.run({ fn, app, request: traced, waitMsMax: parts.waitMsMax, report, log: log.line }, signal);
+  return link.run({ fn, app, request: traced, waitMsMax: parts.waitMsMax, report, log: log.line }, signal);
 }
 
 /** The log of a call, opened with its first line: most calls print nothing. */

@@ -6,6 +6,7 @@
  * most once; a caller who is told of a timeout reads it after the code was killed; nothing on this path waits for the store
  * when the definition is cached. Deliberately absent: dialects (api/), where code runs (scheduler/, agent/).
  */
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { Caller } from "../auth/auth.ts";
 import type { BodySource } from "../lib/body.ts";
 import type { PlatformError } from "../model/error.ts";
@@ -19,7 +20,7 @@ export interface Invoker {
    * Runs a call. Never rejects: a failure is an `InvokeResult` with `error`. `recorded` resolves with the record once the call
    * is over and its record is queued to be written.
    */
-  invoke(request: InvokeRequest, signal: AbortSignal): Promise<InvokeResult>;
+  invoke(request: InvokeRequest, signal: CancelSignal): Promise<InvokeResult>;
   /** Takes a call to run later; resolves once it can't be lost. An invoker without a queue has no such method. */
   accept?(request: InvokeRequest): Promise<Accepted>;
 }

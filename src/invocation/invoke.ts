@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { AgentReport } from "../agent/link.ts";
 import { authorize } from "../auth/authorize.ts";
 import type { Admission } from "../metering/admit.ts";
@@ -24,7 +25,7 @@ export function createInvoker(parts: InvokerParts): Invoker {
   return { invoke: (request, signal) => invoke(parts, request, signal) };
 }
 
-async function invoke(parts: InvokerParts, request: InvokeRequest, signal: AbortSignal): Promise<InvokeResult> {
+async function invoke(parts: InvokerParts, request: InvokeRequest, signal: CancelSignal): Promise<InvokeResult> {
   let definition: Definition;
   try {
     const found = admitted(parts, request);
@@ -66,7 +67,7 @@ async function run(
   parts: InvokerParts,
   request: InvokeRequest,
   definition: Definition,
-  signal: AbortSignal,
+  signal: CancelSignal,
 ): Promise<InvokeResult> {
   const { world, running, traffic } = parts;
   const { fn } = definition;
@@ -75,7 +76,6 @@ async function run(
   const call = new RunningCall(activationId, definition, world.now(), 1, recorded.promise);
   const callerGone = () => call.end(signal.reason);
   const ended = (outcome: AgentReport, traceId: string | undefined) => {
-    signal.removeEventListener("abort", callerGone);
     running.remove(activationId);
     traffic.leave();
     parts.admission.leave(request.namespace);

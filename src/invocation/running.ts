@@ -1,3 +1,4 @@
+import { Cancel, type CancelSignal } from "../lib/cancel.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Definition } from "./definitions.ts";
 import { identityOf } from "./outcome.ts";
@@ -9,7 +10,7 @@ export class RunningCall {
   readonly definition: Definition;
   readonly startedAt: number;
   readonly attempt: number;
-  readonly #controller = new AbortController();
+  readonly #cancel = new Cancel();
   /** Resolves when the call is over and its record is queued to be written. */
   readonly over: Promise<unknown>;
 
@@ -22,12 +23,12 @@ export class RunningCall {
   }
 
   /** Aborts when the call is to end, with a PlatformError as the reason. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+  get signal(): CancelSignal {
+    return this.#cancel;
   }
 
   end(reason: unknown): void {
-    this.#controller.abort(reason);
+    this.#cancel.abort(reason);
   }
 
   get shown(): UnderwayCall {

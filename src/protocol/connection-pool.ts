@@ -4,6 +4,7 @@
  * A request is sent at most once: only one that no byte of was taken, because the connection had gone before, goes out again
  * on a new connection.
  */
+import { abortSignalOf, type CancelSignal } from "../lib/cancel.ts";
 import type { Duplex } from "node:stream";
 import type { BodySource } from "../lib/body.ts";
 import type { World } from "../lib/world.ts";
@@ -47,7 +48,7 @@ export class ConnectionPool {
   }
 
   /** Runs one exchange. Rejects with a PlatformError or the signal's reason. */
-  exchange(head: Http1RequestHead, body: BodySource, signal: AbortSignal): Promise<Http1Response> {
+  exchange(head: Http1RequestHead, body: BodySource, signal: CancelSignal): Promise<Http1Response> {
     const content = gatherBody(body, atomicWriteBytes);
     const connection = this.#take();
     if (connection === undefined) return this.#exchangeOnNew(head, content, signal);
@@ -57,7 +58,7 @@ export class ConnectionPool {
     });
   }
 
-  async #exchangeOnNew(head: Http1RequestHead, body: Buffer | BodySource, signal: AbortSignal): Promise<Http1Response> {
+  async #exchangeOnNew(head: Http1RequestHead, body: Buffer | BodySource, signal: CancelSignal): Promise<Http1Response> {
     const connection = new Connection(await this.#dial(body, signal), this);
     this.#all.add(connection);
     this.#dialling--;
@@ -67,11 +68,11 @@ export class ConnectionPool {
     });
   }
 
-  async #dial(body: Buffer | BodySource, signal: AbortSignal): Promise<Duplex> {
+  async #dial(body: Buffer | BodySource, signal: CancelSignal): Promise<Duplex> {
     this.#dialling++;
     try {
       if (this.#all.size + this.#dialling > this.#options.connectionsMax) throw tooMany();
-      return await this.#options.dial(signal);
+      return await this.#options.dial(abortSignalOf(signal));
     } catch (error) {
       this.#dialling--;
       cancel(body);
@@ -152,7 +153,7 @@ function cancel(body: Buffer | BodySource): void {
 class Connection implements Http1Watcher {
   readonly #client: Http1Client;
   readonly #pool: ConnectionPool;
-  #signal: AbortSignal | null = null;
+  #signal: CancelSignal | null = null;
   idleSince = 0;
 
   constructor(stream: Duplex, pool: ConnectionPool) {
@@ -164,7 +165,7 @@ class Connection implements Http1Watcher {
     return this.#client.idle;
   }
 
-  exchange(head: Http1RequestHead, body: Buffer | BodySource, signal: AbortSignal): Promise<Http1Response> {
+  exchange(head: Http1RequestHead, body: Buffer | BodySource, signal: CancelSignal): Promise<Http1Response> {
     this.#signal = signal;
     signal.addEventListener("abort", this);
     const response = this.#client.request(head, body);
@@ -175,7 +176,7 @@ class Connection implements Http1Watcher {
 
   /** The signal aborts; the connection is its own listener, so that a call makes no closure. */
   handleEvent(): void {
-    this.#client.close(this.#signal?.reason);
+    this.#client.close(this.#signal?.reason as Error | undefined);
   }
 
   close(): void {

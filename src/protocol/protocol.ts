@@ -5,6 +5,7 @@
  * answer that breaks the contract fails that call and marks the session broken. Deliberately absent: sandboxes, timeouts
  * (the caller's signal aborts), retries, records. A protocol sees a connection, never a sandbox.
  */
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { Duplex } from "node:stream";
 import type { BodySource } from "../lib/body.ts";
 import type { Fn, LogLine } from "../model/model.ts";
@@ -66,7 +67,7 @@ export interface Session {
    * `function_failed` (the code's own error: message, `details` with type, stack), `function_exited`, `function_protocol`,
    * or the signal's reason. Never more calls at a time than the function's concurrency.
    */
-  call(request: FunctionRequest, signal: AbortSignal): Promise<FunctionResponse>;
+  call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse>;
   /** Feeds raw output of the program to a session that attributes it (`attributesOutput`). */
   output?(stream: "stdout" | "stderr", data: Buffer): void;
   /** False as soon as the session must not be given another call. */

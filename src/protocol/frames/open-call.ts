@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../../lib/cancel.ts";
 import type { BodySource } from "../../lib/body.ts";
 import type { FunctionRequest, FunctionResponse } from "../protocol.ts";
 import { AnswerBody, type AnswerOwner } from "./answer.ts";
@@ -26,7 +27,7 @@ export class OpenCall implements AnswerOwner {
   output: Output | null = null;
   readonly #owner: CallOwner;
   readonly #request: FunctionRequest;
-  readonly #signal: AbortSignal;
+  readonly #signal: CancelSignal;
   readonly #resolve: (response: FunctionResponse) => void;
   readonly #reject: (error: Error) => void;
   #feed: RequestFeed | null = null;
@@ -36,7 +37,7 @@ export class OpenCall implements AnswerOwner {
     owner: CallOwner,
     id: number,
     request: FunctionRequest,
-    signal: AbortSignal,
+    signal: CancelSignal,
     resolve: (response: FunctionResponse) => void,
     reject: (error: Error) => void,
   ) {

@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../../lib/cancel.ts";
 import type { Duplex } from "node:stream";
 import { bytesBody } from "../../lib/body.ts";
 import { PlatformError } from "../../model/error.ts";
@@ -61,7 +62,7 @@ export class FramesSession implements Session {
     return this.#state === "ready" && !this.#exiting && this.#abandoned === 0;
   }
 
-  call(request: FunctionRequest, signal: AbortSignal): Promise<FunctionResponse> {
+  call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
     return new Promise((resolve, reject) => {
       if (this.#state !== "ready" || this.#exiting) return reject(exited("The function's process has ended already"));
       if (signal.aborted) return reject(signal.reason as Error);

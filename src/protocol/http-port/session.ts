@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../../lib/cancel.ts";
 import type { Duplex } from "node:stream";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
@@ -30,7 +31,7 @@ export class HttpPortSession implements Session {
     return this.#usable;
   }
 
-  async call(request: FunctionRequest, signal: AbortSignal): Promise<FunctionResponse> {
+  async call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
     if (request.http?.method === "CONNECT") {
       request.body.cancel();
       throw new PlatformError("unsupported", "The method CONNECT cannot be passed to a function");

@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../../lib/cancel.ts";
 import type { Duplex } from "node:stream";
 import type { BodySource } from "../../lib/body.ts";
 import type { World } from "../../lib/world.ts";
@@ -43,7 +44,7 @@ export class HttpStreamSession implements Session {
     return this.#usable;
   }
 
-  call(request: FunctionRequest, signal: AbortSignal): Promise<FunctionResponse> {
+  call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
     this.#output.called(request.callId);
     return this.#pool.exchange(requestHead(request), request.body, signal).then((response) => this.#answer(request, response));
   }

@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../../lib/cancel.ts";
 import type { Duplex } from "node:stream";
 import { type BodySink, type BodySource, bytesBody, writeBody } from "../../lib/body.ts";
 import { StdioExitError } from "../../lib/exit-error.ts";
@@ -29,7 +30,7 @@ export class StdioSession implements Session {
     return this.#usable;
   }
 
-  call(request: FunctionRequest, signal: AbortSignal): Promise<FunctionResponse> {
+  call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
     if (!this.#usable || signal.aborted) {
       request.body.cancel();
       this.close();
@@ -89,7 +90,7 @@ class ResultReader implements BodySource {
   readonly bytes = undefined;
   readonly #stream: Duplex;
   readonly #world: World;
-  readonly #signal: AbortSignal;
+  readonly #signal: CancelSignal;
   readonly #settle: Settle;
   #state: "holding" | "streaming" | "over" = "holding";
   #held: Buffer[] = [];
@@ -100,7 +101,7 @@ class ResultReader implements BodySource {
   #ended = false;
   #failure: Error | null = null;
 
-  constructor(stream: Duplex, world: World, signal: AbortSignal, settle: Settle) {
+  constructor(stream: Duplex, world: World, signal: CancelSignal, settle: Settle) {
     this.#stream = stream;
     this.#world = world;
     this.#signal = signal;
@@ -121,7 +122,7 @@ class ResultReader implements BodySource {
 
   readonly #aborted = (): void => {
     this.#ended = false;
-    this.abort(this.#signal.reason);
+    this.abort(this.#signal.reason as Error);
   };
 
   #take(data: Buffer): void {
