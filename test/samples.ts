@@ -1,6 +1,6 @@
 /** Valid objects of the model for tests; every field has a default, so that one that is given is one that matters. */
 import { fnDefaults } from "../src/model/fn-defaults.ts";
-import type { App, Fn } from "../src/model/model.ts";
+import type { Activation, App, Fn } from "../src/model/model.ts";
 
 export function sampleFn(fields: Partial<Fn> = {}): Fn {
   return {
@@ -31,6 +31,33 @@ export function sampleApp(fields: Partial<App> = {}): App {
     revision: 1,
     createdAt: 0,
     updatedAt: 0,
+    ...fields,
+  };
+}
+
+/** Of a call of the function above that took no time. */
+export function sampleActivation(fields: Partial<Activation> = {}): Activation {
+  return {
+    id: "01JD0000000000000000000002",
+    namespace: "guest",
+    appId: null,
+    functionId: "01JD0000000000000000000001",
+    functionName: "hello",
+    revision: 1,
+    routeId: null,
+    status: "success",
+    start: "hot",
+    attempt: 1,
+    error: null,
+    startedAt: 0,
+    endedAt: 0,
+    waitMs: 0,
+    createMs: 0,
+    initMs: 0,
+    runMs: 0,
+    requestBytes: 0,
+    responseBytes: 0,
+    billedUnits: 0,
     ...fields,
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sampleActivation } from "../../test/samples.ts";
 import { realWorld } from "../lib/world.ts";
 import type { Activation } from "../model/model.ts";
 import { MemoryActivations } from "../store/memory/activations.ts";
@@ -9,28 +10,7 @@ import { Recorder } from "./record.ts";
 const world = realWorld();
 
 function activation(number: number): Activation {
-  return {
-    id: String(number).padStart(26, "0"),
-    namespace: "guest",
-    appId: null,
-    functionId: "f",
-    functionName: "f",
-    revision: 1,
-    routeId: null,
-    status: "success",
-    start: "hot",
-    attempt: 1,
-    error: null,
-    startedAt: number,
-    endedAt: number,
-    waitMs: 0,
-    createMs: 0,
-    initMs: 0,
-    runMs: 0,
-    requestBytes: 0,
-    responseBytes: 0,
-    billedUnits: 0,
-  };
+  return sampleActivation({ id: String(number).padStart(26, "0"), startedAt: number, endedAt: number });
 }
 
 /** A recorder over a store in memory that remembers the batches; `disk` runs before each is taken. */
@@ -46,6 +26,9 @@ function recording(disk: (batch: readonly Activation[]) => Promise<void> = async
     },
     get: (namespace, id) => memory.get(namespace, id),
     result: (namespace, id) => memory.result(namespace, id),
+    lastPlace: () => memory.lastPlace(),
+    place: (namespace, id) => memory.place(namespace, id),
+    writtenAfter: (namespace, place) => memory.writtenAfter(namespace, place),
     prune: (before) => memory.prune(before),
     list: (namespace, filter, page) => memory.list(namespace, filter, page),
   };

@@ -1,18 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sampleActivation } from "../../test/samples.ts";
 import { realWorld } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Activation, LogLine } from "../model/model.ts";
 import { LogCollector } from "./collector.ts";
 import type { LogEntry, LogOwner } from "./logs.ts";
 import { memoryLogStore } from "./memory/store.ts";
-import { LogTail, type TailFilter, type TailSink } from "./tail.ts";
+import { LogTail, type TailFilter, type TailPlace, type TailSink } from "./tail.ts";
 
 const world = realWorld();
 
 /** A tail behind a collector; `listing` runs before each page of the past is read. */
 function open(options: { listing?: () => Promise<void>; readersMax?: number } = {}) {
   const kept = memoryLogStore();
+  const written: Activation[] = [];
   const collector = new LogCollector({
     store: kept,
     world,
@@ -28,6 +30,12 @@ function open(options: { listing?: () => Promise<void>; readersMax?: number } = 
       },
     },
     read: (namespace, id) => collector.read(namespace, id),
+    async *endedSince(_namespace, id) {
+      await options.listing?.();
+      const at = written.findIndex((one) => one.id === id);
+      if (at === -1) throw new PlatformError("not_found", "gone");
+      for (let next = at + 1; next < written.length; next++) yield [written[next] as Activation];
+    },
     ...(options.readersMax === undefined ? {} : { readersMax: options.readersMax }),
   });
   const print = (text: string, owner: Partial<LogOwner> = {}) => {
@@ -35,7 +43,11 @@ function open(options: { listing?: () => Promise<void>; readersMax?: number } = 
     log.line(line(text));
     log.end();
   };
-  return { collector, tail, print };
+  const end = (ended: Activation) => {
+    tail.ended(ended);
+    written.push(ended);
+  };
+  return { collector, tail, print, end };
 }
 
 const guest: LogOwner = { namespace: "guest", appId: null, functionId: "f", functionName: "hello", activationId: "a" };
@@ -45,26 +57,29 @@ function line(text: string): LogLine {
 }
 
 /** A reader that notes what it is told; while `full` it has no room. */
-function reader(tail: LogTail, filter: TailFilter = {}, after?: number) {
+function reader(tail: LogTail, filter: TailFilter = {}, after?: TailPlace) {
   const told: string[] = [];
-  const positions: number[] = [];
+  const places: (TailPlace | null)[] = [];
   const state = { full: false };
   const note = (text: string) => {
     if (!state.full) told.push(text);
     return !state.full;
   };
   const sink: TailSink = {
-    line(entry: LogEntry, position) {
-      if (position !== null && !state.full) positions.push(position);
+    line(entry: LogEntry, place) {
+      if (!state.full) places.push(place);
       return note(entry.line.text);
     },
-    activation: ({ id, status }) => note(`ended ${id} ${status}`),
+    activation({ id, status }, place) {
+      if (!state.full) places.push(place);
+      return note(`ended ${id} ${status}`);
+    },
     lost: (count) => note(`lost ${count}`),
     room: async () => {},
     ended: () => void told.push("end"),
   };
   const close = tail.open("guest", filter, after, sink);
-  return { told, positions, state, close };
+  return { told, places, state, close };
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -118,10 +133,48 @@ test("the past joins what is printed meanwhile without gap or repetition, howeve
     Array.from({ length: number }, (_, index) => String(index)),
   );
   const next = number - 9;
-  const middle = from.positions[next - 1] as number;
-  const again = reader(tail, {}, middle);
+  const again = reader(tail, {}, from.places[next - 1] ?? undefined);
   await until(() => again.told.length >= 9);
   assert.equal(again.told[0], String(next));
+});
+
+test("who comes back, from whatever was told last, misses no line and no end of a call, and is told none again", async () => {
+  let meanwhile = 0;
+  const { collector, tail, print, end } = open({
+    async listing() {
+      // What happens while the past is told is the future of the reader, once.
+      if (meanwhile < 5) end(record(`m${meanwhile++}`));
+    },
+  });
+  print("before");
+  await collector.flush();
+  end(record("before"));
+  const all = reader(tail);
+  for (let call = 1; call <= 5; call++) {
+    print(`line ${call}`);
+    await collector.flush();
+    end(record(String(call), call === 3 ? { functionId: "g" } : {}));
+    end(record(`x${call}`, { namespace: "other" }));
+  }
+  for (let seen = 1; seen < 10; seen++) {
+    const again = reader(tail, {}, all.places[seen - 1] ?? undefined);
+    await until(() => again.told.length >= all.told.length - seen);
+    // Of the past, lines come before ends of calls.
+    for (const kind of ["line", "ended"]) {
+      const ofKind = (told: readonly string[]) => told.filter((text) => text.startsWith(kind));
+      assert.deepEqual(ofKind(again.told), ofKind(all.told.slice(seen)), `from ${all.told[seen - 1]} on`);
+    }
+    assert.deepEqual(again.places.at(-1), all.places.at(-1));
+    again.close();
+  }
+  const one = reader(tail, { functionId: "g" }, all.places[0] ?? undefined);
+  await until(() => one.told.length > 0);
+  assert.deepEqual(one.told, ["ended 3 success"]);
+  const stranger = reader(tail, {}, { position: null, callId: "nobody" });
+  await new Promise((resolve) => setImmediate(resolve));
+  end(record("last"));
+  await until(() => stranger.told.length >= 2);
+  assert.deepEqual(stranger.told, ["ended last success", "lost 1"], "it hears that it may have missed something");
 });
 
 test("a reader without room loses lines, is told how many, and holds up nobody", async () => {
@@ -141,16 +194,20 @@ test("a reader without room loses lines, is told how many, and holds up nobody",
 });
 
 test("with a status, calls that ended so come whole once they have ended", async () => {
-  const { tail, print } = open();
+  const { tail, print, end } = open();
+  end(record("before"));
   const failed = reader(tail, { status: "timeout" });
   print("of a", { activationId: "a" });
   print("of b", { activationId: "b" });
-  tail.ended(record("a", { status: "timeout" }));
-  tail.ended(record("b"));
+  end(record("a", { status: "timeout" }));
+  end(record("b"));
   // Output trails its call.
   print("of a too", { activationId: "a" });
   await until(() => failed.told.length >= 3);
   assert.deepEqual(failed.told, ["of a", "of a too", "ended a timeout"]);
+  const again = reader(tail, { status: "timeout" }, { position: null, callId: "before" });
+  await until(() => again.told.length >= 3);
+  assert.deepEqual(again.told, failed.told, "to who was away as well");
 });
 
 test("there is a limit of readers", async () => {
@@ -167,27 +224,5 @@ function hasCode(code: string) {
 }
 
 function record(id: string, fields: Partial<Activation> = {}): Activation {
-  return {
-    id,
-    namespace: "guest",
-    appId: null,
-    functionId: "f",
-    functionName: "hello",
-    revision: 1,
-    routeId: null,
-    status: "success",
-    start: "hot",
-    attempt: 1,
-    error: null,
-    startedAt: 0,
-    endedAt: 0,
-    waitMs: 0,
-    createMs: 0,
-    initMs: 0,
-    runMs: 0,
-    requestBytes: 0,
-    responseBytes: 0,
-    billedUnits: 0,
-    ...fields,
-  };
+  return sampleActivation({ id, ...fields });
 }

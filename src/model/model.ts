@@ -65,6 +65,11 @@ export type Source =
  */
 export type Egress = "none" | "internet" | readonly string[];
 
+/** What decides how long a sandbox is kept without calls: `agent/keep-alive.ts`. */
+export const keepAliveNames = ["fixed", "learned"] as const;
+
+export type KeepAliveName = (typeof keepAliveNames)[number];
+
 /** A revision's part of a function's calls, in proportion to the sum of the weights. */
 export interface TrafficShare {
   readonly revision: number;
@@ -105,6 +110,10 @@ export interface Fn {
   readonly isolation: "shared" | "fresh";
   /** A sandbox older than this gets no new calls. */
   readonly sandboxAgeMsMax: number;
+  /** Sandboxes that are kept ready whether calls come or not. */
+  readonly provisioned: number;
+  /** When the sandboxes beyond those end: `fixed`, after `idleTimeoutMs`; `learned`, by when the function's calls came so far. */
+  readonly keepAlive: KeepAliveName;
   readonly egress: Egress;
   readonly delivery: Delivery;
   /** Who gets the calls that name no revision; empty: the newest gets all. Not part of a revision: changing it makes none. */
@@ -161,24 +170,31 @@ export interface Rule {
   readonly updatedAt: number;
 }
 
+/** In the order in which they are counted and shown. */
+export const startTypes = ["hot", "warm", "prewarmed", "cold", "none"] as const;
+
 /**
  * How a call found its sandbox. `hot`: a running one of this function had a free slot; `warm`: one was paused;
  * `prewarmed`: a stem cell of the kind, code still to load; `cold`: nothing yet. `none`: no sandbox was ever had.
  */
-export type StartType = "hot" | "warm" | "prewarmed" | "cold" | "none";
+export type StartType = (typeof startTypes)[number];
+
+/** The good one first. */
+export const activationStatuses = [
+  "success",
+  "function_error",
+  "developer_error",
+  "platform_error",
+  "timeout",
+  "cancelled",
+  "dead_lettered",
+] as const;
 
 /**
  * How a call ended. `function_error`: the code answered with an error; `developer_error`: it could not be loaded, exited or
  * broke its contract; `platform_error`: our fault; the others say themselves.
  */
-export type ActivationStatus =
-  | "success"
-  | "function_error"
-  | "developer_error"
-  | "platform_error"
-  | "timeout"
-  | "cancelled"
-  | "dead_lettered";
+export type ActivationStatus = (typeof activationStatuses)[number];
 
 /** The durable record of one call; written once, when the call is over. */
 export interface Activation {

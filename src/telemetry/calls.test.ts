@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sampleActivation } from "../../test/samples.ts";
 import type { Activation } from "../model/model.ts";
 import { CallMetrics } from "./calls.ts";
 import { Metrics } from "./metrics.ts";
@@ -8,29 +9,7 @@ import { spanMs, spansKept } from "./recent.ts";
 const now = 1_800_000_000_000;
 
 function record(fields: Partial<Activation> = {}): Activation {
-  return {
-    id: "01JD0000000000000000000001",
-    namespace: "guest",
-    appId: "app1",
-    functionId: "f1",
-    functionName: "hello",
-    revision: 1,
-    routeId: null,
-    status: "success",
-    start: "hot",
-    attempt: 1,
-    error: null,
-    startedAt: now,
-    endedAt: now,
-    waitMs: 0,
-    createMs: 0,
-    initMs: 0,
-    runMs: 0,
-    requestBytes: 0,
-    responseBytes: 0,
-    billedUnits: 0,
-    ...fields,
-  };
+  return sampleActivation({ appId: "app1", startedAt: now, endedAt: now, ...fields });
 }
 
 test("calls are counted by function, status and start type, and durations add up", async () => {

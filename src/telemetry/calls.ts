@@ -1,16 +1,6 @@
-import type { Activation, ActivationStatus } from "../model/model.ts";
+import { type Activation, activationStatuses, startTypes } from "../model/model.ts";
 import { DurationHistogram } from "./histogram.ts";
-import { type Figures, Recent, type Span, spanMs, spansKept, startTypes } from "./recent.ts";
-
-export const statuses: readonly ActivationStatus[] = [
-  "success",
-  "function_error",
-  "developer_error",
-  "platform_error",
-  "timeout",
-  "cancelled",
-  "dead_lettered",
-];
+import { type Figures, Recent, type Span, spanMs, spansKept } from "./recent.ts";
 
 /** Functions with series of their own, by first use; the others are counted together. */
 const functionsMax = 1000;
@@ -140,18 +130,13 @@ export class CallMetrics {
 }
 
 function newSeries(functionId: string, namespace: string, appId: string | null, name: string): FunctionSeries {
-  const counts = new Float64Array(statuses.length * startTypes.length);
+  const counts = new Float64Array(activationStatuses.length * startTypes.length);
   return { functionId, namespace, appId, name, counts, durations: new DurationHistogram() };
 }
 
-const statusIndex: Readonly<Record<ActivationStatus, number>> = {
-  success: 0,
-  function_error: 1,
-  developer_error: 2,
-  platform_error: 3,
-  timeout: 4,
-  cancelled: 5,
-  dead_lettered: 6,
-};
+const statusIndex = indexOf(activationStatuses);
+const startIndex = indexOf(startTypes);
 
-const startIndex: Readonly<Record<Activation["start"], number>> = { hot: 0, warm: 1, prewarmed: 2, cold: 3, none: 4 };
+function indexOf<Name extends string>(names: readonly Name[]): Readonly<Record<Name, number>> {
+  return Object.fromEntries(names.map((name, index) => [name, index])) as Record<Name, number>;
+}

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
-import { CallMetrics, type FunctionSeries, statuses } from "./calls.ts";
+import { activationStatuses, startTypes } from "../model/model.ts";
+import { CallMetrics, type FunctionSeries } from "./calls.ts";
 import { familyText, head, histogram, labelText, sample } from "./exposition.ts";
-import { startTypes } from "./recent.ts";
 import type { MetricSource } from "./telemetry.ts";
 
 /** Functions whose lines are made before others get a turn: about a millisecond. */
@@ -80,7 +80,7 @@ export class Metrics {
 
 function countLines(labels: string, { counts }: FunctionSeries): string {
   let text = "";
-  statuses.forEach((status, row) => {
+  activationStatuses.forEach((status, row) => {
     startTypes.forEach((start, column) => {
       const count = counts[row * startTypes.length + column] as number;
       if (count > 0) text += sample("calls_total", `${labels},status="${status}",start="${start}"`, count);

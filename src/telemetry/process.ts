@@ -1,10 +1,8 @@
 /** Figures of this process: what Node and the kernel know of it. */
 import { readdirSync } from "node:fs";
-import { constants, monitorEventLoopDelay, PerformanceObserver } from "node:perf_hooks";
-import { family, familyBy, type MetricFamily, type MetricSource } from "./telemetry.ts";
-
-/** How often the event loop's delay is looked at, in ms. */
-const delayEveryMs = 20;
+import { constants, PerformanceObserver } from "node:perf_hooks";
+import { type LoopDelayFigures, watchLoopDelay } from "./loop-delay.ts";
+import { type Clock, family, familyBy, type MetricFamily, type MetricSource } from "./telemetry.ts";
 
 /** What Node adds to an entry. */
 interface PerformanceNodeEntry {
@@ -12,9 +10,8 @@ interface PerformanceNodeEntry {
 }
 
 /** Begins to watch the process; `stop` ends that. */
-export function processMetrics(startedAtMs: number): { readonly source: MetricSource; stop(): void } {
-  const delay = monitorEventLoopDelay({ resolution: delayEveryMs });
-  delay.enable();
+export function processMetrics(startedAtMs: number, clock: Clock): { readonly source: MetricSource; stop(): void } {
+  const delay = watchLoopDelay(clock);
   const pauses = { minor: 0, major: 0, incremental: 0, weak: 0 };
   const observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries())
@@ -22,13 +19,9 @@ export function processMetrics(startedAtMs: number): { readonly source: MetricSo
   });
   observer.observe({ entryTypes: ["gc"] });
   return {
-    source: () => {
-      const families = [...usage(startedAtMs), ...loopDelay(delay), collections(pauses)];
-      delay.reset();
-      return families;
-    },
+    source: () => [...usage(startedAtMs), loopDelay(delay.figures()), collections(pauses)],
     stop() {
-      delay.disable();
+      delay.stop();
       observer.disconnect();
     },
   };
@@ -64,18 +57,9 @@ function openFiles(): MetricFamily[] {
   }
 }
 
-/** Since the last look; the sampling's own interval is not delay. */
-function loopDelay(delay: ReturnType<typeof monitorEventLoopDelay>): MetricFamily[] {
-  const seconds = (nanoseconds: number) => (delay.count === 0 ? 0 : Math.max(0, nanoseconds / 1e9 - delayEveryMs / 1000));
-  return [
-    familyBy(
-      "gauge",
-      "event_loop_delay_seconds",
-      "How long the event loop kept others waiting, since the last scrape",
-      "quantile",
-      { "0.5": seconds(delay.percentile(50)), "0.99": seconds(delay.percentile(99)), "1": seconds(delay.max) },
-    ),
-  ];
+function loopDelay({ p50, p99, max }: LoopDelayFigures): MetricFamily {
+  const help = "How long the event loop kept others waiting, in the last minute";
+  return familyBy("gauge", "event_loop_delay_seconds", help, "quantile", { "0.5": p50, "0.99": p99, "1": max });
 }
 
 function collections(pauses: Readonly<Record<string, number>>): MetricFamily {

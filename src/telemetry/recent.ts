@@ -1,11 +1,9 @@
-import type { StartType } from "../model/model.ts";
+import { type StartType, startTypes } from "../model/model.ts";
 import { quantileBucket, quantileBuckets, quantileMs } from "./histogram.ts";
 
 /** Figures are kept by spans of this length, for the last five minutes. */
 export const spanMs = 5000;
 export const spansKept = 60;
-
-export const startTypes: readonly StartType[] = ["hot", "warm", "prewarmed", "cold", "none"];
 
 /** Figures of a span, or of several together. Percentiles are of a call's whole time, in ms, null without calls. */
 export interface Figures {
@@ -66,7 +64,13 @@ export class Recent {
     const index = span % spansKept;
     const known = this.#slots[index];
     if (known === undefined) {
-      const slot = { span, calls: 0, errors: 0, starts: new Float64Array(5), durations: new Uint32Array(quantileBuckets) };
+      const slot = {
+        span,
+        calls: 0,
+        errors: 0,
+        starts: new Float64Array(startTypes.length),
+        durations: new Uint32Array(quantileBuckets),
+      };
       this.#slots[index] = slot;
       return slot;
     }
