@@ -7,7 +7,7 @@ import { runCli } from "./cli.ts";
 enableCompileCache(compileCacheFolder());
 
 const interrupt = new AbortController();
-// Two commands act on it by themselves (`dev`, `logs -f`); the rest end as any program would, when it comes again.
+// The first signal asks whatever runs, a request or a build, to end; the second does not ask.
 let signals = 0;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {

@@ -32,6 +32,8 @@ export interface Fn {
   readonly concurrency: number;
   readonly sandboxesMax: number;
   readonly isolation: string;
+  readonly provisioned: number;
+  readonly keepAlive: string;
   readonly egress: string | readonly string[];
   readonly config: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, unknown>>;

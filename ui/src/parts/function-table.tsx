@@ -4,55 +4,34 @@ import { links } from "../router.ts";
 import { courseOf } from "../state/stats.ts";
 import { Sparkline } from "./sparkline.tsx";
 import { StartMix } from "./start-mix.tsx";
+import { type Column, Table } from "./table.tsx";
 
 interface FunctionTableProps {
   readonly functions: readonly Fn[];
   readonly stats: Stats | undefined;
 }
 
+const columns: readonly Column[] = [
+  { head: "Function" },
+  { head: "Kind", set: "wide" },
+  { head: "Calls", set: "figure" },
+  { head: "Course of the calls", set: "wide", unseen: true },
+  { head: "Errors", set: "figure" },
+  { head: "p50", set: "figure" },
+  { head: "p95", set: "figure wide" },
+  { head: "p99", set: "figure wide" },
+  { head: "Starts", set: "wide" },
+];
+
 /** The functions with what their last minutes were like. */
 export function FunctionTable({ functions, stats }: FunctionTableProps) {
   const known = new Map(stats?.items.map((item) => [item.functionId, item]));
   return (
-    <div class="scroll">
-      <table class="rows functions">
-        <caption class="unseen">Functions and their last minutes</caption>
-        <thead>
-          <tr>
-            <th scope="col">Function</th>
-            <th scope="col" class="wide">
-              Kind
-            </th>
-            <th scope="col" class="figure">
-              Calls
-            </th>
-            <th scope="col" class="wide">
-              <span class="unseen">Course of the calls</span>
-            </th>
-            <th scope="col" class="figure">
-              Errors
-            </th>
-            <th scope="col" class="figure">
-              p50
-            </th>
-            <th scope="col" class="figure wide">
-              p95
-            </th>
-            <th scope="col" class="figure wide">
-              p99
-            </th>
-            <th scope="col" class="wide">
-              Starts
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {functions.map((fn) => (
-            <FunctionRow key={fn.id} fn={fn} stats={stats} own={known.get(fn.id)} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label="Functions and their last minutes" name="functions" columns={columns}>
+      {functions.map((fn) => (
+        <FunctionRow key={fn.id} fn={fn} stats={stats} own={known.get(fn.id)} />
+      ))}
+    </Table>
   );
 }
 

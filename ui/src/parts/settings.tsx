@@ -10,7 +10,8 @@ export function Settings({ fn }: { fn: Fn }) {
   const pairs: readonly (readonly [name: string, value: string])[] = [
     ["Handler", fn.handler ?? fn.command?.join(" ") ?? "the kind's own"],
     ["Time limit", duration(fn.timeoutMs)],
-    ["Kept when idle", duration(fn.idleTimeoutMs)],
+    ["Kept when idle", fn.keepAlive === "learned" ? "as learned from its calls" : duration(fn.idleTimeoutMs)],
+    ["Kept ready", fn.provisioned === 0 ? "none" : String(fn.provisioned)],
     ["Calls per sandbox", String(fn.concurrency)],
     ["Sandboxes at most", String(fn.sandboxesMax)],
     ["Isolation", fn.isolation],
