@@ -3,6 +3,7 @@ import { release } from "node:os";
 import type { Config } from "../config/config.ts";
 import { realWorld } from "../lib/world.ts";
 import { type Capabilities, inspect } from "../sandbox/bubblewrap/capabilities.ts";
+import type { NetworkWay } from "../sandbox/egress/egress.ts";
 
 /** One thing that was looked at; what is missing says what is worse without it, and its fix. */
 interface Check {
@@ -38,11 +39,13 @@ function found({ usable, isolation }: Capabilities): Check[] {
   return [
     { name: "kernel", state: "ok", what: `${process.platform} ${release()} on ${process.arch}` },
     ...(usable ? [{ name: "sandbox", state: "ok", what: `bubblewrap works, as ${rights}` } as const] : []),
-    ...(isolation.network
-      ? [{ name: "network", state: "ok", what: "functions get networks, guarded by nftables" } as const]
-      : []),
+    ...(isolation.network === null ? [] : [{ name: "network", state: "ok", what: networkText(isolation.network) } as const]),
     ...(controllers.length > 0 ? [{ name: "cgroups", state: "ok", what: `limits by ${controllers.join(", ")}` } as const] : []),
   ];
+}
+
+function networkText(way: NetworkWay): string {
+  return `functions get networks, guarded by nftables${way === "root" ? "" : `, through ${way}`}`;
 }
 
 function missingChecks({ usable, missing }: Capabilities): Check[] {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, globSync, readdirSync, rmSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { realWorld } from "../../src/lib/world.ts";
@@ -70,6 +70,23 @@ describe("crash", { skip: cannotIsolate, timeout: 120_000 }, () => {
     assert.deepEqual(await sweep(stateFile, realWorld()), [], "sweeping twice is nothing");
   });
 
+  test("both are killed and what tells of them is gone: any server that starts removes their control groups", async () => {
+    const { server, state, stateFile } = await startServer();
+    for (const pid of [...childrenOf(server.pid as number), server.pid as number]) process.kill(pid, "SIGKILL");
+    rmSync(stateFile);
+    await soon("the sandboxes have ended", () => endProcesses(state) === 0, 20_000);
+    const living = await startServer();
+    await soon("the control groups are gone", () => state.cgroupFolders.every((folder) => !existsSync(folder)), 20_000);
+    const another = new Box();
+    await another.run("sh", "echo started");
+    await another.close();
+    assertRunning(living.state);
+    assert.ok(processesOf(living.state).length > 0);
+    living.server.kill("SIGKILL");
+    await assertNothingLeft(living.state);
+    rmSync(state.runFolder, { recursive: true });
+  });
+
   test("the spawner is killed: its sandboxes have ended, and the next one starts anew", async () => {
     const own = new Box();
     const sandbox = await own.start("python3", "import time\ntime.sleep(600)");
@@ -115,6 +132,24 @@ function childrenOf(pid: number): number[] {
 function assertRunning(state: InstanceState): void {
   assert.ok(existsSync(state.runFolder));
   assert.ok(state.cgroupFolders.length > 0 && state.cgroupFolders.every((folder) => existsSync(folder)));
+}
+
+function processesOf(state: InstanceState): number[] {
+  const files = state.cgroupFolders.flatMap((folder) => globSync(`${folder}/*/cgroup.procs`));
+  return files.flatMap((file) => readOr(file).split("\n").filter(Boolean).map(Number));
+}
+
+/** How many there were. */
+function endProcesses(state: InstanceState): number {
+  const pids = processesOf(state);
+  for (const pid of pids) {
+    try {
+      if (pid > 1) process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  return pids.length;
 }
 
 async function assertNothingLeft(state: InstanceState): Promise<void> {

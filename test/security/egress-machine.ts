@@ -11,6 +11,8 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Egress } from "../../src/model/model.ts";
 import { realWorld } from "../../src/lib/world.ts";
+import { inspect } from "../../src/sandbox/bubblewrap/capabilities.ts";
+import type { NetworkWay } from "../../src/sandbox/egress/egress.ts";
 import { readState, sweep } from "../../src/sandbox/spawner/state.ts";
 import { Box, readOr, soon } from "./box.ts";
 import type { ServerOrder } from "./server.ts";
@@ -33,6 +35,8 @@ export type MachineOrder =
   | { readonly do: "inventory" }
   /** Connections refused; waits until there are more than so many. */
   | { readonly do: "refused"; readonly above: number }
+  /** The machine gets one more address, and the router hears of it. */
+  | { readonly do: "address"; readonly address: string }
   /** A server on this machine dies with its spawner, at once; then what is left of it is removed. */
   | { readonly do: "crash" }
   | { readonly do: "close" };
@@ -44,6 +48,14 @@ export interface MachineReply {
 }
 
 export const machine = { ipv4: "51.15.0.2", ipv6: "2a01:e0a:1::2", servicePort: 8080, internetPorts: [80, 443, 5432] } as const;
+
+/** An ordinary user of no other test's, for servers that do not run as root. */
+export const userId = 65_533;
+/** Makes a device of tunnels that all may open, as most machines have it, in a mount namespace of its own. */
+export const tunDevice =
+  "set -e; mkdir -p /dev/net; mount -t tmpfs kiln-test /dev/net; mknod -m 0666 /dev/net/tun c 10 200; : <> /dev/net/tun";
+const way = (process.argv[2] ?? "root") as NetworkWay;
+const isUser = way !== "root";
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await serve();
 
@@ -64,8 +76,11 @@ async function serve(): Promise<void> {
   ip("-6 route add default via 2a01:e0a:1::1");
   const service = createServer((request, response) => response.end(`machine to ${request.socket.remoteAddress}`));
   await new Promise<void>((resolve) => service.listen(machine.servicePort, "::", resolve));
+  const root = isUser ? becomeUser() : null;
   const warnings: string[] = [];
+  const found = inspect();
   const box = new Box({
+    capabilities: { ...found, isolation: { ...found.isolation, network: way } },
     egress: { resolvers: ["8.8.8.8"], privateNetworks: ["10.77.0.0/16"] },
     platform: () => ({ host: "127.0.0.1", port: machine.servicePort }),
     warn: (sentence, fields) => warnings.push(`${sentence} ${JSON.stringify(fields)}`),
@@ -75,22 +90,28 @@ async function serve(): Promise<void> {
   for await (const line of createInterface(process.stdin)) {
     const order = JSON.parse(line) as MachineOrder;
     if (order.do === "close") break;
-    await carryOut(order, box, warnings).then(say, (error: Error) => say({ error: error.stack ?? error.message }));
+    await carryOut(order, box, warnings, root).then(say, (error: Error) => say({ error: error.stack ?? error.message }));
   }
   await box.close();
   service.closeAllConnections();
   service.close();
-  const left = execFileSync(
-    "sh",
-    [
-      "-c",
-      "ip -o link; nft list tables; cat /proc/sys/net/ipv4/conf/wan0/forwarding; cat /proc/sys/net/ipv6/conf/wan0/force_forwarding 2>&1 || true",
-    ],
-    { encoding: "utf8" },
-  );
-  internet.kill("SIGKILL");
+  const tables = isUser ? "" : "nft list tables; ";
+  const script = `ip -o link; ${tables}cat /proc/sys/net/ipv4/conf/wan0/forwarding; cat /proc/sys/net/ipv6/conf/wan0/force_forwarding 2>&1 || true`;
+  const left = execFileSync("sh", ["-c", script], { encoding: "utf8" });
+  root?.stdin.end();
+  internet.stdin.end();
   say({ output: left });
   process.exit(0);
+}
+
+/** What it returns still is root, and runs the lines it is given. */
+function becomeUser() {
+  execFileSync("sh", ["-c", tunDevice], { timeout: 10_000 });
+  const root = spawn("sh", [], { stdio: ["pipe", "pipe", "inherit"] });
+  process.setgroups?.([]);
+  process.setgid?.(userId);
+  process.setuid?.(userId);
+  return root;
 }
 
 function ip(args: string): void {
@@ -110,6 +131,7 @@ async function carryOut(
   order: Exclude<MachineOrder, { do: "close" }>,
   box: Box,
   warnings: readonly string[],
+  root: ReturnType<typeof becomeUser> | null,
 ): Promise<MachineReply> {
   if (order.do === "command") {
     return { output: execFileSync(order.command[0] as string, order.command.slice(1), { encoding: "utf8", timeout: 30_000 }) };
@@ -123,6 +145,10 @@ async function carryOut(
       return { output: inventory() };
     case "refused":
       return { output: String(await refusedAbove(box, order.above)) };
+    case "address":
+      root?.stdin.write(`ip address add ${order.address}/32 dev wan0\n`);
+      await soon("the router knows it", () => inRouter("nft list set inet kiln own4").includes(order.address), 30_000);
+      return { output: "known" };
     case "crash":
       return { output: await crash(box) };
     case "run":
@@ -167,14 +193,9 @@ async function measure(box: Box, count: number, kinds: readonly Egress[]): Promi
 
 function inventory(): string {
   const links = execFileSync("ip", ["-o", "link"], { encoding: "utf8" }).trim().split("\n").length;
-  const tables = execFileSync("nft", ["list", "tables"], { encoding: "utf8" });
-  const rules = execFileSync("nft", ["list", "ruleset"], { encoding: "utf8" }).split("\n").length;
-  const inRouter = (command: string) =>
-    execFileSync("nsenter", [`--net=/proc/${routerPid()}/ns/net`, "sh", "-c", command], { encoding: "utf8" });
   return JSON.stringify({
     links,
-    tables: tables.trim().split("\n").filter(Boolean).length,
-    rules,
+    ...(isUser ? { processes: ownProcesses().size } : machineFilter()),
     routerLinks: inRouter("ip -o link").trim().split("\n").length,
     routerRoutes: inRouter("ip route; ip -6 route | grep -v fe80").trim().split("\n").length,
     marks: inRouter("nft list map inet kiln marks").includes("elements"),
@@ -182,6 +203,38 @@ function inventory(): string {
     connections: inRouter("nft list set inet kiln connections4").includes("elements"),
     routerDescriptors: readdirSync(`/proc/${routerPid()}/fd`).length,
   });
+}
+
+function machineFilter() {
+  const tables = execFileSync("nft", ["list", "tables"], { encoding: "utf8" });
+  const rules = execFileSync("nft", ["list", "ruleset"], { encoding: "utf8" }).split("\n").length;
+  return { tables: tables.trim().split("\n").filter(Boolean).length, rules };
+}
+
+function inRouter(command: string): string {
+  const namespaces = `/proc/${routerPid()}/ns`;
+  const user = isUser ? ["--preserve-credentials", `--user=${namespaces}/user`] : [];
+  return execFileSync("nsenter", [...user, `--net=${namespaces}/net`, "sh", "-c", command], { encoding: "utf8" });
+}
+
+/** The living processes of our user, each with its parent. */
+function ownProcesses(): Map<number, number> {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const living = new RegExp(`^State:\\s+[^ZX][^]*^PPid:\\s+(\\d+)[^]*^Uid:\\s+${userId}\\s`, "m");
+  return new Map(
+    pids.flatMap((pid) => {
+      const parent = living.exec(readOr(`/proc/${pid}/status`))?.[1];
+      return parent === undefined ? [] : [[Number(pid), Number(parent)] as const];
+    }),
+  );
+}
+
+/** Whether there is a process of this server's, or one that nobody is the parent of any more. */
+function hasProcesses(serverPid: number): boolean {
+  const all = ownProcesses();
+  const isBelow = (pid: number): boolean =>
+    pid === serverPid || (pid !== process.pid && (!all.has(pid) || isBelow(all.get(pid) as number)));
+  return [...all.keys()].some(isBelow);
 }
 
 /** The router is where `ip -batch` waits for work, below our own spawner. */
@@ -198,7 +251,7 @@ async function refusedAbove(box: Box, count: number): Promise<number> {
   return box.driver.refusedCount?.() ?? 0;
 }
 
-/** Reports the tables and links of that server: while it runs, and in the end. */
+/** Reports the tables and links of that server, or its processes: while it runs, and in the end. */
 async function crash(box: Box): Promise<string> {
   const stateFile = `${box.folder}/crash.json`;
   const { code } = box.spec("python3", "import time\ntime.sleep(600)");
@@ -215,6 +268,7 @@ async function crash(box: Box): Promise<string> {
   await once(server.stdout, "data");
   const instance = readState(stateFile)?.instance.toLowerCase() ?? "none";
   const traces = () => {
+    if (isUser) return hasProcesses(server.pid as number) ? "processes" : "no processes";
     const links = execFileSync("ip", ["-o", "link"], { encoding: "utf8" }).includes(`kiln${instance.slice(-8)}`);
     const table = execFileSync("nft", ["list", "tables"], { encoding: "utf8" }).includes(instance);
     return `${links ? "link" : "no link"}, ${table ? "table" : "no table"}`;
@@ -227,7 +281,7 @@ async function crash(box: Box): Promise<string> {
     process.kill(pid, "SIGKILL");
   await soon("the server is dead", () => server.signalCode !== null);
   const left = await sweep(stateFile, realWorld());
-  await soon("its interface is gone", () => traces().startsWith("no link"), 20_000);
+  await soon("what it had made is gone", () => traces().startsWith("no "), 20_000);
   return `${before}; ${traces()}; left: ${left.join()}`;
 }
 

@@ -4,8 +4,9 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Egress } from "../../src/model/model.ts";
+import type { NetworkWay } from "../../src/sandbox/egress/egress.ts";
 import { cannotIsolate } from "./box.ts";
-import type { MachineOrder, MachineReply } from "./egress-machine.ts";
+import { type MachineOrder, type MachineReply, tunDevice, userId } from "./egress-machine.ts";
 
 /** Somebody that a program tries to reach. */
 export interface Target {
@@ -49,9 +50,10 @@ export class EgressWorld {
   readonly #replies: AsyncIterator<string>;
   readonly #lines: Interface;
 
-  constructor() {
+  constructor(way: NetworkWay = "root") {
     const main = fileURLToPath(new URL("egress-machine.ts", import.meta.url));
-    this.#machine = spawn("unshare", ["--net", process.execPath, main], { stdio: ["pipe", "pipe", "inherit"] });
+    const command = ["--net", "--mount", process.execPath, main, way];
+    this.#machine = spawn("unshare", command, { stdio: ["pipe", "pipe", "inherit"] });
     this.#lines = createInterface(this.#machine.stdout as NodeJS.ReadableStream);
     this.#replies = this.#lines[Symbol.asyncIterator]();
   }
@@ -92,17 +94,29 @@ export class EgressWorld {
 }
 
 /** Why these tests cannot run here, or false. */
-export const cannotNetwork: string | false = cannotIsolate || (hasPrograms() ? false : "needs nft, ip and nsenter");
+export const cannotNetwork: string | false =
+  cannotIsolate || (works(["nft", "--version"], ["ip", "-V"], ["nsenter", "--version"]) ? false : "needs nft, ip and nsenter");
 
-function hasPrograms(): boolean {
+/** Why servers that are not root cannot be tested with this program, or false. The device is made where nobody else sees it. */
+export function cannotNetworkBy(program: Exclude<NetworkWay, "root">): string | false {
+  if (cannotNetwork !== false) return cannotNetwork;
+  const needs: readonly (readonly [what: string, command: readonly string[]])[] = [
+    [`${program} (apt-get install passt slirp4netns)`, [program, "--version"]],
+    ["a device of tunnels that this machine lets us make", ["unshare", "--mount", "sh", "-c", tunDevice]],
+    ["user namespaces for all users", asUser("unshare", "--user", "--map-root-user", "--net", "true")],
+    ["sources that another user can read", asUser("cat", fileURLToPath(import.meta.url), process.execPath)],
+  ];
+  const missing = needs.find(([, command]) => !works(command));
+  return missing === undefined ? false : `needs ${missing[0]}`;
+}
+
+function asUser(...command: readonly string[]): readonly string[] {
+  return ["setpriv", `--reuid=${userId}`, `--regid=${userId}`, "--clear-groups", ...command];
+}
+
+function works(...commands: readonly (readonly string[])[]): boolean {
   try {
-    for (const command of [
-      ["nft", "--version"],
-      ["ip", "-V"],
-      ["nsenter", "--version"],
-    ] as const) {
-      execFileSync(command[0], [command[1]], { stdio: "ignore", timeout: 5000 });
-    }
+    for (const [program = "", ...args] of commands) execFileSync(program, args, { stdio: "ignore", timeout: 5000 });
     return true;
   } catch {
     return false;

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { inspect } from "./capabilities.ts";
+import { type InspectOptions, inspect } from "./capabilities.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -19,7 +19,7 @@ function install(...programs: string[]): void {
   }
 }
 
-function look(mountInfo = "", isRoot = true, more: { ownCgroups?: string; architecture?: string } = {}) {
+function look(mountInfo = "", isRoot = true, more: InspectOptions = {}) {
   return inspect({ path: `${folder}/bin`, mountInfo, isRoot, platform: "linux", architecture: "x64", ...more });
 }
 
@@ -98,11 +98,27 @@ test("what lacks is told with what it costs and how to get it", () => {
 
 test("functions have a network where root has the tools for it; otherwise it is told how to get one", () => {
   install(...everything);
-  assert.equal(look().isolation.network, true);
-  assert.equal(look("", false).isolation.network, false);
-  assert.ok(look("", false).missing.some(({ what, fix }) => what.includes("no network") && fix.includes("as root")));
+  assert.equal(look().isolation.network, "root");
   rmSync(`${folder}/bin/nft`);
   const { isolation, missing } = look();
-  assert.equal(isolation.network, false);
+  assert.equal(isolation.network, null);
   assert.ok(missing.some(({ fix }) => fix.includes("apt-get install nftables")));
+});
+
+test("without root they have one where a program connects for them and tunnels may be made", () => {
+  install(...everything);
+  const tunDevice = `${folder}/tun`;
+  const network = () => {
+    const { isolation, missing } = look("", false, { tunDevice });
+    return [isolation.network, ...missing.filter(({ why }) => why.includes("connect to nothing")).map(({ fix }) => fix)];
+  };
+  assert.match(network().join(), /^,Run `apt-get install passt`, or run the server as root/);
+  install("slirp4netns");
+  assert.match(network().join(), /^,Run `modprobe tun; chmod 0666 .*\/tun` as root, or run the server as root/);
+  writeFileSync(tunDevice, "");
+  assert.deepEqual(network(), ["slirp4netns"]);
+  install("pasta");
+  assert.deepEqual(network(), ["pasta"]);
+  rmSync(`${folder}/bin/nft`);
+  assert.deepEqual(network(), [null, "Run `apt-get install nftables`"]);
 });

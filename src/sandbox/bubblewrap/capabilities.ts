@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { CgroupController, CgroupTree, Isolation } from "../spawner/messages.ts";
+import { findNetwork } from "./network-tools.ts";
 
 /** Something the machine lacks, for people. */
 export interface Missing {
@@ -32,6 +33,8 @@ export interface InspectOptions {
   readonly architecture?: string;
   readonly uidFirst?: number;
   readonly spares?: number;
+  /** The device of tunnels, which a network without root takes. */
+  readonly tunDevice?: string;
 }
 
 export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -48,17 +51,17 @@ export function inspect(options: InspectOptions = {}): Capabilities {
   ];
   const tools = ["setpriv", "unshare", "mount"].filter((program) => !has(program));
   const privileged = isRoot && tools.length === 0;
-  const networkTools = ["ip", "nft", "nsenter"].filter((program) => !has(program));
   const cgroups = platform === "linux" ? findCgroups(options) : [];
+  const network = findNetwork(isRoot, has, options.tunDevice);
   const missing = [
     ...blockers,
     ...(isRoot ? tools.map(missingTool) : [missingRoot]),
     ...missingControllers(cgroups),
-    ...(isRoot ? networkTools.map(missingNetworkTool) : [missingNetwork]),
+    ...network.missing,
     ...(has("socat") ? [] : [missingSocat]),
   ];
-  const network = privileged && networkTools.length === 0;
-  const isolation = { privileged, cgroups, uidFirst: options.uidFirst ?? 200_000, spares: options.spares ?? 3, network };
+  const { uidFirst = 200_000, spares = 3 } = options;
+  const isolation = { privileged, cgroups, uidFirst, spares, network: privileged === isRoot ? network.way : null };
   return { usable: blockers.length === 0, isolation, missing };
 }
 
@@ -156,22 +159,6 @@ function missingTool(program: string): Missing {
     fix: program === "mount" ? "Run `apt-get install mount`" : "Run `apt-get install util-linux`",
   };
 }
-
-const networkPackages: Readonly<Record<string, string>> = { ip: "iproute2", nft: "nftables", nsenter: "util-linux" };
-
-function missingNetworkTool(program: string): Missing {
-  return {
-    what: `The program ${program} is not installed`,
-    why: "Functions can connect to nothing, as if their egress were `none`",
-    fix: `Run \`apt-get install ${networkPackages[program]}\``,
-  };
-}
-
-const missingNetwork: Missing = {
-  what: "Functions have no network, because the server does not run as root",
-  why: "They can connect to nothing, as if their egress were `none`",
-  fix: "Run it as root; it gives up every privilege before it runs code",
-};
 
 function missingPlatform(platform: string, architecture: string): Missing[] {
   if (platform === "linux" && architecture === "x64") return [];

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import type { CgroupTree } from "../spawner/messages.ts";
-import { CgroupParent, cgroupFolders } from "./cgroup.ts";
+import { ownedName } from "../spawner/owner.ts";
+import { CgroupParent, cgroupFolders, removeDeadGroups } from "./cgroup.ts";
 
 const limits = { memoryMiB: 128, processesMax: 32, openFilesMax: 256, tmpMiB: 8, tmpFilesMax: 200 };
 
@@ -77,6 +78,23 @@ test("groups are removed with their instance; those of others stay", () => {
   assert.deepEqual(cgroupFolders(trees, "other").map(existsSync), [true]);
   other.remove();
   assert.equal(existsSync(`${base}/polykiln`), false);
+});
+
+test("a start removes empty groups of dead servers, and no others", () => {
+  const mine = ownedName("01M7XYQEJXBMK5P4SE09CP177X");
+  const [, namespace = ""] = mine.split(/[.-]/);
+  const died = mine.replace(/\d+$/, "1");
+  const elsewhere = died.replace(namespace, "1");
+  const stays = [mine, elsewhere, "01M7XYQEJXBMK5P4SE09CP177X", "an-administrators.own"];
+  const busy = `${died}0`;
+  const trees: CgroupTree[] = [{ version: 1, base, controllers: ["pids"] }];
+  removeDeadGroups(trees);
+  for (const name of [...stays, died]) mkdirSync(`${base}/polykiln/${name}/sandbox`, { recursive: true });
+  // Stands for a process: what is not empty cannot be removed.
+  mkdirSync(`${base}/polykiln/${busy}/sandbox/child`, { recursive: true });
+  removeDeadGroups(trees);
+  assert.deepEqual(readdirSync(`${base}/polykiln`).toSorted(), [...stays, busy].toSorted());
+  assert.ok(stays.every((name) => existsSync(`${base}/polykiln/${name}/sandbox`)));
 });
 
 test("a group that holds another one is not gone", () => {

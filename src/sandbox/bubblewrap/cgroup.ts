@@ -1,12 +1,13 @@
 /**
  * Control groups: memory, number of processes, share of the processor, freezing and killing. One folder per hierarchy and
- * sandbox, `polykiln/<instance>/<sandbox>` below the base of the hierarchy. Version 1 and version 2 may be mounted at the same
+ * sandbox, `polykiln/<instance and owner>/<sandbox>` below the base of the hierarchy. Version 1 and version 2 may be mounted at the same
  * time; then version 2 often has no controllers and is still good for freezing and killing.
  * Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/ of the kernel.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { cpuWeightOf, type SandboxLimits } from "../sandbox.ts";
 import { weightText } from "../spawner/cpu-weight.ts";
+import { isOfDeadOwner } from "../spawner/owner.ts";
 import type { CgroupController, CgroupTree, CpuFile, MemoryFiles, SpawnedReply } from "../spawner/messages.ts";
 
 /** What all our groups are below, so that an administrator recognises them. */
@@ -18,15 +19,16 @@ const ownProcesses = 2;
 /** The groups of one instance. */
 export class CgroupParent {
   readonly #trees: readonly CgroupTree[];
-  readonly #instance: string;
+  readonly #name: string;
 
-  constructor(trees: readonly CgroupTree[], instance: string) {
+  /** The name is one of `spawner/owner.ts`. */
+  constructor(trees: readonly CgroupTree[], name: string) {
     this.#trees = trees;
-    this.#instance = instance;
+    this.#name = name;
     for (const tree of trees) {
       const ours = `${tree.base}/${parentName}`;
       if (tree.version === 2) delegate(tree.base, tree.controllers);
-      for (const folder of [ours, `${ours}/${instance}`]) {
+      for (const folder of [ours, `${ours}/${name}`]) {
         mkdirSync(folder, { recursive: true });
         if (tree.version === 2) delegate(folder, tree.controllers);
       }
@@ -34,25 +36,40 @@ export class CgroupParent {
   }
 
   /** Makes the groups of a sandbox, still without limits. */
-  make(name: string): Cgroup {
-    const trees = this.#trees.map((tree) => ({ tree, folder: `${tree.base}/${parentName}/${this.#instance}/${name}` }));
+  make(sandbox: string): Cgroup {
+    const trees = this.#trees.map((tree) => ({ tree, folder: `${tree.base}/${parentName}/${this.#name}/${sandbox}` }));
     for (const { folder } of trees) mkdirSync(folder, { recursive: true });
     return new Cgroup(trees);
   }
 
   /** Removes what `make` has not made; the sandboxes' groups must be gone. */
   remove(): void {
-    for (const folder of cgroupFolders(this.#trees, this.#instance)) {
+    for (const folder of cgroupFolders(this.#trees, this.#name)) {
       removeFolder(folder);
       // Other instances may still use the parent.
-      removeFolder(folder.slice(0, -this.#instance.length - 1));
+      removeFolder(folder.slice(0, -this.#name.length - 1));
     }
   }
 }
 
 /** The folders of an instance, one per hierarchy: what a sweep needs to know. */
-export function cgroupFolders(trees: readonly CgroupTree[], instance: string): string[] {
-  return trees.map((tree) => `${tree.base}/${parentName}/${instance}`);
+export function cgroupFolders(trees: readonly CgroupTree[], name: string): string[] {
+  return trees.map((tree) => `${tree.base}/${parentName}/${name}`);
+}
+
+/**
+ * Removes what is empty of instances whose server is dead, whatever became of its data folder. Nothing is killed: the kernel
+ * refuses to remove a group with a process in it, and what runs there may be another's by a chance we cannot see.
+ */
+export function removeDeadGroups(trees: readonly CgroupTree[]): void {
+  for (const tree of trees) {
+    const ours = `${tree.base}/${parentName}`;
+    for (const name of foldersIn(ours)) {
+      if (!isOfDeadOwner(name)) continue;
+      for (const sandbox of foldersIn(`${ours}/${name}`)) removeFolder(`${ours}/${name}/${sandbox}`);
+      removeFolder(`${ours}/${name}`);
+    }
+  }
 }
 
 /** The groups of one sandbox. */
@@ -116,8 +133,9 @@ export class Cgroup {
   outOfMemory(): boolean {
     const found = this.#trees.find(({ tree }) => tree.controllers.includes("memory"));
     if (found === undefined) return false;
-    const file = found.tree.version === 1 ? "memory.oom_control" : "memory.events";
-    return /^oom_kill [1-9]/m.test(readFileSync(`${found.folder}/${file}`, "utf8"));
+    const file = `${found.folder}/${found.tree.version === 1 ? "memory.oom_control" : "memory.events"}`;
+    // When our server is dead, another one may have removed the group already.
+    return existsSync(file) && /^oom_kill [1-9]/m.test(readFileSync(file, "utf8"));
   }
 
   /** False while a process is left inside. */
@@ -180,22 +198,31 @@ function removeFolder(folder: string): boolean {
 
 /** Kills what is in the groups of an instance that is no more, then removes them. Returns what could not be removed. */
 export function killCgroupFolder(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) killProcesses(`${folder}/${entry.name}`);
-  }
-  const left = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => `${folder}/${entry.name}`)
-    .filter((child) => !removeFolder(child));
+  const children = foldersIn(folder).map((child) => `${folder}/${child}`);
+  for (const child of children) killProcesses(child);
+  const left = children.filter((child) => !removeFolder(child));
   return removeFolder(folder) ? left : [...left, folder];
 }
 
+/** Names; none when the folder itself is gone, as another server that starts may remove it at the same time. */
+function foldersIn(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
 function killProcesses(folder: string): void {
-  if (existsSync(`${folder}/cgroup.kill`)) return writeFileSync(`${folder}/cgroup.kill`, "1");
-  for (const line of readFileSync(`${folder}/cgroup.procs`, "utf8").split("\n")) {
-    const pid = Number(line);
-    if (pid > 1) killQuietly(pid);
+  try {
+    if (existsSync(`${folder}/cgroup.kill`)) return writeFileSync(`${folder}/cgroup.kill`, "1");
+    for (const line of readFileSync(`${folder}/cgroup.procs`, "utf8").split("\n")) {
+      const pid = Number(line);
+      if (pid > 1) killQuietly(pid);
+    }
+  } catch {
+    // Somebody else removed it; whether it is gone shows when it is removed.
   }
 }
 

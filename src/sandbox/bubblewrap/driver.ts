@@ -23,7 +23,7 @@ export function bubblewrapDriver(options: BubblewrapOptions): SandboxDriver {
   if (!usable) {
     throw new PlatformError("unsupported", missing.map(({ what, why, fix }) => `${what}. ${why}. ${fix}.`).join("\n"));
   }
-  const egress = isolation.network ? { ...egressDefaults, ...options.egress } : null;
+  const egress = isolation.network !== null ? { ...egressDefaults, ...options.egress } : null;
   const settings = { technology: "bubblewrap", isolation, path, egress } as const;
-  return new SpawnerDriver(options, settings, (instance) => cgroupFolders(isolation.cgroups, instance));
+  return new SpawnerDriver(options, settings, (groups) => cgroupFolders(isolation.cgroups, groups));
 }

@@ -63,6 +63,26 @@ exec setpriv --reuid="$uid" --regid="$uid" --clear-groups --inh-caps=-all --boun
   bwrap --args 3 --seccomp 9 -- "$@" 9< "$filter"
 `;
 
+/**
+ * Without root no control group may tell the next server what to kill, so the kernel ends it all with its parent: this program, and with
+ * it the process namespace that it holds. bwrap asks for the same, but late, and its first process would wait for ever for a second one
+ * that was killed. The next program is the arguments; it is somebody without rights in a user namespace of his own.
+ */
+export const lifeScript = `
+command -v setpriv > /dev/null && exec setpriv --pdeathsig KILL "$@"
+exec "$@"
+`;
+
+/** Without root, where the sandbox has a network namespace of its own: $1 what `ip` is to do in it; then the program that comes next. */
+export const networkScript = `
+set -eu
+ip -batch - <<LINES
+$1
+LINES
+shift 1
+exec "$@"
+`;
+
 /** $1 filter; then the cgroup.procs files, if any. Without root nothing can be mounted beforehand. */
 export const unprivilegedScript = `
 set -eu

@@ -7,7 +7,7 @@ import type { Launched, Launcher } from "../spawner/launcher.ts";
 import type { CgroupController, Isolation, SpawnerSettings, SpawnRequest } from "../spawner/messages.ts";
 import type { PipePool } from "../spawner/pipes.ts";
 import { assertReachable, Binds } from "./binds.ts";
-import { CgroupParent } from "./cgroup.ts";
+import { CgroupParent, removeDeadGroups } from "./cgroup.ts";
 import { launchInput } from "./launch.ts";
 import { bwrapArguments, type MountSources } from "./mounts.ts";
 import { seccompFilter } from "./seccomp.ts";
@@ -45,7 +45,8 @@ export class BubblewrapLauncher implements Launcher {
     this.#path = settings.path;
     this.#binds = new Binds(`${runFolder}/binds`);
     if (settings.isolation.privileged) assertReachable(runFolder);
-    this.#cgroups = new CgroupParent(settings.isolation.cgroups, settings.instance);
+    removeDeadGroups(settings.isolation.cgroups);
+    this.#cgroups = new CgroupParent(settings.isolation.cgroups, settings.groups);
     this.#world = world;
     this.#shop = {
       world,

@@ -1,6 +1,6 @@
 /** A sandbox that waits to be told what to run, and from then on the running one. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
@@ -9,7 +9,7 @@ import type { Launched } from "../spawner/launcher.ts";
 import type { Isolation } from "../spawner/messages.ts";
 import type { PipePool, PipeSet } from "../spawner/pipes.ts";
 import type { Cgroup, CgroupParent } from "./cgroup.ts";
-import { privilegedScript, unprivilegedScript } from "./launch.ts";
+import { lifeScript, networkScript, privilegedScript, unprivilegedScript } from "./launch.ts";
 
 /** What all sandboxes of a spawner share. */
 export interface SpareShop {
@@ -30,6 +30,12 @@ export interface Tmp {
 /** How long the kernel may take to end what was killed; a process in an uninterruptible wait takes longer. */
 const goneMsMax = 10_000;
 
+/**
+ * Without root: a user namespace in which the server's user is somebody and has no rights, whoever he is above, since bwrap refuses to
+ * map a root; and a process namespace that ends with the process that is our child.
+ */
+const nobody = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--pid", "--fork", "--kill-child=KILL"];
+
 /** Its number gives it its user and the name of its control groups, until nothing of it is left. */
 export class Spare {
   /** Rejects with `internal` when it could not be prepared. */
@@ -42,7 +48,7 @@ export class Spare {
   readonly #input: Socket;
   readonly #pipes: PipeSet;
   readonly #giveBack: () => void;
-  /** Files that exist as long as what was killed does. */
+  /** Folders in /proc of what was killed. */
   #inner: readonly string[] = [];
   #broken = false;
 
@@ -52,7 +58,7 @@ export class Spare {
     this.cgroup = shop.cgroups.make(String(number));
     this.#pipes = shop.pipes.take();
     this.outlet = outlet;
-    const [command, ...args] = commandLine(shop, number, tmp, outlet?.commands ?? "", this.cgroup.processFiles);
+    const [command, ...args] = commandLine(shop, number, tmp, outlet, this.cgroup.processFiles);
     this.#child = spawn(command as string, args, { cwd: "/", stdio: [...this.#pipes.childEnds, "pipe"] });
     this.#pipes.started();
     this.#input = this.#child.stdio[3] as Socket;
@@ -138,8 +144,17 @@ export class Spare {
 
   async #namespaceGone(giveUpAt: number): Promise<void> {
     for (const file of this.#inner) {
-      while (existsSync(file) && this.#world.monotonic() < giveUpAt) await this.#sleep(1);
+      while (isAlive(file) && this.#world.monotonic() < giveUpAt) await this.#sleep(1);
     }
+  }
+}
+
+/** What is dead and waits to be collected by the machine's first process, which may take its time, is as good as gone. */
+function isAlive(folder: string): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`${folder}/status`, "utf8"));
+  } catch {
+    return false;
   }
 }
 
@@ -152,22 +167,26 @@ function innerProcesses(pid: number): string[] {
   }
 }
 
-function commandLine(shop: SpareShop, number: number, tmp: Tmp, network: string, processFiles: readonly string[]): string[] {
-  if (!shop.isolation.privileged) return ["sh", "-c", unprivilegedScript, "kiln", shop.filterFile, ...processFiles];
+function commandLine(
+  shop: SpareShop,
+  number: number,
+  tmp: Tmp,
+  outlet: Outlet | null,
+  processFiles: readonly string[],
+): readonly string[] {
+  if (!shop.isolation.privileged) {
+    const program = ["sh", "-c", unprivilegedScript, "kiln", shop.filterFile, ...processFiles];
+    return ["sh", "-c", lifeScript, "kiln", ...userNetwork(outlet), ...nobody, ...program];
+  }
   const uid = String(shop.isolation.uidFirst + number);
+  const network = outlet?.commands ?? "";
   const values = [uid, `${shop.runFolder}/tmp`, String(tmp.bytes), String(tmp.files), shop.filterFile, network];
-  const ownNetwork = network === "" ? [] : ["--net"];
-  return [
-    "unshare",
-    "--mount",
-    ...ownNetwork,
-    "--propagation",
-    "slave",
-    "sh",
-    "-c",
-    privilegedScript,
-    "kiln",
-    ...values,
-    ...processFiles,
-  ];
+  const namespaces = ["--mount", ...(outlet === null ? [] : ["--net"]), "--propagation", "slave"];
+  return ["unshare", ...namespaces, "sh", "-c", privilegedScript, "kiln", ...values, ...processFiles];
+}
+
+/** The network belongs to the user namespace in which the server's user is root. */
+function userNetwork(outlet: Outlet | null): readonly string[] {
+  if (outlet === null) return [];
+  return [...outlet.enter, "unshare", "--net", "sh", "-c", networkScript, "kiln", outlet.commands];
 }

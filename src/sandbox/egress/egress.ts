@@ -4,7 +4,8 @@
  * reached, in every mode; nothing to wait for at a start. Deliberately absent: what a program says to whom it may reach.
  *
  * All sandboxes of an instance hang on one network namespace, the router, by a pair of interfaces each. The router's packet filter
- * decides, and one more pair (`uplink.ts`) leads from the router to the machine.
+ * decides, and one more pair (`uplink.ts`) leads from the router to the machine; without root, a program that opens connections in
+ * its place (`user-uplink.ts`).
  */
 import type { Egress } from "../../model/model.ts";
 
@@ -19,6 +20,12 @@ export interface EgressSettings {
 }
 
 export const egressDefaults: EgressSettings = { resolvers: [], privateNetworks: [], linkNetwork: "198.18.0.0/15" };
+
+/**
+ * Who makes the networks: root; or an ordinary user, who is root in a user namespace of his own, and then one of these programs
+ * carries what leaves the router.
+ */
+export type NetworkWay = "root" | "pasta" | "slirp4netns";
 
 /** Where the platform's own API listens on this machine. */
 export interface PlatformAddress {
@@ -42,6 +49,8 @@ export interface Network {
 
 /** The way out of one sandbox. */
 export interface Outlet {
+  /** How the sandbox's program begins, so that the router's owner owns its network too; empty as root. */
+  readonly enter: readonly string[];
   /** What `ip -batch` is to do in the sandbox's network namespace. */
   readonly commands: string;
   /** Called when that is done; resolves when packets flow. Rejects with `internal`. */

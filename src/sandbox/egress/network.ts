@@ -1,22 +1,24 @@
-/** The router of an instance and what belongs to it: `egress.ts` tells the whole. Needs root, `ip`, `nft`, `nsenter` and `unshare`. */
+/** The router of an instance and what belongs to it: `egress.ts` tells the whole. Needs `ip`, `nft`, `nsenter` and `unshare`. */
 import { writeFileSync } from "node:fs";
 import type { BlockList } from "node:net";
 import { isIPv6 } from "node:net";
-import { networkInterfaces } from "node:os";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
 import { gateway, isPublic, linkAddress, networkList, sandboxAddresses } from "./addresses.ts";
-import type { EgressSettings, Network, Outlet, PlatformAddress } from "./egress.ts";
+import type { EgressSettings, Network, NetworkWay, Outlet, PlatformAddress } from "./egress.ts";
 import { ipMarker, LineTool, nftMarker } from "./line-tool.ts";
 import { type AllowList, AllowLists } from "./lists.ts";
+import { ownAddresses } from "./machine-routes.ts";
 import { PlatformRelay } from "./platform-relay.ts";
 import { type Policy, Resolver } from "./resolver.ts";
 import { routerRules } from "./rules.ts";
 import { openSockets } from "./sockets.ts";
-import { recordName, Uplink } from "./uplink.ts";
+import { MachineUplink, recordName, type Uplink } from "./uplink.ts";
 import { Upstream } from "./upstream.ts";
+import { UserUplink } from "./user-uplink.ts";
 
 export interface NetworkOptions {
+  readonly way: NetworkWay;
   readonly world: World;
   readonly instance: string;
   readonly runFolder: string;
@@ -90,15 +92,10 @@ class RouterNetwork implements Network {
       },
       world,
     );
-    this.#uplink = new Uplink({
-      ...settings,
-      instance: options.instance,
-      file: `${runFolder}/${recordName}`,
-      path: options.path,
-      chance: world.random(),
-    });
-    const command = ["unshare", "--net", "sh", "-c", routerScript, "kiln", routerRules(settings.privateNetworks), gateway];
-    this.#router = new LineTool(command, options.path, ipMarker);
+    this.#uplink = this.#makeUplink();
+    const script = ["sh", "-c", routerScript, "kiln", routerRules(settings.privateNetworks), gateway];
+    const ownUsers = options.way === "root" ? [] : ["--user", "--map-root-user"];
+    this.#router = new LineTool(["unshare", ...ownUsers, "--net", ...script], options.path, ipMarker);
     void this.#router.ended.then(() => this.#broke());
   }
 
@@ -106,10 +103,10 @@ class RouterNetwork implements Network {
     const { path, world, settings } = this.#options;
     await this.#router.tell("");
     const pid = this.#router.child.pid as number;
-    const filter = ["nsenter", `--net=/proc/${pid}/ns/net`, "sh", "-c", "exec nft -i 2>&1"];
-    this.#filter = new LineTool(filter, path, nftMarker);
+    const enter = [...this.#enter(), `--net=/proc/${pid}/ns/net`];
+    this.#filter = new LineTool([...enter, "sh", "-c", "exec nft -i 2>&1"], path, nftMarker);
     void this.#filter.ended.then(() => this.#broke());
-    const [sockets] = await Promise.all([openSockets(pid, path, world), this.#openUplink(pid)]);
+    const [sockets] = await Promise.all([openSockets(enter, path, world), this.#openUplink(pid)]);
     this.#resolver = new Resolver({
       udp: sockets.udpResolver,
       tcp: sockets.tcpResolver,
@@ -117,7 +114,11 @@ class RouterNetwork implements Network {
       policyOf: (address) => this.#sandboxes.get(address)?.policy ?? null,
       world,
     });
-    this.#relay = new PlatformRelay(sockets.platform, (address) => this.#platformOf(address), this.#uplink.addresses);
+    this.#relay = new PlatformRelay(
+      sockets.platform,
+      (address) => this.#platformOf(address),
+      (family) => this.#uplink.relayFrom(family),
+    );
     this.#callOff = world.after(refreshMs, () => void this.#refresh());
     this.#isOpen = true;
   }
@@ -140,6 +141,7 @@ class RouterNetwork implements Network {
     ];
     let list: AllowList | null = null;
     return {
+      enter: this.#options.way === "root" ? [] : this.#enter(),
       commands: inside.join("\n"),
       attach: () => this.#router.tell(outside.join("\n")),
       restrict: async (egress, platform) => {
@@ -164,6 +166,21 @@ class RouterNetwork implements Network {
     this.#relay?.close();
     await Promise.all([this.#router.close(), this.#filter?.close()]);
     await this.#uplink.close();
+  }
+
+  #makeUplink(): Uplink {
+    const { way, settings, instance, runFolder, path, world } = this.#options;
+    const chance = world.random();
+    if (way === "root") return new MachineUplink({ ...settings, instance, file: `${runFolder}/${recordName}`, path, chance });
+    const { linkNetwork } = settings;
+    const changed = () => void this.#nameOwnAddresses().catch(() => {});
+    return new UserUplink({ program: way, world, path, linkNetwork, chance, changed, broken: () => this.#broke() });
+  }
+
+  /** How a program begins that works on the router's namespaces. Its user stays who he is, and is root where the router is his. */
+  #enter(): string[] {
+    if (this.#options.way === "root") return ["nsenter"];
+    return ["nsenter", "--preserve-credentials", `--user=/proc/${this.#router.child.pid}/ns/user`];
   }
 
   async #openUplink(pid: number): Promise<void> {
@@ -216,8 +233,8 @@ class RouterNetwork implements Network {
   }
 
   async #nameOwnAddresses(): Promise<void> {
-    const all = Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => address));
-    const own = [...new Set(all)].toSorted();
+    const { machine4, router4 } = this.#uplink.addresses;
+    const own = [...new Set([...ownAddresses(), machine4, router4])];
     if (own.join() === this.#ownAddresses) return;
     const added = own.map((address) => `add element inet kiln ${isIPv6(address) ? "own6" : "own4"} { ${address} }`);
     await this.#change(["flush set inet kiln own4", "flush set inet kiln own6", ...added]);

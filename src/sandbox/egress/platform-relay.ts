@@ -1,6 +1,6 @@
 /**
- * The way from a sandbox to the platform's own API, which listens where no sandbox gets to. It arrives there from the uplink's address and not
- * from loopback: who comes from loopback may be trusted without a key, and a function is not.
+ * The way from a sandbox to the platform's own API, which listens where no sandbox gets to. It arrives there from an address of the machine
+ * that is not loopback: who comes from loopback may be trusted without a key, and a function is not.
  */
 import { connect, isIPv6, type Server, type Socket } from "node:net";
 import type { PlatformAddress } from "./egress.ts";
@@ -13,20 +13,17 @@ export class PlatformRelay {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
 
-  /** `targetOf` tells by a sandbox's address where its platform is; null: it has none. */
-  constructor(
-    server: Server,
-    targetOf: (address: string) => PlatformAddress | null,
-    from: { readonly machine4: string; readonly machine6: string },
-  ) {
+  /** `targetOf` tells by a sandbox's address where its platform is, `from` who is to connect to it; null: it has none. */
+  constructor(server: Server, targetOf: (address: string) => PlatformAddress | null, from: (family: 4 | 6) => string | null) {
     this.#server = server;
     server.maxConnections = connectionsMax;
     server.on("error", () => {});
     server.on("connection", (near: Socket) => {
       const target = targetOf(near.remoteAddress ?? "");
+      const localAddress = target === null ? null : from(isIPv6(target.host) ? 6 : 4);
       near.on("error", () => {});
-      if (target === null) near.destroy();
-      else this.#relay(near, target, isIPv6(target.host) ? from.machine6 : from.machine4);
+      if (target === null || localAddress === null) near.destroy();
+      else this.#relay(near, target, localAddress);
     });
   }
 

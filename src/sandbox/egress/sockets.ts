@@ -3,6 +3,7 @@
  * and hands them over.
  */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import type { Socket as UdpSocket } from "node:dgram";
 import type { Server } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -21,11 +22,12 @@ export type SocketName = keyof RouterSockets;
 
 const openMsMax = 20_000;
 
-/** Rejects with `internal` when they cannot be had. */
-export async function openSockets(routerPid: number, path: string, world: World): Promise<RouterSockets> {
+/** `enter` is how a command begins that works in the router. Rejects with `internal` when they cannot be had. */
+export async function openSockets(enter: readonly string[], path: string, world: World): Promise<RouterSockets> {
   const main = fileURLToPath(import.meta.url).replace(/sockets(\.[jt]s)$/, "sockets-main$1");
-  const node = [process.execPath, "--disable-warning=ExperimentalWarning", main];
-  const child = spawn("nsenter", [`--net=/proc/${routerPid}/ns/net`, ...node], {
+  const node = [process.execPath, "--disable-warning=ExperimentalWarning", main, String(process.pid)];
+  // The kernel ends it with this process, which may be killed at any moment. A change of namespaces may take that back, hence the order.
+  const child = spawn(enter[0] as string, [...enter.slice(1), "setpriv", "--pdeathsig=KILL", ...node], {
     cwd: "/",
     env: { PATH: path },
     stdio: ["ignore", "ignore", "inherit", "ipc"],
@@ -45,6 +47,7 @@ export async function openSockets(routerPid: number, path: string, world: World)
     return await promise;
   } finally {
     callOff();
-    if (child.connected) child.disconnect();
+    // As long as it lives it takes some of what arrives on the sockets, so nobody may use them before it is gone.
+    if (child.kill("SIGKILL")) await once(child, "exit");
   }
 }

@@ -7,7 +7,27 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { promisify } from "node:util";
 import { freeLink, linkAddress, type LinkAddresses } from "./addresses.ts";
+import { hasIpv6, ipv4Devices, ipv6Devices, readOr } from "./machine-routes.ts";
 import { machineRules, uplinkName } from "./rules.ts";
+
+/** The way from the router to the internet; there are two, by whether we are root. */
+export interface Uplink {
+  readonly addresses: LinkAddresses;
+  /** Largest packet on it, in bytes. */
+  readonly mtu: number;
+  readonly carriesIpv6: boolean;
+  /** Makes it. What `routerCommands` says has to be done in the router afterwards. Rejects when this machine cannot. */
+  open(routerPid: number): Promise<void>;
+  /** For `ip -batch` in the router. */
+  routerCommands(): string[];
+  /** Where sandboxes come from when they speak to the platform's API: an address of this machine, never loopback. Null: there is none. */
+  relayFrom(family: 4 | 6): string | null;
+  /** Called every few seconds, because the machine's own network may change. */
+  refresh(): Promise<void>;
+  /** Tables of others that drop what comes from us. */
+  foreignGuards(): Promise<string[]>;
+  close(): Promise<void>;
+}
 
 /** The record of what has to be removed from the machine, in the run folder of its instance. */
 export const recordName = "egress.json";
@@ -34,8 +54,8 @@ export interface UplinkOptions {
   readonly chance: number;
 }
 
-/** One end on the machine, one in the router. */
-export class Uplink {
+/** One end on the machine, one in the router. Needs root. */
+export class MachineUplink implements Uplink {
   readonly addresses: LinkAddresses;
   readonly link: string;
   /** Largest packet on the machine's way to the internet, in bytes. */
@@ -55,7 +75,6 @@ export class Uplink {
     this.#record();
   }
 
-  /** Makes it. What `routerCommands` says has to be done in the router afterwards. */
   async open(routerPid: number): Promise<void> {
     const { link, addresses } = this;
     const mtu = await this.#findMtu();
@@ -74,7 +93,6 @@ export class Uplink {
     await this.refresh();
   }
 
-  /** For `ip -batch` in the router. */
   routerCommands(): string[] {
     const { machine4, router4, machine6, router6 } = this.addresses;
     const ipv6 = [`address add ${router6} peer ${machine6} dev ${uplinkName} nodad`, `route add ::/0 dev ${uplinkName}`];
@@ -84,6 +102,10 @@ export class Uplink {
       `route add default dev ${uplinkName}`,
       ...(hasIpv6() ? ipv6 : []),
     ];
+  }
+
+  relayFrom(family: 4 | 6): string {
+    return family === 4 ? this.addresses.machine4 : this.addresses.machine6;
   }
 
   /** Whether the machine can pass IPv6 on, which it only does where that is switched on, or can be for single interfaces. */
@@ -196,31 +218,6 @@ function readRecord(file: string): UplinkRecord | null {
   }
 }
 
-/** The interfaces of default routes: name, destination, and flags in hexadecimal (1: up). */
-function ipv4Devices(): string[] {
-  const rows = readOr("/proc/net/route")
-    .split("\n")
-    .slice(1)
-    .map((line) => line.split("\t"));
-  const defaults = rows.filter(([, to, , flags, , , , mask]) => to === "00000000" && mask === "00000000" && isUp(flags));
-  return [...new Set(defaults.map(([name]) => name as string))].toSorted();
-}
-
-function ipv6Devices(): string[] {
-  const rows = readOr("/proc/net/ipv6_route")
-    .trim()
-    .split("\n")
-    .map((line) => line.split(/\s+/));
-  const defaults = rows.filter(
-    ([to, bits, , , , , , , flags, name]) => /^0{32}$/.test(to ?? "") && bits === "00" && isUp(flags) && name !== "lo",
-  );
-  return [...new Set(defaults.map(([, , , , , , , , , name]) => name as string))].toSorted();
-}
-
-function isUp(flags: string | undefined): boolean {
-  return (Number.parseInt(flags ?? "0", 16) & 1) === 1;
-}
-
 function ipv4Forwarding(name: string): string {
   return `/proc/sys/net/ipv4/conf/${name}/forwarding`;
 }
@@ -233,18 +230,6 @@ function forceForwarding(name: string): string {
   return `/proc/sys/net/ipv6/conf/${name}/force_forwarding`;
 }
 
-function hasIpv6(): boolean {
-  return existsSync("/proc/net/if_inet6") && readOr("/proc/sys/net/ipv6/conf/all/disable_ipv6").trim() !== "1";
-}
-
 function isOn(file: string): boolean {
   return readOr(file).trim() === "1";
-}
-
-function readOr(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
 }

@@ -9,6 +9,7 @@ import type { PlatformAddress } from "../egress/egress.ts";
 import { CallbackListener } from "../endpoints/callback.ts";
 import type { Sandbox, SandboxDriver, SandboxSpec } from "../sandbox.ts";
 import { callbackSocket, type Notice, type SpawnerSettings } from "./messages.ts";
+import { ownedName } from "./owner.ts";
 import { SpawnedSandbox } from "./sandbox.ts";
 import { Spawner } from "./spawner.ts";
 import { leftovers, readState, removeLeftovers, stateOf } from "./state.ts";
@@ -35,13 +36,13 @@ export class SpawnerDriver implements SandboxDriver {
   readonly name: "bubblewrap" | "process";
   readonly #options: SpawnerOptions;
   readonly #settings: TechnologySettings;
-  readonly #cgroupFolders: (instance: string) => readonly string[];
+  readonly #cgroupFolders: (groups: string) => readonly string[];
   #current: { spawner: Spawner; runFolder: string } | null = null;
   #sweeping: Promise<void> = Promise.resolve();
   #closed = false;
   #refusedCount = 0;
 
-  constructor(options: SpawnerOptions, settings: TechnologySettings, cgroupFolders: (instance: string) => readonly string[]) {
+  constructor(options: SpawnerOptions, settings: TechnologySettings, cgroupFolders: (groups: string) => readonly string[]) {
     this.name = settings.technology;
     this.#options = options;
     this.#settings = settings;
@@ -85,16 +86,17 @@ export class SpawnerDriver implements SandboxDriver {
   #startSpawner(): { spawner: Spawner; runFolder: string } {
     const { world, warn, stateFile = null } = this.#options;
     const instance = world.newId();
+    const groups = ownedName(instance);
     const runFolder = mkdtempSync(join(this.#options.runFolder ?? tmpdir(), "kiln-"));
     chmodSync(runFolder, 0o711);
-    const state = stateOf(instance, runFolder, this.#cgroupFolders(instance));
+    const state = stateOf(instance, runFolder, this.#cgroupFolders(groups));
     if (stateFile !== null) writeFileSync(stateFile, JSON.stringify(state), { mode: 0o600 });
     const lost = async () => {
       warn("The sandbox spawner ended unexpectedly; its sandboxes are lost", { instance });
       if (this.#current?.spawner === spawner) this.#current = null;
       await this.#sweep(state);
     };
-    const spawner = new Spawner({ ...this.#settings, instance, runFolder, stateFile }, lost, this.#notice());
+    const spawner = new Spawner({ ...this.#settings, instance, groups, runFolder, stateFile }, lost, this.#notice());
     return { spawner, runFolder };
   }
 

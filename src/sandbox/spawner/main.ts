@@ -44,11 +44,13 @@ async function makeLauncher(): Promise<Launcher> {
 
 /** A machine on which it cannot be set up runs functions all the same, without a network. */
 async function openNetwork(): Promise<Network | null> {
-  const { egress, instance, runFolder, path } = settings;
-  if (egress === null) return null;
+  const { egress, instance, runFolder, path, isolation } = settings;
+  const way = isolation?.network ?? null;
+  if (egress === null || way === null) return null;
   const network = await import("../egress/network.ts");
   try {
     return await network.openNetwork({
+      way,
       world: realWorld(),
       instance,
       runFolder,

@@ -8,7 +8,7 @@
  * A `credit` (u32) says how many bytes of STDIN or of a `stdio` connection's STDOUT were taken; nobody has more than
  * `windowBytes` under way, so a slow reader holds up its own sandbox only.
  */
-import type { EgressSettings, PlatformAddress } from "../egress/egress.ts";
+import type { EgressSettings, NetworkWay, PlatformAddress } from "../egress/egress.ts";
 import type { SandboxSpec } from "../sandbox.ts";
 
 /** The name of the socket of `callback` in the folder of a sandbox, outside and inside. */
@@ -22,8 +22,10 @@ export const windowBytes = 256 * 1024;
 /** What a spawner is started with, as JSON in its one argument. Nothing secret: other users of the machine can read it. */
 export interface SpawnerSettings {
   readonly technology: "bubblewrap" | "process";
-  /** Unique among the instances on this machine: names the control groups. */
+  /** Unique among the instances on this machine. */
   readonly instance: string;
+  /** Names the control groups: the instance, and whose it is (`owner.ts`). */
+  readonly groups: string;
   /** Made by the driver; removed with all it holds when the spawner ends. */
   readonly runFolder: string;
   /** Removed at the end too; null when there is none. */
@@ -44,8 +46,8 @@ export interface Isolation {
   readonly uidFirst: number;
   /** Sandboxes prepared ahead. */
   readonly spares: number;
-  /** Sandboxes can be given a network: root, and the programs it takes. */
-  readonly network: boolean;
+  /** How sandboxes are given a network; null: they cannot be. */
+  readonly network: NetworkWay | null;
 }
 
 /** One mounted hierarchy of control groups and what of it is ours to use. */

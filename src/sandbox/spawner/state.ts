@@ -8,6 +8,7 @@ import type { World } from "../../lib/world.ts";
 import { defaultPath } from "../bubblewrap/capabilities.ts";
 import { killCgroupFolder } from "../bubblewrap/cgroup.ts";
 import { recordName, removeUplink } from "../egress/uplink.ts";
+import { startTicks } from "./owner.ts";
 
 /** The content of the state file. */
 export interface InstanceState {
@@ -67,18 +68,4 @@ export async function removeLeftovers(state: InstanceState, world: World): Promi
   left.push(...(await removeUplink(`${state.runFolder}/${recordName}`, defaultPath)));
   if (existsSync(state.runFolder)) await rm(state.runFolder, { recursive: true, force: true, maxRetries: 3 });
   return left;
-}
-
-/**
- * Field 22 of /proc/<pid>/stat; the name of the program, in parentheses, may have spaces in it. Null for no process, and for one
- * that is dead and only waits to be collected by its parent: that one does nothing any more.
- */
-function startTicks(pid: number): string | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" || fields[0] === "X" ? null : (fields[19] ?? null);
-  } catch {
-    return null;
-  }
 }
