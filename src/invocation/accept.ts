@@ -1,14 +1,16 @@
 import { type BodySink, type BodySource, readBody } from "../lib/body.ts";
 import type { World } from "../lib/world.ts";
 import type { Admission } from "../metering/admit.ts";
-import { PlatformError } from "../model/error.ts";
+import { asPlatformError, PlatformError } from "../model/error.ts";
 import { limits } from "../model/limits.ts";
 import type { Queue } from "../queue/queue.ts";
 import { ByteRoom } from "./byte-room.ts";
 import { callHead } from "./call-head.ts";
 import type { Definition, Definitions } from "./definitions.ts";
+import type { FailedCall } from "./dispatch.ts";
 import { admitted } from "./invoke.ts";
 import type { Accepted, InvokeRequest } from "./invocation.ts";
+import { QueueRoom } from "./queue-room.ts";
 import type { Recorder } from "./record.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -21,36 +23,54 @@ export interface AcceptorParts {
   readonly admission: Admission;
   readonly recorder: Recorder;
   readonly traffic: Traffic;
-  readonly queue: Pick<Queue, "send">;
+  readonly queue: Pick<Queue, "send" | "waitingCount">;
+  /** Calls of one namespace that may wait in the queue. */
+  readonly namespaceQueuedMax: number;
+  /** Hears of every call that was refused. */
+  readonly failed?: ((error: PlatformError, call: FailedCall) => void) | undefined;
 }
 
 /** Takes calls to run later. */
 export class Acceptor {
   readonly #parts: AcceptorParts;
   readonly #room = new ByteRoom(bytesMax);
+  readonly #queueRoom: QueueRoom;
   accepted = 0;
 
   constructor(parts: AcceptorParts) {
     this.#parts = parts;
+    this.#queueRoom = new QueueRoom(parts.queue, parts.namespaceQueuedMax);
   }
 
   /** Resolves when the call is durable; until then it was never there. */
   async accept(request: InvokeRequest): Promise<Accepted> {
-    const { admission, traffic } = this.#parts;
+    const { namespace } = request;
     try {
       const found = admitted(this.#parts, request);
       const definition = found instanceof Promise ? await found : found;
-      admission.enter(request.namespace);
-      traffic.enter();
+      this.#queueRoom.enter(namespace);
       try {
-        return await this.#keep(request, definition);
+        return await this.#counted(request, definition);
       } finally {
-        admission.leave(request.namespace);
-        traffic.leave();
+        this.#queueRoom.leave(namespace);
       }
-    } catch (error) {
+    } catch (cause) {
       request.body.cancel();
+      const error = asPlatformError(cause);
+      this.#parts.failed?.(error, { namespace, activationId: null, traceId: null });
       throw error;
+    }
+  }
+
+  async #counted(request: InvokeRequest, definition: Definition): Promise<Accepted> {
+    const { admission, traffic } = this.#parts;
+    admission.enter(request.namespace);
+    traffic.enter();
+    try {
+      return await this.#keep(request, definition);
+    } finally {
+      admission.leave(request.namespace);
+      traffic.leave();
     }
   }
 

@@ -8,8 +8,9 @@ import { realWorld } from "../lib/world.ts";
 import { LogCollector } from "../logs/collector.ts";
 import { memoryLogStore } from "../logs/memory/store.ts";
 import { Admission } from "../metering/admit.ts";
-import { PlatformError } from "../model/error.ts";
+import { asPlatformError, PlatformError } from "../model/error.ts";
 import { deliveryDefaults } from "../model/fn-defaults.ts";
+import { limits } from "../model/limits.ts";
 import type { Activation, Delivery, Fn } from "../model/model.ts";
 import { memoryQueue } from "../queue/memory/queue.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -30,7 +31,7 @@ function fnNamed(name: string, delivery: Partial<Delivery> = {}, fields: Partial
 }
 
 /** The whole room over parts in memory; `restart` is a new process on the same queue and store. */
-async function assembled(fns: readonly Fn[], options: { queue?: Queue; callsMax?: number } = {}) {
+async function assembled(fns: readonly Fn[], options: { queue?: Queue; callsMax?: number; queuedMax?: number } = {}) {
   const store = memoryStore();
   for (const name of new Set(["guest", ...fns.map(({ namespace }) => namespace)]))
     await store.namespaces.create({ id: world.newId(), name, createdAt: 0 });
@@ -55,6 +56,7 @@ async function assembled(fns: readonly Fn[], options: { queue?: Queue; callsMax?
       queue,
       asyncCallsMax: options.callsMax ?? 8,
       busyAsyncCallsMax: 1,
+      namespaceQueuedMax: options.queuedMax ?? 1000,
       warn: (message) => warnings.push(message),
     });
     after(async () => {
@@ -280,4 +282,37 @@ test("when the server stops, what runs is given back and does not count", async 
   assert.deepEqual([(await queue.find("guest", id))?.leased, (await queue.find("guest", id))?.attempt], [false, 0]);
   started().start();
   assert.deepEqual(shown(await ended(id)), ["success", 1, null]);
+});
+
+const full = (error: unknown) =>
+  error instanceof PlatformError && error.code === "throttled" && error.details["limit"] === "namespaceQueuedMax";
+
+test("a namespace whose calls fill the queue is refused more of them; what was accepted goes on", async () => {
+  const fns = [fnNamed("f", { attemptsMax: 2, onFailure: "_/g" }), fnNamed("g"), fnNamed("h", {}, { namespace: "other" })];
+  const { invocation, send, ended, recorder, queue } = await assembled(fns, { queuedMax: 3 });
+  const answers = await Promise.allSettled(Array.from({ length: 5 }, () => send("f", "throw")));
+  const ids = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+  assert.deepEqual([ids.length, queue.waitingCount("guest")], [3, 3], "those that come at once are counted too");
+  await assert.rejects(send("g", "hello"), full);
+  await ended(await send("h", "hello", "other").finally(() => invocation.start()), "other");
+  for (const id of ids) assert.deepEqual(shown(await ended(id)), ["dead_lettered", 2, "function_failed"]);
+  const told = () => recorder.list("guest", { functionId: "g" }, { limit: 9 });
+  await until(async () => ((await told()).items.length === 3 ? true : undefined));
+  assert.deepEqual(shown(await ended(await send("g", "hello"))), ["success", 1, null]);
+});
+
+test("while the disk is slow, what waits for it has bounds; what fits is accepted in the end", async () => {
+  const queue = memoryQueue(world);
+  const disk = Promise.withResolvers<void>();
+  const write = queue.send.bind(queue);
+  queue.send = (messages) => disk.promise.then(() => write(messages));
+  const { send } = await assembled([fnNamed("f")], { queue, queuedMax: 6 });
+  const large = "x".repeat(limits.requestBytesMax);
+  const fits = Array.from({ length: 4 }, () => send("f", large));
+  await assert.rejects(send("f", "one byte more"), (error) => asPlatformError(error).details["limit"] === "acceptBytes");
+  const empty = [send("f", ""), send("f", "")];
+  await assert.rejects(send("f", ""), full);
+  disk.resolve();
+  await Promise.all([...fits, ...empty]);
+  assert.equal(queue.waitingCount("guest"), 6);
 });

@@ -12,6 +12,8 @@ export interface InvocationParts extends Omit<InvokerParts, "running" | "traffic
   /** Asynchronous calls that run at a time: when nobody waits for an answer, and when somebody does. */
   readonly asyncCallsMax: number;
   readonly busyAsyncCallsMax: number;
+  /** Asynchronous calls of one namespace that may wait. */
+  readonly namespaceQueuedMax: number;
   readonly warn: (message: string, error: unknown) => void;
 }
 

@@ -13,6 +13,7 @@ interface Entry {
 /** The lanes of one queue. Counts may be off for a moment while several changes are on their way to a disk, never for good. */
 export class Lanes {
   readonly #entries = new Map<string, Entry>();
+  readonly #readyOf = new Map<string, number>();
   #ready = 0;
   #lastVersion = 0;
 
@@ -21,12 +22,17 @@ export class Lanes {
     return this.#ready;
   }
 
+  /** Messages that wait in the lanes of a namespace. */
+  readyOf(namespace: string): number {
+    return Math.max(0, this.#readyOf.get(namespace) ?? 0);
+  }
+
   add(lane: Lane, count: number, dueAt: number): void {
     const entry = this.#entryOf(lane);
     entry.ready += count;
     entry.dueAt = Math.min(entry.dueAt, dueAt);
     entry.version = ++this.#lastVersion;
-    this.#ready += count;
+    this.#count(lane, count);
     this.#forgetEmpty(entry);
   }
 
@@ -38,7 +44,7 @@ export class Lanes {
   /** So many were taken. `dueAt`: when the next one is due, if all that was due has been taken; null: nobody looked. */
   took(lane: Lane, count: number, dueAt: number | null, version: number): void {
     const entry = this.#entries.get(keyOf(lane));
-    this.#ready -= count;
+    this.#count(lane, -count);
     if (entry === undefined) return;
     entry.ready -= count;
     if (dueAt !== null && entry.version === version) entry.dueAt = dueAt;
@@ -62,6 +68,13 @@ export class Lanes {
       entry.dueAt += ms;
       entry.version = ++this.#lastVersion;
     }
+  }
+
+  #count({ namespace }: Lane, difference: number): void {
+    this.#ready += difference;
+    const count = (this.#readyOf.get(namespace) ?? 0) + difference;
+    if (count === 0) this.#readyOf.delete(namespace);
+    else this.#readyOf.set(namespace, count);
   }
 
   #entryOf(lane: Lane): Entry {

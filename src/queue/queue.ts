@@ -118,6 +118,14 @@ export interface DeadLetters {
   readonly next: string | null;
 }
 
+/** Which dead letters are kept. */
+export interface DeadLetterLimits {
+  /** Those that were given up since, in milliseconds since the epoch. */
+  readonly since: number;
+  /** And of each namespace at most so many, its newest. */
+  readonly countMax: number;
+}
+
 export interface QueueStats {
   /** Messages that wait, delayed ones included. */
   readonly ready: number;
@@ -134,6 +142,8 @@ export interface Queue {
   onSent(wake: () => void): void;
   /** Where something is due, and how long until something else is, in ms (null: nothing waits). */
   lanes(): Promise<{ readonly due: readonly Lane[]; readonly nextMs: number | null }>;
+  /** Messages of a namespace that wait, delayed ones included; from memory, and right from the start on. */
+  waitingCount(namespace: string): number;
   /** Takes at most `limit` due messages of a lane on lease, in the order they became due; cancelled ones first. */
   receive(lane: Lane, limit: number, leaseMs: number): Promise<readonly Delivery[]>;
   /** The body of a message, received or dead. Rejects with `internal` when it is not what was sent, `not_found` when it is gone. */
@@ -155,5 +165,7 @@ export interface Queue {
   redrive(namespace: string, id: string, renewed: { readonly id: string; readonly head: string }): Promise<void>;
   /** Rejects with `not_found`. */
   removeDead(namespace: string, id: string): Promise<void>;
+  /** Removes a few of the dead letters that are not to be kept, oldest first; how many it were, 0 when none is left. */
+  pruneDead(keep: DeadLetterLimits): Promise<number>;
   stats(): Promise<QueueStats>;
 }

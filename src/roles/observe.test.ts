@@ -5,6 +5,7 @@ import { loadConfig } from "../config/config.ts";
 import { realWorld } from "../lib/world.ts";
 import { memoryLogStore } from "../logs/memory/store.ts";
 import { PlatformError } from "../model/error.ts";
+import { memoryQueue } from "../queue/memory/queue.ts";
 import { fakeDriver } from "../sandbox/fake/driver.ts";
 import type { Database } from "../sql/sql.ts";
 import { memoryStore } from "../store/memory/store.ts";
@@ -28,7 +29,16 @@ function observe(disk: () => Promise<void> = async () => {}) {
   const config = { ...loadConfig({}), data: tmpdir() };
   const driver = fakeDriver({});
   const store = memoryStore();
-  const observer = new Observer({ config, world, logger, database, store, logStore: memoryLogStore(), driver });
+  const observer = new Observer({
+    config,
+    world,
+    logger,
+    database,
+    store,
+    logStore: memoryLogStore(),
+    queue: memoryQueue(world),
+    driver,
+  });
   return { observer, logged };
 }
 

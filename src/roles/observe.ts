@@ -5,7 +5,6 @@ import type { Config } from "../config/config.ts";
 import type { FailedCall } from "../invocation/dispatch.ts";
 import type { Calls, CallStats } from "../invocation/invocation.ts";
 import type { Recorder } from "../invocation/record.ts";
-import { startSweep } from "../lib/sweep.ts";
 import type { World } from "../lib/world.ts";
 import { LogCollector } from "../logs/collector.ts";
 import type { LogStore } from "../logs/logs.ts";
@@ -13,6 +12,7 @@ import { LogTail } from "../logs/tail.ts";
 import type { PlatformError } from "../model/error.ts";
 import type { Activation } from "../model/model.ts";
 import { inspect } from "../sandbox/bubblewrap/capabilities.ts";
+import type { Queue } from "../queue/queue.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import type { Database } from "../sql/sql.ts";
 import type { Store } from "../store/store.ts";
@@ -21,6 +21,7 @@ import type { Logger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { processMetrics } from "../telemetry/process.ts";
 import { family, familyBy, type HealthCheck, type MetricFamily } from "../telemetry/telemetry.ts";
+import { Retention } from "./retention.ts";
 
 export interface ObserverParts {
   readonly config: Config;
@@ -29,6 +30,7 @@ export interface ObserverParts {
   readonly database: Database;
   readonly store: Store;
   readonly logStore: LogStore;
+  readonly queue: Pick<Queue, "pruneDead">;
   readonly driver: SandboxDriver;
 }
 
@@ -36,16 +38,13 @@ export interface ObserverParts {
 export interface Watched {
   readonly agent: { stats(): AgentStats };
   readonly calls: Pick<Calls, "stats">;
-  readonly recorder: Pick<Recorder, "waiting">;
+  readonly recorder: Pick<Recorder, "waiting" | "addedSince" | "lastPlace">;
 }
 
 /** Below this the data folder's disk counts as full: new calls would soon have nowhere to leave their records. */
 const freeBytesMin = 32 * 1024 * 1024;
 
 const mebibyte = 1024 * 1024;
-const dayMs = 86_400_000;
-const sweepEveryMs = 60_000;
-const sweepPauseMs = 20;
 
 /** One for a platform. */
 export class Observer {
@@ -56,7 +55,8 @@ export class Observer {
   readonly #logger: Logger;
   readonly #logStore: LogStore;
   readonly #process: ReturnType<typeof processMetrics>;
-  readonly #stopSweep: () => Promise<void>;
+  readonly #retention: Retention;
+  #endedSince: Recorder["addedSince"] = async function* () {};
   /** Errors that were logged with their call; a door that passes one on must not log it again. */
   readonly #told = new WeakSet<object>();
 
@@ -73,12 +73,14 @@ export class Observer {
       onKept: (entries, positions) => this.tail.kept(entries, positions),
     });
     const read = (namespace: string, id: string) => this.collector.read(namespace, id);
-    this.tail = new LogTail({ world, store: logStore, read });
-    this.#process = processMetrics(world.now() - process.uptime() * 1000);
+    const endedSince = (namespace: string, id: string) => this.#endedSince(namespace, id);
+    this.tail = new LogTail({ world, store: logStore, read, endedSince });
+    this.#process = processMetrics(world.now() - process.uptime() * 1000, world);
     this.metrics.add(this.#process.source);
     this.metrics.add(() => logFamilies(this.collector, this.tail));
     for (const check of [diskCheck(parts), storeCheck(parts), sandboxCheck(parts)]) this.health.add(check);
-    this.#stopSweep = startRetention(parts);
+    this.#retention = new Retention(parts);
+    this.metrics.add(() => retentionFamilies(this.#retention));
   }
 
   /** What the doors read. */
@@ -114,6 +116,12 @@ export class Observer {
 
   /** Adds the figures of those who run calls. */
   watch({ agent, calls, recorder }: Watched): void {
+    this.#endedSince = (namespace, id) => recorder.addedSince(namespace, id);
+    // Without it the first readers of this process cannot come back to ends of calls; whatever is wrong with the store is told elsewhere.
+    recorder.lastPlace().then(
+      (place) => this.tail.began(`@${place}`),
+      () => {},
+    );
     this.metrics.add(() => agentFamilies(agent.stats()));
     this.metrics.add(async () => callFamilies(await calls.stats()));
     this.metrics.add(() => [family("gauge", "records_waiting", "Records that wait for the disk", recorder.waiting)]);
@@ -127,7 +135,7 @@ export class Observer {
   }
 
   async close(): Promise<void> {
-    await this.#stopSweep();
+    await this.#retention.close();
     this.#process.stop();
     await this.collector.close();
   }
@@ -137,6 +145,8 @@ function agentFamilies(stats: AgentStats): MetricFamily[] {
   const { sandboxes, memory } = stats;
   return [
     familyBy("gauge", "sandboxes", "Sandboxes by what they do", "state", { ...sandboxes }),
+    familyBy("gauge", "provisioned_sandboxes", "Sandboxes that are to be kept ready, and are", "state", { ...stats.provisioned }),
+    familyBy("gauge", "stem_cells", "Sandboxes that wait for code", "state", { ...stats.stemCells }),
     familyBy("gauge", "sandbox_memory_bytes", "Memory of sandboxes: used, promised, and what may be promised", "kind", {
       used: memory.usedMiB * mebibyte,
       promised: memory.promisedMiB * mebibyte,
@@ -186,6 +196,11 @@ function logFamilies({ counts }: LogCollector, { readers }: LogTail): MetricFami
   ];
 }
 
+function retentionFamilies({ deadLettersRemoved }: Retention): MetricFamily[] {
+  const about = "Dead letters removed because they were too old or too many";
+  return [family("counter", "dead_letters_removed_total", about, deadLettersRemoved)];
+}
+
 function diskCheck({ config }: ObserverParts): HealthCheck {
   return {
     name: "disk",
@@ -217,20 +232,4 @@ function sandboxCheck({ driver }: ObserverParts): HealthCheck {
       return usable ? null : missing.map(({ what, fix }) => `${what}: ${fix}`).join("; ");
     },
   };
-}
-
-function startRetention({ config, world, logger, store, logStore }: ObserverParts): () => Promise<void> {
-  const { logRetentionDays, logRetentionMiB, activationRetentionDays } = config;
-  const before = (days: number) => (days === 0 ? 0 : world.now() - days * dayMs);
-  const bytesMax = logRetentionMiB === 0 ? Number.MAX_SAFE_INTEGER : logRetentionMiB * 1024 * 1024;
-  return startSweep({
-    world,
-    everyMs: sweepEveryMs,
-    pauseMs: sweepPauseMs,
-    steps: [
-      () => logStore.prune({ before: before(logRetentionDays), bytesMax }),
-      () => store.activations.prune(before(activationRetentionDays)),
-    ],
-    failed: (err) => logger.warn("Old logs and records could not be removed; trying again", { err }),
-  });
 }

@@ -34,6 +34,7 @@ export function queueContract(name: string, open: (world: World) => Promise<Open
     testBodies(it);
     testCancel(it);
     testDeadLetters(it);
+    testRetention(it);
   });
 }
 
@@ -275,6 +276,56 @@ function testDeadLetters(it: It): void {
     assert.deepEqual([again.id, again.head, again.attempt, again.failures], ["a2", '{"n":2}', 1, []]);
     assert.equal(Buffer.from(again.body ?? []).toString(), "a");
     assert.equal((await queue.stats()).deadLetters, 3);
+  });
+}
+
+function testRetention(it: It): void {
+  it("messages that wait are counted by namespace", async (queue) => {
+    await queue.send([aMessage("a"), aMessage("b", { lane: "fn2" }), aMessage("c", { delayMs: 60_000 })]);
+    await queue.send([aMessage("d", { namespace: "other" })]);
+    const counts = () => ["guest", "other", "nobody"].map((namespace) => queue.waitingCount(namespace));
+    assert.deepEqual(counts(), [3, 1, 0]);
+    const a = await take(queue);
+    assert.deepEqual(counts(), [2, 1, 0], "one on lease does not wait");
+    await queue.settle([retry(a, 0)]);
+    assert.deepEqual(counts(), [3, 1, 0]);
+    await queue.settle([ack(await take(queue), [aMessage("e", { namespace: "other" })])]);
+    assert.deepEqual(counts(), [2, 2, 0]);
+    await queue.settle([bury(await take(queue, { ...lane, name: "fn2" }))]);
+    assert.deepEqual(counts(), [1, 2, 0]);
+    await queue.redrive("guest", "b", { id: "b2", head: "{}" });
+    assert.deepEqual(counts(), [2, 2, 0]);
+  });
+
+  it("dead letters go by age and by count, the oldest first, with their bodies; each namespace has its own", async (queue, world) => {
+    const die = async (id: string, fields: Partial<NewMessage> = {}) => {
+      const message = aMessage(id, fields);
+      await queue.send([message]);
+      await queue.settle([bury(await take(queue, { ...lane, namespace: message.namespace }))]);
+      world.pass(1000);
+    };
+    const left = async (namespace: string) =>
+      (await queue.listDead(namespace, undefined, { limit: 9 })).items.map(({ id }) => id);
+    const prune = async (since: number, countMax: number) => {
+      let all = 0;
+      for (let removed = 1; removed > 0; all += removed) removed = await queue.pruneDead({ since, countMax });
+      return all;
+    };
+    const beganAt = world.now();
+    await die("a", { body: Buffer.alloc(100_000, 1) });
+    for (const id of ["b", "c", "d"]) await die(id, { body: Buffer.alloc(100_000, 2) });
+    await die("x", { namespace: "other" });
+    assert.equal(await prune(0, 4), 0);
+    assert.equal(await prune(beganAt + 500, 9), 1);
+    assert.deepEqual([await left("guest"), await left("other")], [["d", "c", "b"], ["x"]]);
+    await refused("not_found", queue.body("guest", "a"));
+    assert.equal(await prune(0, 2), 1);
+    assert.deepEqual([await left("guest"), await left("other")], [["d", "c"], ["x"]]);
+    await queue.redrive("guest", "c", { id: "c2", head: "{}" });
+    assert.equal(await prune(world.now(), 1), 2);
+    assert.deepEqual([await left("guest"), await left("other")], [[], []]);
+    assert.equal((await queue.body("guest", "c2")).length, 100_000, "what was redriven is a call, no dead letter");
+    assert.equal((await queue.stats()).ready, 1);
   });
 }
 

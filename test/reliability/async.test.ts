@@ -218,6 +218,35 @@ test("a call that kills the server each time becomes a dead letter, and the othe
   }
 });
 
+test("a namespace's waiting calls are bounded, also right after the server was killed", { timeout: 300_000 }, async () => {
+  const data = mkdtempSync(join(tmpdir(), "kiln-data-"));
+  const flags = ["--namespace-queued-max", "2", "--async-calls-max", "1"];
+  let platform = await startPlatform({ data, flags });
+  try {
+    const settings = { delivery, timeoutMs: 120_000 };
+    const f = await platform.deploy({ name: "f", file: ["index.js", source], settings });
+    const [url, path] = [(at: Platform) => `${at.url}${new URL(f.invokeUrl).pathname}?wait=none`, new URL(f.fnUrl).pathname];
+    const first = (await call(url(platform), { ms: 100_000 })).activationId;
+    await running(platform, first);
+    const waiting = [await call(url(platform), {}), await call(url(platform), {})].map(({ activationId }) => activationId);
+    const full = await call(url(platform), {});
+    assert.deepEqual([full.status, full.headers.get("retry-after"), full.activationId], [429, "1", ""]);
+    assert.deepEqual(full.json["details"], { limit: "namespaceQueuedMax", max: 2, retryAfterS: 1 });
+    await platform.crash();
+    platform = await startPlatform({ data, flags });
+    const viaFn = await call(platform.url + path, {}, { "fn-invoke-type": "detached" });
+    assert.deepEqual([viaFn.status, viaFn.headers.get("kiln-limit")], [429, "namespaceQueuedMax"]);
+    const metrics = await (await fetch(`${platform.url}/metrics`)).text();
+    assert.match(metrics, /refused_total\{namespace="guest",limit="namespaceQueuedMax"\} 1\n/);
+    for (const id of [first, ...waiting]) await send("POST", `${platform.url}/kiln/v1/namespaces/guest/activations/${id}/cancel`);
+    for (const id of waiting) await ended(platform, id);
+    assert.equal((await call(url(platform), {})).status, 202);
+  } finally {
+    await platform.stop();
+    rmSync(data, { recursive: true, force: true });
+  }
+});
+
 test("a full disk refuses new calls and keeps accepted ones; with room it goes on by itself", {
   skip: !isRoot && "needs root, to mount a small disk",
   timeout: 300_000,

@@ -6,6 +6,7 @@ import { Lanes } from "../lanes.ts";
 import { Leases } from "../leases.ts";
 import {
   type DeadLetter,
+  type DeadLetterLimits,
   type DeadLetters,
   type Delivery,
   type Failure,
@@ -73,6 +74,10 @@ class MemoryQueue implements Queue {
     this.#endLeases();
     const now = this.#world.now();
     return { due: this.#lanes.due(now), nextMs: this.#lanes.nextMs(now) };
+  }
+
+  waitingCount(namespace: string): number {
+    return this.#lanes.readyOf(namespace);
   }
 
   async receive(lane: Lane, limit: number, leaseMs: number): Promise<readonly Delivery[]> {
@@ -151,6 +156,19 @@ class MemoryQueue implements Queue {
   async removeDead(namespace: string, id: string): Promise<void> {
     if (this.#dead.get(id)?.namespace !== namespace) throw noDeadLetter(id);
     this.#dead.delete(id);
+  }
+
+  async pruneDead({ since, countMax }: DeadLetterLimits): Promise<number> {
+    const kept = new Map<string, number>();
+    let removed = 0;
+    for (const { id, namespace, diedAt } of [...this.#dead.values()].toReversed()) {
+      const count = (kept.get(namespace) ?? 0) + 1;
+      kept.set(namespace, count);
+      if (diedAt >= since && count <= countMax) continue;
+      this.#dead.delete(id);
+      removed++;
+    }
+    return removed;
   }
 
   async stats(): Promise<QueueStats> {

@@ -37,6 +37,13 @@ export const insertRedriven = `INSERT INTO queue_messages (${messageColumns})
 export const renameBody = "UPDATE queue_bodies SET id = ? WHERE id = ?";
 export const deleteDead = "DELETE FROM queue_dead WHERE namespace = ? AND id = ?";
 export const deleteBody = "DELETE FROM queue_bodies WHERE id = ?";
+/**
+ * Along the order of dying, which is nearly that of time and needs no index; letters that a clock dated ahead of its time go when it
+ * is past.
+ */
+export const selectOldDead = "SELECT seq, id, died_at FROM queue_dead ORDER BY seq LIMIT ?";
+export const selectCrowded = "SELECT namespace, count(*) AS count FROM queue_dead GROUP BY namespace HAVING count(*) > ? LIMIT 1";
+export const selectOldestDeadOf = "SELECT seq, id FROM queue_dead WHERE namespace = ? ORDER BY seq LIMIT ?";
 export const selectStats =
   "SELECT (SELECT count(*) FROM queue_dead) AS dead, (SELECT sent_at FROM queue_messages ORDER BY seq LIMIT 1) AS oldest";
 const deleteMessage = "DELETE FROM queue_messages WHERE id = ?";
@@ -97,6 +104,15 @@ export function deleteMessages(ids: readonly string[], large: readonly string[])
   return [
     ...(ids.length > 0 ? [{ sql: deleteMessage, columns: [ids] }] : []),
     ...(large.length > 0 ? [{ sql: deleteBody, columns: [large] }] : []),
+  ];
+}
+
+/** A letter that was redriven meanwhile has another id and stays; so does its body. */
+export function deleteDeadLetters(rows: readonly Row[]): BulkStatement[] {
+  const ids = rows.map(({ id }) => String(id));
+  return [
+    { sql: "DELETE FROM queue_dead WHERE seq = ?", columns: [Float64Array.from(rows, ({ seq }) => Number(seq))] },
+    { sql: deleteBody, columns: [ids] },
   ];
 }
 

@@ -47,6 +47,7 @@ test("everything is there after the process has ended; what was on lease is due 
     await before.queue.receive(lane, 1, 60_000);
     await before.database.close();
     const after = await opened(path);
+    assert.equal(after.queue.waitingCount("guest"), 3);
     const { due } = await after.queue.lanes();
     assert.deepEqual(due.map(({ suspect }) => suspect).toSorted(), [false, true]);
     const [a] = await after.queue.receive({ ...lane, suspect: true }, 9, 60_000);
@@ -56,6 +57,7 @@ test("everything is there after the process has ended; what was on lease is due 
       ["b"],
     );
     assert.deepEqual((await after.queue.stats()).ready, 1);
+    assert.equal(after.queue.waitingCount("guest"), 1);
     await after.database.close();
   }));
 

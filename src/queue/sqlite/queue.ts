@@ -8,6 +8,7 @@ import { Lanes } from "../lanes.ts";
 import { Leases } from "../leases.ts";
 import type {
   DeadLetter,
+  DeadLetterLimits,
   DeadLetters,
   Delivery,
   Lane,
@@ -21,6 +22,9 @@ import type {
 import * as sql from "./queries.ts";
 import { SendBatches } from "./send-batches.ts";
 import { settlement } from "./settlement.ts";
+
+/** Dead letters that go in one transaction: others wait for it. */
+const pruneRowsMax = 500;
 
 /**
  * Opens the queue of a database that has `queueSchema`, which no other process has open. What was on lease belonged to a process
@@ -64,6 +68,10 @@ class SqliteQueue implements Queue {
     await this.#endLeases();
     const now = this.#world.now();
     return { due: this.#lanes.due(now), nextMs: this.#lanes.nextMs(now) };
+  }
+
+  waitingCount(namespace: string): number {
+    return this.#lanes.readyOf(namespace);
   }
 
   async receive(lane: Lane, limit: number, leaseMs: number): Promise<readonly Delivery[]> {
@@ -157,6 +165,12 @@ class SqliteQueue implements Queue {
     ]);
   }
 
+  async pruneDead(keep: DeadLetterLimits): Promise<number> {
+    const rows = await this.#deadToRemove(keep);
+    if (rows.length > 0) await this.#database.write(sql.deleteDeadLetters(rows));
+    return rows.length;
+  }
+
   async stats(): Promise<QueueStats> {
     const [row] = await this.#database.read(sql.selectStats);
     const oldest = row?.oldest ?? null;
@@ -166,6 +180,16 @@ class SqliteQueue implements Queue {
       deadLetters: Number(row?.dead ?? 0),
       oldestMs: oldest === null ? 0 : Math.max(0, this.#world.now() - Number(oldest)),
     };
+  }
+
+  async #deadToRemove({ since, countMax }: DeadLetterLimits): Promise<readonly Row[]> {
+    const oldest = await this.#database.read(sql.selectOldDead, [pruneRowsMax]);
+    const old = oldest.filter(({ died_at: diedAt }) => Number(diedAt) < since);
+    if (old.length > 0) return old;
+    const [crowded] = await this.#database.read(sql.selectCrowded, [countMax]);
+    if (crowded === undefined) return [];
+    const limit = Math.min(pruneRowsMax, Number(crowded.count) - countMax);
+    return await this.#database.read(sql.selectOldestDeadOf, [crowded.namespace ?? null, limit]);
   }
 
   async #insert(messages: readonly NewMessage[]): Promise<void> {
