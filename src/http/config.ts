@@ -4,7 +4,7 @@ import { limits } from "../model/limits.ts";
 export interface HttpConfig {
   /** Who reads the invoke paths: our own parser, or that of node:http. (Default: own) */
   readonly front: "own" | "node";
-  /** Connections beyond this many are closed as they come. (Default: 10000) */
+  /** Connections beyond this many are closed as they come. (Default: 20000) */
   readonly connectionsMax: number;
   /** First line of a request, in bytes: 431; `front: "node"` counts it with the headers only. (Default: 16384) */
   readonly lineBytesMax: number;
@@ -30,7 +30,7 @@ export interface HttpConfig {
 
 export const httpDefaults: HttpConfig = {
   front: "own",
-  connectionsMax: 10_000,
+  connectionsMax: 20_000,
   lineBytesMax: 16 * 1024,
   headerBytesMax: limits.headerBytesMax,
   headerCountMax: limits.headerCountMax,

@@ -76,6 +76,8 @@ async function foreignFn(overrides: Partial<Fn> = {}): Promise<Fn> {
     idleTimeoutMs: 1500,
     concurrency: 10,
     sandboxesMax: 3,
+    provisioned: 2,
+    keepAlive: "learned",
     isolation: "fresh",
     sandboxAgeMsMax: 60_000,
     egress: ["api.example.com:443"],

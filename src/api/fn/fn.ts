@@ -9,6 +9,7 @@
  * `timeout` and `idle_timeout` s = timeoutMs and idleTimeoutMs, rounded up when shown. `image` is translated in `source.ts`.
  */
 import type { World } from "../../lib/world.ts";
+import type { FunctionOrigin } from "../../http/function-origin.ts";
 import type { Handler, HttpRequest } from "../../http/http.ts";
 import type { Caller } from "../../auth/auth.ts";
 import type { Invoker } from "../../invocation/invocation.ts";
@@ -35,6 +36,8 @@ export interface FnContext {
    * it. The id of an app stands for everything in it, that of a function for its routes as well.
    */
   changed(ids: readonly string[]): void;
+  /** What a browser lets pages do that functions answer with. (Default: sandboxed) */
+  readonly functionOrigin?: FunctionOrigin;
   /** Hears an error of ours, with its cause, that the caller only reads as "internal server error". */
   readonly failed?: (error: PlatformError) => void;
 }

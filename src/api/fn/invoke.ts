@@ -4,6 +4,7 @@
  * `Fn-Invoke-Type: detached` on /invoke answers 202 with `Fn-Call-Id` and no body as soon as the call can't be lost, where Fn needs a
  * load balancer for that. Any other word, and any on a trigger, is a synchronous call.
  */
+import { sandboxDocument } from "../../http/function-origin.ts";
 import { credentialHeaders, endToEndHeaders } from "../../http/headers.ts";
 import type { Caller } from "../../auth/auth.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../http/http.ts";
@@ -25,7 +26,9 @@ export function invokeHandler(context: FnContext): Handler {
     if (request.header("fn-invoke-type") === "detached") return await detach(context, call, response);
     const result = await context.invoker.invoke(call, request.signal);
     if (!result.ok) return sendFailure(context, response, result, notFound("Fn"));
-    response.stream(status.ok, invokeHeaders(result.status, result.headers, result.activationId), result.body, ignoreEnd);
+    const headers = invokeHeaders(result.status, result.headers, result.activationId);
+    if (context.functionOrigin !== "shared") sandboxDocument(headers);
+    response.stream(status.ok, headers, result.body, ignoreEnd);
   });
 }
 
@@ -50,6 +53,7 @@ export function triggerHandler(context: FnContext): Handler {
     const result = await context.invoker.invoke(call, request.signal);
     if (!result.ok) return sendFailure(context, response, result, absentOf(result.error));
     const headers = triggerHeaders(result.headers, result.activationId);
+    if (context.functionOrigin !== "shared") sandboxDocument(headers);
     response.stream(result.status, headers, result.body, ignoreEnd);
   });
 }
