@@ -1,4 +1,5 @@
 import type { World } from "../lib/world.ts";
+import { PlatformError } from "../model/error.ts";
 import type { Activation } from "../model/model.ts";
 import type { ActivationFilter, Activations, CallResult, Page, PageRequest } from "../store/store.ts";
 
@@ -79,6 +80,36 @@ export class Recorder implements Activations {
   async list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>> {
     await this.flush();
     return await this.#store.list(namespace, filter, page);
+  }
+
+  async lastPlace(): Promise<number> {
+    await this.flush();
+    return await this.#store.lastPlace();
+  }
+
+  async place(namespace: string, id: string): Promise<number | undefined> {
+    await this.flush();
+    return await this.#store.place(namespace, id);
+  }
+
+  async writtenAfter(namespace: string, place: number) {
+    await this.flush();
+    return await this.#store.writtenAfter(namespace, place);
+  }
+
+  /**
+   * Those that were added after the one of that namespace with that id, or after a place, which is written `@place`; in pieces. Rejects
+   * with `not_found` when that one is not there.
+   */
+  async *addedSince(namespace: string, after: string): AsyncGenerator<readonly Activation[]> {
+    let place: number | null | undefined = after.startsWith("@") ? Number(after.slice(1)) : await this.place(namespace, after);
+    if (place === undefined)
+      throw new PlatformError("not_found", `Activation ${after} does not exist`, { details: { what: "activation" } });
+    while (place !== null) {
+      const found: { items: readonly Activation[]; next: number | null } = await this.writtenAfter(namespace, place);
+      yield found.items;
+      place = found.next;
+    }
   }
 
   /** Records that wait for the disk. */

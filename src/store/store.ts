@@ -81,6 +81,8 @@ export interface Functions extends Repository<Fn> {
   revision(namespace: string, id: string, revision: number): Promise<Fn | undefined>;
   /** The kept revisions, newest first; `after` is a revision. Empty for a function that does not exist. */
   revisions(namespace: string, id: string, page: PageRequest): Promise<Page<Fn>>;
+  /** Those of all namespaces that keep sandboxes ready, or of one, by id. Costs nothing for the others. */
+  provisioned(namespace: string | null, page: PageRequest): Promise<Page<Fn>>;
   /** Makes no revision. Throws not_found for the function, `invalid` for a revision that is not kept. */
   setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void>;
 }
@@ -135,6 +137,15 @@ export interface Activations {
   result(namespace: string, id: string): Promise<CallResult | undefined>;
   /** Newest start first, later written first among equals; `after` is an id, and `invalid` when there is no such record. */
   list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>>;
+  /** Where the newest record of all stands in the order of writing; 0: there is none. */
+  lastPlace(): Promise<number>;
+  /** Where a record stands in that order; undefined when it is not there. */
+  place(namespace: string, id: string): Promise<number | undefined>;
+  /** Some of a namespace's records that were written behind a place, in that order. `next`: where to go on; null at the end. */
+  writtenAfter(
+    namespace: string,
+    place: number,
+  ): Promise<{ readonly items: readonly Activation[]; readonly next: number | null }>;
   /** Removes some of the oldest records that began before `before`; resolves with false when none are (left). */
   prune(before: number): Promise<boolean>;
 }

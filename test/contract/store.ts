@@ -5,6 +5,7 @@ import type { ErrorCode } from "../../src/model/error.ts";
 import { PlatformError } from "../../src/model/error.ts";
 import type { Activation, App, Fn, Route, Rule, Trigger } from "../../src/model/model.ts";
 import type { Page, PageRequest, Store } from "../../src/store/store.ts";
+import { sampleActivation } from "../samples.ts";
 
 /** Registers the suite; `open` gives a new, empty store each time. */
 export function storeContract(name: string, open: () => Promise<Store>): void {
@@ -24,6 +25,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     testNamespacesAndKeys(it);
     testApps(it);
     testFunctions(it);
+    testProvisioned(it);
     testRevisions(it);
     testRoutes(it);
     testTriggersAndRules(it);
@@ -173,6 +175,23 @@ function testFunctions(it: It): void {
     await functions.update(aFunction({ memoryMiB: 256, revision: 2 }));
     assert.equal((await functions.get("guest", "fn1"))?.memoryMiB, 256);
     await refused("not_found", functions.remove("other", "fn1"));
+  });
+}
+
+function testProvisioned(it: It): void {
+  it("functions: those that keep sandboxes ready are found without the others, in one namespace or all", async ({
+    functions,
+  }) => {
+    const make = (id: string, change: Partial<Fn>) => functions.create(aFunction({ id, name: id, appId: null, ...change }));
+    await make("a", { provisioned: 1 });
+    await make("b", {});
+    await make("c", { provisioned: 3, namespace: "other" });
+    await make("d", { provisioned: 2 });
+    assert.deepEqual(await pages((page) => functions.provisioned(null, page), 1, "id"), ["a", "c", "d"]);
+    assert.deepEqual(await pages((page) => functions.provisioned("guest", page), 5, "id"), ["a", "d"]);
+    await functions.update(aFunction({ id: "a", name: "a", appId: null, revision: 2, provisioned: 0 }));
+    await functions.remove("other", "c");
+    assert.deepEqual(await pages((page) => functions.provisioned(null, page), 5, "id"), ["d"]);
   });
 }
 
@@ -440,6 +459,24 @@ function testActivations(it: It): void {
     assert.equal(await activations.prune(1100), false);
   });
 
+  it("activations: in the order of writing, from a record on, in its namespace", async ({ activations }) => {
+    assert.equal(await activations.lastPlace(), 0);
+    // The later one began, the earlier it was written.
+    await activations.append(Array.from({ length: 1200 }, (_, index) => anActivation(index, { startedAt: 5000 - index })));
+    await activations.append([anActivation(5000, { namespace: "other" }), anActivation(5001, {}), anActivation(5002, {})]);
+    assert.equal(await activations.place("other", activationId(7)), undefined);
+    assert.equal(await activations.lastPlace(), await activations.place("guest", activationId(5002)));
+    const ids: string[] = [];
+    let place: number | null = (await activations.place("guest", activationId(7))) ?? null;
+    while (place !== null) {
+      const found: Awaited<ReturnType<typeof activations.writtenAfter>> = await activations.writtenAfter("guest", place);
+      ids.push(...found.items.map(({ id }) => id));
+      place = found.next;
+    }
+    const written = Array.from({ length: 1192 }, (_, index) => activationId(index + 8));
+    assert.deepEqual(ids, [...written, activationId(5001), activationId(5002)]);
+  });
+
   it("activations: a page after a record that is not there is invalid, another tenant's included", async ({ activations }) => {
     await activations.append([anActivation(1, { namespace: "other" })]);
     await refused("invalid", activations.list("guest", {}, { limit: 5, after: "nothing" }));
@@ -507,6 +544,8 @@ function aFunction(change: Partial<Fn>): Fn {
     sandboxesMax: 10,
     isolation: "fresh",
     sandboxAgeMsMax: 5_000,
+    provisioned: 0,
+    keepAlive: "learned",
     egress: ["api.example.com:443", "platform"],
     delivery: { attemptsMax: 5, backoffMs: 10, ageMsMax: 60_000, onSuccess: "app/next", onFailure: null },
     traffic: [],
@@ -542,29 +581,18 @@ function activationId(index: number): string {
 }
 
 function anActivation(index: number, change: Partial<Activation>): Activation {
-  return {
+  return sampleActivation({
     id: activationId(index),
-    namespace: "guest",
     appId: "app1",
     functionId: "fn1",
-    functionName: "hello",
-    revision: 1,
-    routeId: null,
-    status: "success",
-    start: "hot",
-    attempt: 1,
-    error: null,
     startedAt: 1_700_000_000_000,
     endedAt: 1_700_000_000_005,
-    waitMs: 0,
-    createMs: 0,
-    initMs: 0,
     runMs: 4.5,
     requestBytes: 1,
     responseBytes: 32 * 1024 * 1024,
     billedUnits: 1,
     ...change,
-  };
+  });
 }
 
 function aBatch(first: number, length: number): Activation[] {

@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../../src/model/limits.ts";
 import { call, linesOf, send } from "../client.ts";
-import { readEvents } from "../event-stream.ts";
+import { type EventReader, readEvents } from "../event-stream.ts";
 import { inspectable, liveMiB } from "../live-memory.ts";
 import { type Platform, startPlatform } from "../platform.ts";
 
@@ -149,6 +149,17 @@ describe("logs", { concurrency: false, timeout: 240_000 }, () => {
     await call(fn.invokeUrl, { lines: ["5 yes"] });
     await again.find("a new line", ({ data }) => data["text"] === "5 yes");
     assert.deepEqual(again.lines(), ["3 yes", "4 yes", "5 yes"]);
+
+    // Ends of calls too: those that were told behind the event that they came from.
+    await some.find("the end of the last call", () => ends(some.events).length === 3);
+    const missed = ends(some.events.slice(some.events.indexOf(seen)));
+    await again.find("the end of the last call", () => ends(again.events).length >= missed.length);
+    assert.deepEqual(ends(again.events), missed);
+    const failed = some.events.find(({ event, data }) => event === "activation" && data["id"] === bad.activationId);
+    const onlyLast = await readEvents(`${logs}?follow=true&function=${fn.id}`, { "last-event-id": String(failed?.id) });
+    await onlyLast.find("the end of the last call", () => ends(onlyLast.events).length === 1);
+    assert.deepEqual(ends(onlyLast.events), ends(some.events).slice(2));
+    onlyLast.close();
     const past = await readEvents(`${logs}?follow=true&since=1&text=yes&function=${fn.id}`);
     await past.find("the last line", ({ data }) => data["text"] === "5 yes");
     assert.deepEqual(past.lines(), ["1 yes", "3 yes", "4 yes", "5 yes"]);
@@ -292,4 +303,9 @@ async function medianMs(url: string, calls: number): Promise<number> {
     times.push(performance.now() - beganAt);
   }
   return times.toSorted((one, other) => one - other)[times.length >> 1] as number;
+}
+
+/** The calls whose ends were told. */
+function ends(events: EventReader["events"]) {
+  return events.flatMap(({ event, data }) => (event === "activation" ? [data["id"]] : []));
 }

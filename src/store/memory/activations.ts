@@ -9,6 +9,9 @@ export class MemoryActivations implements Activations {
   readonly #recordsMax: number;
   /** In the order of appending. */
   readonly #records = new Map<string, Activation>();
+  /** By id, rising in that order. */
+  readonly #places = new Map<string, number>();
+  #lastPlace = 0;
   /** Of records that are still there. */
   readonly #results = new Map<string, CallResult>();
 
@@ -20,12 +23,13 @@ export class MemoryActivations implements Activations {
     for (const result of results)
       if (!this.#results.has(result.activationId)) this.#results.set(result.activationId, { ...result });
     for (const record of records) {
-      if (!this.#records.has(record.id)) this.#records.set(record.id, structuredClone(record));
+      if (this.#records.has(record.id)) continue;
+      this.#records.set(record.id, structuredClone(record));
+      this.#places.set(record.id, ++this.#lastPlace);
     }
     for (const id of this.#records.keys()) {
       if (this.#records.size <= this.#recordsMax) break;
-      this.#records.delete(id);
-      this.#results.delete(id);
+      this.#forget(id);
     }
   }
 
@@ -50,13 +54,31 @@ export class MemoryActivations implements Activations {
     return toPage(structuredClone(found.slice(0, page.limit + 1)), page.limit, (record) => record.id);
   }
 
+  async lastPlace(): Promise<number> {
+    return this.#lastPlace;
+  }
+
+  async place(namespace: string, id: string): Promise<number | undefined> {
+    return this.#records.get(id)?.namespace === namespace ? this.#places.get(id) : undefined;
+  }
+
+  async writtenAfter(namespace: string, place: number) {
+    const items = [...this.#records.values()].filter(
+      (record) => record.namespace === namespace && (this.#places.get(record.id) as number) > place,
+    );
+    return { items: structuredClone(items), next: null };
+  }
+
   async prune(before: number): Promise<boolean> {
     const going = [...this.#records.values()].filter(({ startedAt }) => startedAt < before);
-    for (const { id } of going) {
-      this.#records.delete(id);
-      this.#results.delete(id);
-    }
+    for (const { id } of going) this.#forget(id);
     return going.length > 0;
+  }
+
+  #forget(id: string): void {
+    this.#records.delete(id);
+    this.#places.delete(id);
+    this.#results.delete(id);
   }
 }
 

@@ -2,6 +2,7 @@ import type { Fn, TrafficShare } from "../../model/model.ts";
 import { toPage } from "../page.ts";
 import { missing, missingRevision, refuse } from "../refusals.ts";
 import type { Functions, Page, PageRequest } from "../store.ts";
+import { compareBytes } from "./order.ts";
 import { MemoryRepository, type Rules } from "./repository.ts";
 
 /** Functions, and what was deployed under their names before. */
@@ -49,6 +50,14 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
       .toReversed()
       .slice(0, page.limit + 1);
     return toPage(structuredClone(found), page.limit, (fn) => String(fn.revision));
+  }
+
+  async provisioned(namespace: string | null, page: PageRequest): Promise<Page<Fn>> {
+    const all = namespace === null ? this.everywhere() : this.all(namespace);
+    const found = all
+      .filter((fn) => fn.provisioned > 0 && fn.id > (page.after ?? ""))
+      .toSorted((one, other) => compareBytes(one.id, other.id));
+    return toPage(structuredClone(found.slice(0, page.limit + 1)), page.limit, (fn) => fn.id);
   }
 
   async setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void> {

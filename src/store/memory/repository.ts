@@ -78,6 +78,11 @@ export class MemoryRepository<T extends Definition> implements Repository<T> {
     return [...(this.#items.get(namespace)?.values() ?? [])];
   }
 
+  /** Those of all namespaces. */
+  everywhere(): readonly T[] {
+    return [...this.#items.keys()].flatMap((namespace) => this.all(namespace));
+  }
+
   find(namespace: string, test: (item: T) => boolean): T | undefined {
     const found = this.all(namespace).find(test);
     return found === undefined ? undefined : structuredClone(found);

@@ -11,6 +11,9 @@ import { textOrNull } from "./queries.ts";
 /** Records that go in one transaction: others wait for it. */
 const pruneRowsMax = 500;
 
+/** Records of all namespaces that are walked through for one answer in the order of writing. */
+const walkedMax = 500;
+
 const refOf = "(SELECT ref FROM names WHERE text = ?)";
 
 /** The `Activations` of a SQLite store. */
@@ -49,6 +52,27 @@ export class SqliteActivations implements Activations {
     ) ORDER BY started_at DESC, seq DESC`;
     const rows = await this.#database.read(sql, [...query.params, page.limit + 1]);
     return toPage(rows.map(fromRow), page.limit, (record) => record.id);
+  }
+
+  async lastPlace(): Promise<number> {
+    const [row] = await this.#database.read("SELECT max(seq) AS seq FROM activations");
+    return Number(row?.seq ?? 0);
+  }
+
+  async place(namespace: string, id: string): Promise<number | undefined> {
+    const sql = `SELECT seq FROM activations WHERE id = ? AND namespace = ${refOf}`;
+    const [row] = await this.#database.read(sql, [id, namespace]);
+    return row === undefined ? undefined : Number(row.seq);
+  }
+
+  async writtenAfter(namespace: string, place: number) {
+    const last = await this.lastPlace();
+    const end = Math.min(place + walkedMax, last);
+    const sql = `SELECT * FROM activation_records WHERE seq IN (
+      SELECT seq FROM activations WHERE seq > ? AND seq <= ? AND +namespace = ${refOf}
+    ) ORDER BY seq`;
+    const rows = await this.#database.read(sql, [place, end, namespace]);
+    return { items: rows.map(fromRow), next: end < last ? end : null };
   }
 
   /**

@@ -42,6 +42,14 @@ export class SqliteFunctions extends SqliteRepository<Fn> implements Functions {
     );
   }
 
+  async provisioned(namespace: string | null, page: PageRequest): Promise<Page<Fn>> {
+    // The plus keeps the primary key out of it, which would lead through all functions of the namespace.
+    const inside = namespace === null ? "" : " AND +namespace = ?";
+    const params = namespace === null ? [] : [namespace];
+    const found = await this.select(`provisioned > 0${inside} AND id > ?`, [...params, page.after ?? ""], "id", page.limit);
+    return toPage(found, page.limit, (fn) => fn.id);
+  }
+
   async setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void> {
     const kept = traffic.map(
       ({ revision }): Statement => ({
