@@ -1,12 +1,17 @@
 "use strict";
-const { sendAnswer, sendFailure } = require("./answer.cjs");
-const { makeContext } = require("./context.cjs");
-const { callbackMisuse, describeError, isDeliberate, isError } = require("./errors.cjs");
+const { Call } = require("./call.cjs");
+const { describeError } = require("./errors.cjs");
 const { eventOf } = require("./event.cjs");
+const { runHandler } = require("./handler.cjs");
 
 const flagEnd = 1;
 /** On an error frame: the process ends after it, the platform must send no further call. */
 const flagExit = 2;
+
+/** What a caller may send of a request before it gets credit, in bytes. */
+const requestWindowBytes = 256 * 1024;
+/** Whoever wants the whole body takes all of it, whatever its length. */
+const unlimited = 0xffffffff;
 
 /** The only one, but in tests of functions. `after` gives what stops it; it keeps no process alive. */
 const systemClock = {
@@ -20,6 +25,8 @@ const systemClock = {
 /** The calls of this process. */
 class Calls {
   concurrency = 1;
+  /** How much of an answer may be sent before there is credit, in bytes. */
+  answerWindowBytes = 64 * 1024;
   outlet;
   clock = systemClock;
   env = process.env;
@@ -86,22 +93,44 @@ class Calls {
 
   body(id, flags, buffer, start, end) {
     const call = this.#open.get(id);
-    if (call === undefined || call.pieces === null) return;
+    if (call === undefined) return;
+    if (call.body !== null) this.#within(call, () => call.body.take(flags, Buffer.from(buffer.subarray(start, end))));
+    if (call.pieces === null) return;
     call.pieces.push(Buffer.from(buffer.subarray(start, end)));
-    if ((flags & flagEnd) === 0) return;
+    if ((flags & flagEnd) === 0) return this.#gather(call, end - start);
     const whole = call.pieces.length === 1 ? call.pieces[0] : Buffer.concat(call.pieces);
     call.pieces = null;
     receive(this, call, whole, 0, whole.length);
+  }
+
+  /** More of the answer is welcome. */
+  credit(id, bytes) {
+    const call = this.#open.get(id);
+    if (call === undefined) return;
+    call.credit += bytes;
+    if (call.sender !== null) this.#within(call, () => call.sender.pump());
   }
 
   cancel(id) {
     const call = this.#open.get(id);
     if (call === undefined) return;
     call.cancelled = true;
-    call.stopper?.cancel();
-    call.stop?.();
+    this.#within(call, () => call.giveUp());
     // Its body never became complete: no handler will end it.
     if (call.pieces !== null) call.fail(require("./stopper.cjs").cancelError());
+  }
+
+  /** A body that will be kept whole may come as fast as it likes; one that fits into the window costs no credit. */
+  #gather(call, bytes) {
+    const before = call.gatheredBytes;
+    call.gatheredBytes += bytes;
+    if (before < requestWindowBytes / 2 && call.gatheredBytes >= requestWindowBytes / 2) this.outlet.credit(call.id, unlimited);
+  }
+
+  /** What listens to streams runs right in here, and prints under its call all the same. */
+  #within(call, run) {
+    if (this.#storage === null) run();
+    else this.#storage.run(call, run);
   }
 
   /** A rejection that nobody handled fails the call it belongs to; where that is unknown, all of them. */
@@ -126,10 +155,21 @@ class Calls {
 /** A `call` frame: reads the head, and runs the handler as soon as the body is complete. */
 function beginCall(calls, target, id, flags, buffer, start, end) {
   const bodyStart = start + 4 + buffer.readUInt32BE(start);
+  if (bodyStart > end) throw new RangeError("The head of a call is longer than its frame");
   const call = new Call(calls, target, id, buffer.toString("utf8", start + 4, bodyStart));
   calls.add(call);
-  if ((flags & flagEnd) !== 0) receive(calls, call, buffer, bodyStart, end);
+  if (target.streamed) stream(calls, call, flags, Buffer.from(buffer.subarray(bodyStart, end)));
+  else if ((flags & flagEnd) !== 0) receive(calls, call, buffer, bodyStart, end);
   else call.pieces = bodyStart === end ? [] : [Buffer.from(buffer.subarray(bodyStart, end))];
+}
+
+/** The handler reads the body while it arrives. */
+function stream(calls, call, flags, bytes) {
+  const { Intake } = require("./intake.cjs");
+  call.body = new Intake(calls.outlet, call, requestWindowBytes);
+  call.body.take(flags, bytes);
+  call.event = call.body;
+  calls.run(call);
 }
 
 function receive(calls, call, buffer, start, end) {
@@ -143,151 +183,9 @@ function receive(calls, call, buffer, start, end) {
   calls.run(call);
 }
 
-/**
- * One call, from its head to the last frame of its answer. It is *settled* once the code gave its answer or error, of which only the
- * first counts, and *ended* when the last frame is written.
- */
-class Call {
-  id;
-  head;
-  event = undefined;
-  /** What has arrived of a body that is not complete; null otherwise. */
-  pieces = null;
-  status = 0;
-  headers = null;
-  settled = false;
-  ended = false;
-  cancelled = false;
-  /** Behind `context.signal`, once somebody asked for it. */
-  stopper = null;
-  /** Stops the stream that is the answer. */
-  stop = null;
-  target;
-  #calls;
-
-  /** What the time is, for what the context says of it. */
-  get clock() {
-    return this.#calls.clock;
-  }
-
-  get env() {
-    return this.#calls.env;
-  }
-
-  constructor(calls, target, id, head) {
-    this.#calls = calls;
-    this.target = target;
-    this.id = id;
-    this.head = head;
-  }
-
-  answer(value) {
-    if (this.settled) return;
-    this.settled = true;
-    this.#calls.settled(this);
-    try {
-      sendAnswer(this.#calls.outlet, this, value);
-    } catch (error) {
-      this.#error(error, 0);
-    }
-  }
-
-  /** Prints for the code, under this call wherever it runs. */
-  print(stream, text) {
-    this.#calls.outlet.log(this.ended ? 0 : this.id, stream, text);
-  }
-
-  /** Ends the call with an error, also in the middle of its answer. */
-  fail(error, flags = 0) {
-    if (this.settled && this.stop === null) return;
-    const answering = this.settled;
-    this.settled = true;
-    this.#calls.settled(this);
-    // Nothing is said then: the platform ends the call as a timeout in a moment, which is what it is.
-    if (flags === 0 && this.stopper?.isTimeUp(error)) return;
-    if (flags === 0 && !answering && this.deliberate(error)) return;
-    this.#error(error, flags);
-  }
-
-  /** Answers with an error that was meant as an answer; false when it is none, or cannot be written down. */
-  deliberate(error) {
-    if (!isDeliberate(error)) return false;
-    if (error.status >= 500) this.print(2, `${describeError(error).stack}\n`);
-    try {
-      sendFailure(this.#calls.outlet, this, error);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  wait() {
-    if (!this.settled) this.#calls.wait(this);
-  }
-
-  /** The frame with END is in the outlet. */
-  end() {
-    this.ended = true;
-    this.stop = null;
-    this.stopper?.end();
-    this.#calls.ended(this);
-  }
-
-  #error(error, flags) {
-    if (this.ended) return;
-    const described = describeError(error);
-    // The record has the message; where it came from is in the log.
-    if (!this.cancelled && described.stack !== null) this.print(2, `${described.stack}\n`);
-    this.#calls.outlet.json(19, this.id, described, flags);
-    this.end();
-  }
-}
-
-function runHandler(call) {
-  const { handler, receiver, signature } = call.target;
-  const callback = signature.callable || handler.length >= 3 ? callbackOf(call) : undefined;
-  try {
-    const context = makeContext(call, signature.callable ? callback : undefined);
-    const result = handler.call(receiver, call.event, context, callback);
-    if (typeof result?.then === "function")
-      result.then(
-        (value) => call.answer(value),
-        (error) => call.fail(error),
-      );
-    else if (isAnswer(result, signature)) call.answer(result);
-    else call.wait();
-  } catch (error) {
-    call.fail(error);
-  }
-}
-
-function callbackOf(call) {
-  return function callback(error, result) {
-    if (!error) call.answer(result);
-    else call.fail(isError(error) ? error : callbackMisuse(error, callback));
-  };
-}
-
-/** Whether what a handler returned ends its call: `cb => setTimeout(cb)` returns a timer, which does not. */
-function isAnswer(result, signature) {
-  if (!signature.waits) return true;
-  if (result === undefined) return false;
-  if (typeof result === "string") return true;
-  if (result === null || typeof result !== "object") return !signature.certain;
-  const prototype = Object.getPrototypeOf(result);
-  return (
-    prototype === Object.prototype ||
-    prototype === null ||
-    Array.isArray(result) ||
-    ArrayBuffer.isView(result) ||
-    Symbol.asyncIterator in result ||
-    typeof result.next === "function"
-  );
-}
-
 function textOf(error) {
   const { type, message, stack } = describeError(error);
   return stack ?? `${type}: ${message}`;
 }
 
-module.exports = { Calls, beginCall };
+module.exports = { Calls, beginCall, requestWindowBytes };

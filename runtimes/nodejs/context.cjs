@@ -87,6 +87,11 @@ class Context extends Host {
     return (this.#call.stopper ??= new (require("./stopper.cjs").Stopper)(this.#call, this.deadline)).signal;
   }
 
+  /** A Writable that is the answer: what is written to it is sent as it is written. */
+  writer() {
+    return this.#call.openWriter();
+  }
+
   /** Sets the HTTP status of the answer. */
   status(code) {
     if (!Number.isInteger(code) || code < 200 || code > 599)

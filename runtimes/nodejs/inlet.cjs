@@ -1,5 +1,6 @@
 "use strict";
 const headBytes = 10;
+const payloadBytesMax = 16 * 1024 * 1024;
 
 /**
  * Cuts what arrives into frames. `hear(type, id, flags, buffer, start, end)` gets the payload as a range of a buffer that is used
@@ -18,7 +19,7 @@ class Inlet {
   push(buffer, bytes) {
     let offset = this.#filled === 0 ? 0 : this.#complete(buffer, bytes);
     while (bytes - offset >= headBytes) {
-      const end = offset + headBytes + buffer.readUInt32BE(offset);
+      const end = offset + headBytes + checked(buffer.readUInt32BE(offset));
       if (end > bytes) break;
       this.#emit(buffer, offset, end);
       offset = end;
@@ -62,10 +63,15 @@ class Inlet {
   }
 
   #grow() {
-    const whole = Buffer.allocUnsafe(headBytes + this.#partial.readUInt32BE(0));
+    const whole = Buffer.allocUnsafe(headBytes + checked(this.#partial.readUInt32BE(0)));
     this.#partial.copy(whole, 0, 0, headBytes);
     this.#partial = whole;
   }
+}
+
+function checked(bytes) {
+  if (bytes > payloadBytesMax) throw new RangeError(`A frame of ${bytes} bytes is over the limit of ${payloadBytesMax}`);
+  return bytes;
 }
 
 module.exports = { Inlet };

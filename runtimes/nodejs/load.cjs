@@ -17,9 +17,15 @@ async function loadHandler(folder, name) {
   const { file, exportName } = name === null ? { file: defaultFile(folder), exportName: null } : namedFile(folder, name);
   process.chdir(folder);
   process.argv[1] = file;
+  if (existsSync(join(folder, ".kiln"))) require("./modules.cjs").useCompiled(join(folder, ".kiln"));
   const exports = await load(file);
   const { handler, receiver } = pick(exports, exportName, file);
-  return { handler, receiver, signature: signatureOf(handler) };
+  return targetOf(handler, receiver);
+}
+
+/** A handler and how it wants to be called. */
+function targetOf(handler, receiver) {
+  return { handler, receiver, signature: signatureOf(handler), streamed: handler.streamed === true };
 }
 
 function defaultFile(folder) {
@@ -164,4 +170,4 @@ function notFound(message) {
   return error;
 }
 
-module.exports = { loadHandler };
+module.exports = { loadHandler, targetOf };

@@ -5,14 +5,14 @@
  * required when they need it.
  */
 const { connect } = require("node:net");
-const { beginCall, Calls } = require("./calls.cjs");
+const { beginCall, Calls, requestWindowBytes } = require("./calls.cjs");
 const { describeError } = require("./errors.cjs");
 const { Inlet } = require("./inlet.cjs");
 const { loadHandler } = require("./load.cjs");
 const { Outlet } = require("./outlet.cjs");
 const { captureOutput } = require("./output.cjs");
 
-const type = { hello: 1, init: 2, ready: 3, failed: 4, call: 16, body: 17, cancel: 20 };
+const type = { hello: 1, init: 2, ready: 3, failed: 4, rehearse: 5, call: 16, body: 17, cancel: 20, credit: 21 };
 
 const path = process.env.KILN_SOCKET;
 if (path === undefined) {
@@ -33,13 +33,16 @@ const socket = connect({
 });
 const outlet = new Outlet(socket);
 const calls = new Calls(outlet, socket);
-/** Undefined until the code is loaded. */
+/** Undefined until code is loaded; of a sample of ours while there is none. */
 let target;
 let loading = false;
+/** The code has come, or is on its way. */
+let begun = false;
 
 socket.once("connect", () => {
   outlet.open();
-  outlet.json(type.hello, 0, { protocol: 1, runtime: "node", version: process.versions.node });
+  const version = process.versions.node;
+  outlet.json(type.hello, 0, { protocol: 1, runtime: "node", version, window: requestWindowBytes, rehearses: true });
   outlet.flush();
 });
 socket.once("error", (error) => {
@@ -55,21 +58,39 @@ socket.once("close", () => {
 function hear(frameType, id, flags, buffer, start, end) {
   if (frameType === type.call) beginCall(calls, target, id, flags, buffer, start, end);
   else if (frameType === type.body) calls.body(id, flags, buffer, start, end);
+  else if (frameType === type.credit) calls.credit(id, buffer.readUInt32BE(start));
   else if (frameType === type.cancel) calls.cancel(id);
-  else if (frameType === type.init && !loading) void init(JSON.parse(buffer.toString("utf8", start, end)));
+  else if (frameType === type.init && !loading && !begun) {
+    begun = true;
+    const settings = JSON.parse(buffer.toString("utf8", start, end));
+    void load(() => init({ ...settings, code: process.env.KILN_CODE ?? settings.code }));
+  } else if (frameType === type.rehearse && target === undefined && !loading) {
+    void load(() => require("./rehearsal.cjs").rehearse(init));
+  }
 }
 
-async function init({ code, handler, concurrency }) {
-  loading = true;
+function init({ code, handler, concurrency, window, env }) {
+  if (env !== undefined) Object.assign(process.env, env);
   calls.concurrency = concurrency;
+  calls.answerWindowBytes = window;
+  if (concurrency > 1) calls.attribute();
+  return loadHandler(code, handler);
+}
+
+/** The code may do what it likes from its first line on: whatever that is has to be caught by then. */
+function prepare() {
   captureOutput(outlet, calls);
   process.on("uncaughtException", die);
   process.on("unhandledRejection", (error) => (loading ? die(error) : calls.rejected(error)));
   process.on("beforeExit", () => calls.idle());
   process.on("exit", () => outlet.flushNow());
+}
+
+async function load(run) {
+  if (target === undefined) prepare();
+  loading = true;
   try {
-    if (concurrency > 1) calls.attribute();
-    target = await loadHandler(process.env.KILN_CODE ?? code, handler);
+    target = await run();
   } catch (error) {
     die(error);
   }

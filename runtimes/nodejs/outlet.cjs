@@ -5,6 +5,8 @@ const headBytes = 10;
 const slabBytes = 128 * 1024;
 /** Bodies are cut into pieces of this size, so that calls take turns on the connection. */
 const pieceBytesMax = 64 * 1024;
+/** Pieces of streams that are nearer to each other than this leave together where one turn writes them. */
+const joinedMsMax = 1;
 
 /**
  * Writes frames. They gather in one slab of memory and leave in one write per turn of the event loop (at once when calls
@@ -17,6 +19,7 @@ class Outlet {
   #slab = Buffer.allocUnsafeSlow(slabBytes);
   #end = 0;
   #scheduled = false;
+  #soonAt = 0;
   /** The buffer that libuv is writing, and those that wait behind it. */
   #inFlight = null;
   #backlog = [];
@@ -84,6 +87,27 @@ class Outlet {
       bytes.copy(this.#slab, at + 1, start, end);
       this.flush(true);
     }
+  }
+
+  /** A credit frame: so many bytes more of the request are welcome. Leaves with what else is written in this turn. */
+  credit(id, bytes) {
+    const at = this.#frame(21, id, 0, 4);
+    this.#slab.writeUInt32BE(bytes, at);
+    this.schedule();
+  }
+
+  /** A cancel frame: no more of the request, please. */
+  enough(id) {
+    this.#frame(20, id, 0, 0);
+    this.schedule();
+  }
+
+  /** Writes at the end of this turn, and at once where code does not let go of it: a piece of a stream never waits for the next. */
+  soon() {
+    const now = performance.now();
+    if (now - this.#soonAt < joinedMsMax) return this.schedule();
+    this.#soonAt = now;
+    this.flush();
   }
 
   /** Writes at the end of this turn of the event loop. */

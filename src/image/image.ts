@@ -14,8 +14,14 @@ export interface Images {
    * Everything a sandbox needs to start this code. Cached; simultaneous calls for the same thing share the work, and the first
    * use of a kind may take a while (its root is built). Throws `invalid` (unknown kind, a handler path that is not there),
    * `not_found` (code that was never uploaded), `unsupported` (container images), `internal` (a root cannot be built here).
+   * `owner`: id of the function it is for; what was compiled ahead is never another function's, and without one there is none.
    */
-  prepare(source: Source): Promise<Prepared>;
+  prepare(source: Source, owner?: string): Promise<Prepared>;
+  /**
+   * What a sandbox is started with that gets its code later; null where the kind has no runtime of ours. Each has a place of its
+   * own, to be removed with the sandbox. Throws as `prepare`.
+   */
+  prepareBlank(kind: string): Promise<Blank | null>;
   /**
    * Checks, unpacks and keeps uploaded bytes: a zip, tar or tar.gz archive, or a single source file or executable with its
    * name. The same upload twice does nothing the second time. Throws `invalid` naming the entry and why, `too_large`.
@@ -63,6 +69,37 @@ export interface Prepared {
   command(protocol: ProtocolName): readonly string[];
   /** What the kind adds to the environment, such as `PYTHONPATH`. */
   readonly env: Readonly<Record<string, string>>;
+  /** Given while later starts would gain from what a sandbox can compile ahead. */
+  readonly compilable?: Compilable;
+}
+
+/** How code is compiled ahead of its starts (docs/decisions/0015-deploy-time-preparation.md). */
+export interface Compilable {
+  /**
+   * What does it in a sandbox like the function's; it connects back, as a `callback`, and sends records. Null where nothing would use the
+   * result under this protocol.
+   */
+  command(protocol: ProtocolName): readonly string[] | null;
+  /** Keeps what was sent; the next `prepare` has it. False where there was nothing to keep. Throws `function_protocol` for anything but records. */
+  keep(records: Buffer): Promise<boolean>;
+}
+
+/** What a sandbox without code is started with, as `Prepared` says. */
+export interface Blank extends Pick<Prepared, "root" | "runtime" | "path" | "env"> {
+  readonly shimCommand: readonly string[];
+  /** Becomes `/function`; null where the sandbox has the host's own files, so that its runtime can be told the code's folder. */
+  readonly place: CodePlace | null;
+}
+
+/** An empty host folder for the code of one sandbox. */
+export interface CodePlace {
+  readonly folder: string;
+  /**
+   * Makes the code in this folder appear in the place, in a fraction of a millisecond; once. False, with nothing done, when it
+   * has too many files for that. Throws when the disk fails; then the place is of no use.
+   */
+  fill(code: string): boolean;
+  remove(): Promise<void>;
 }
 
 /** The language runtimes, named `name:version`. */

@@ -4,13 +4,17 @@ import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Source } from "../model/model.ts";
 import { CodeStore } from "./code/code-store.ts";
-import type { Images, Prepared, StoredCode, Upload } from "./image.ts";
+import { CompiledStore } from "./code/compiled-store.ts";
+import { Places } from "./code/places.ts";
+import { withCompiled } from "./compiled.ts";
+import type { Blank, Images, Prepared, StoredCode, Upload } from "./image.ts";
 import { findKind, type Kind, kinds } from "./kinds.ts";
 import { hostLayout, type Layout, rootLayout } from "./layout.ts";
 import { executableCommand } from "./programs/executable.ts";
 import { nodejsProgram, nodejsShim } from "./programs/nodejs.ts";
-import { pythonEnvironment, pythonProgram, pythonShim } from "./programs/python.ts";
+import { pythonBlank, pythonEnvironment, pythonProgram, pythonShim } from "./programs/python.ts";
 import type { NodeBinary } from "./roots/node-binary.ts";
+import { compiledPythonShim } from "./roots/python-shim.ts";
 import { nodeRoot } from "./roots/recipes.ts";
 import { type Root, RootStore } from "./roots/root-store.ts";
 import type { Say } from "./roots/tool.ts";
@@ -34,7 +38,9 @@ export type BuildOptions = Pick<ImagesOptions, "cacheFolder" | "world" | "say">;
 /** Opens the room on its folders; removes what an interrupted upload left. */
 export async function openImages(options: ImagesOptions): Promise<Images> {
   const code = await CodeStore.open(join(options.dataFolder, "code"), options.world);
-  return new LocalImages(options, code);
+  const places = await Places.open(join(options.dataFolder, "cells"), options.world);
+  const compiled = await CompiledStore.open(join(options.dataFolder, "compiled"), options.world);
+  return new LocalImages(options, code, places, compiled);
 }
 
 /** What `buildRoots` made or found. */
@@ -70,25 +76,42 @@ class LocalImages implements Images {
   readonly kinds = kinds;
   readonly #options: ImagesOptions;
   readonly #code: CodeStore;
+  readonly #places: Places;
+  readonly #compiled: CompiledStore;
   readonly #roots: RootStore;
+  #pythonShim: Promise<string> | null = null;
   readonly #prepared = new LRUCache<string, Promise<Prepared>>({ max: preparedMax });
 
-  constructor(options: ImagesOptions, code: CodeStore) {
+  constructor(options: ImagesOptions, code: CodeStore, places: Places, compiled: CompiledStore) {
     this.#options = options;
     this.#code = code;
+    this.#places = places;
+    this.#compiled = compiled;
     this.#roots = new RootStore(options.cacheFolder, options.world, options.say);
   }
 
-  prepare(source: Source): Promise<Prepared> {
+  prepare(source: Source, owner?: string): Promise<Prepared> {
     if (source.type === "image") return Promise.reject(noContainerImages());
     const handler = source.type === "code" ? source.handler : null;
-    const key = JSON.stringify([source.kind, source.digest, handler, source.command]);
+    const key = JSON.stringify([source.kind, source.digest, handler, source.command, owner ?? null]);
     const known = this.#prepared.get(key);
     if (known) return known;
-    const work = this.#prepare(source);
+    const work = this.#prepare(source, owner).then((prepared) => this.#untilKept(key, prepared));
     this.#prepared.set(key, work);
     work.catch(() => this.#prepared.delete(key));
     return work;
+  }
+
+  async prepareBlank(kindName: string): Promise<Blank | null> {
+    const kind = findKind(kindName);
+    const { family } = kind.runtime;
+    if (family === "executable") return null;
+    const root = this.#options.files === "roots" ? await rootOf(kind, this.#roots) : null;
+    const runtime = await this.#runtimeOf(family, root);
+    const layout = await this.#layout(kind, "", runtime);
+    const shim = family === "nodejs" ? { shimCommand: nodejsShim(layout), env: {} } : pythonBlank(layout);
+    const place = root === null ? null : await this.#places.make();
+    return { root: root?.folder ?? null, runtime, path: layout.path, place, ...shim };
   }
 
   addCode(upload: Upload): Promise<StoredCode> {
@@ -99,14 +122,39 @@ class LocalImages implements Images {
     return (await this.#code.find(digest)) !== null;
   }
 
-  async #prepare(source: CodeSource): Promise<Prepared> {
+  /** What was compiled is looked for again once some was kept. */
+  #untilKept(key: string, prepared: Prepared): Prepared {
+    const { compilable } = prepared;
+    if (compilable === undefined) return prepared;
+    const keep = async (records: Buffer) => {
+      const isKept = await compilable.keep(records);
+      if (isKept) this.#prepared.delete(key);
+      return isKept;
+    };
+    return { ...prepared, compilable: { command: compilable.command, keep } };
+  }
+
+  async #prepare(source: CodeSource, owner: string | undefined): Promise<Prepared> {
     const kind = findKind(source.kind);
-    const folder = await this.#code.filesOf(source.digest);
-    const runtime = kind.runtime.family === "executable" ? null : join(projectFolder, "runtimes", kind.runtime.family);
+    const { stored, folder } = await this.#code.get(source.digest);
     const root = this.#options.files === "roots" ? await rootOf(kind, this.#roots) : null;
+    const runtime = kind.runtime.family === "executable" ? null : await this.#runtimeOf(kind.runtime.family, root);
     const layout = await this.#layout(kind, folder, runtime);
     const programs = await programsOf(kind, folder, source, layout);
-    return { root: root?.folder ?? null, code: folder, runtime, path: layout.path, ...programs };
+    const prepared = { root: root?.folder ?? null, code: folder, runtime, path: layout.path, ...programs };
+    if (root === null || owner === undefined) return prepared;
+    return await withCompiled(prepared, { owner, source, kind, stored, layout }, this.#compiled);
+  }
+
+  /** Our shim of a family of kinds. */
+  async #runtimeOf(family: "nodejs" | "python", root: Root | null): Promise<string> {
+    const source = join(projectFolder, "runtimes", family);
+    if (family !== "python" || root === null) return source;
+    this.#pythonShim ??= compiledPythonShim({ ...this.#options, source, tree: root.folder }).catch((error: Error) => {
+      this.#options.say(`Python's shim could not be compiled, and starts take longer: ${error.message}`);
+      return source;
+    });
+    return await this.#pythonShim;
   }
 
   async #layout(kind: Kind, folder: string, runtime: string | null): Promise<Layout> {

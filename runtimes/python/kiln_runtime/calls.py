@@ -1,13 +1,25 @@
 """Runs calls: from head and body to the last frame of the answer."""
 
 import json
-import os
-import sys
 import time
 
-from .connection import BODY, END, ERROR, LOG, PIECE_BYTES_MAX
+from .connection import (
+    BODY,
+    CREDIT,
+    END,
+    ERROR,
+    LOG,
+    PIECE_BYTES_MAX,
+    REQUEST_WINDOW_BYTES,
+    UNLIMITED,
+    Waiting,
+    as_bytes,
+    credit_payload,
+)
 from .context import Context, set_header
 from .errors import deliberate, describe
+from .event import BadBody, event_of
+from .output import flush
 
 _encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -26,18 +38,24 @@ class SystemClock:
         return loop.call_later(seconds, run)
 
 
-class BadBody(ValueError):
-    """The body is not what its content type says."""
-
-
-class Call:
+class Call(Waiting):
     """One call; the body in pieces until it is complete."""
 
     clock = SystemClock
     # Of the thread that runs it, once it awaits something.
     runner = None
     begun = False
+    # The handler runs, or has run.
+    started = False
+    ended = False
+    cancelled = False
     time_is_up = False
+    # What a streamed handler reads, and what a handler writes its answer with.
+    body = None
+    writer = None
+    _content_type = "application/octet-stream"
+    # What was sent of an answer in pieces; how much may be is counted by whoever reads the connection.
+    _sent = 0
     _lead = None
 
     def __init__(self, connection, call_id, head, piece, polls):
@@ -45,10 +63,10 @@ class Call:
         self.id = call_id
         self.head = head
         self.pieces = [piece]
-        self.complete = False
+        self._gathered = len(piece)
         self.status = 0
         self.headers = {}
-        self.cancelled = False
+        self._granted = connection.answer_window
         # Nobody else reads while the code runs: it has to look itself whether it was cancelled.
         self._polls = polls
 
@@ -61,7 +79,7 @@ class Call:
 
     def is_cancelled(self):
         if not self.cancelled and self._polls:
-            self.cancelled = self.connection.has_cancel(self.id)
+            self.connection.look()
         return self.cancelled
 
     def cancel(self):
@@ -69,6 +87,52 @@ class Call:
         self.cancelled = True
         if self.runner is not None:
             self.runner.cancel(self)
+        self.wake()
+
+    def end(self):
+        """The last frame was sent: code that still reads or writes finds that nothing comes of it."""
+        self.ended = True
+        if self.body is not None or self.writer is not None:
+            self.wake()
+
+    def gather(self, piece):
+        """A piece of a body that will be kept whole, and may come as fast as it likes; one that fits into the window costs no credit."""
+        self.pieces.append(piece)
+        before, self._gathered = self._gathered, self._gathered + len(piece)
+        if before < REQUEST_WINDOW_BYTES // 2 <= self._gathered:
+            self.connection.send(CREDIT, self.id, credit_payload(UNLIMITED))
+
+    def grant(self, size):
+        """More of the answer is welcome."""
+        self._granted += size
+        self.wake()
+
+    def credit(self):
+        return self._granted - self._sent
+
+    def may_send(self):
+        return self._granted > self._sent or self.is_over
+
+    @property
+    def is_over(self):
+        return self.cancelled or self.ended
+
+    def over_error(self):
+        why = "it was cancelled: nobody waits for its answer any more" if self.cancelled else "it has its answer already"
+        return ConnectionAbortedError(f"The call is over, {why}")
+
+    def open_writer(self):
+        if self.writer is None:
+            from .streams import Writer
+
+            self.writer = Writer(self)
+        return self.writer
+
+    def stream(self, ended):
+        """The handler reads the body while it arrives."""
+        from .streams import Body
+
+        self.body = Body(self, self.pieces.pop(), ended)
 
     def seconds_left(self):
         return int(self.field(":deadline:")) / 1000 - self.clock.now()
@@ -82,7 +146,7 @@ class Call:
 
     def print_line(self, stream, text):
         """Prints for the code, under this call wherever it runs."""
-        _flush(self.id)
+        flush(self.id)
         data = text.encode("utf-8", "backslashreplace")
         for start in range(0, len(data), PIECE_BYTES_MAX):
             self.connection.send(LOG, self.id, bytes((stream,)) + data[start : start + PIECE_BYTES_MAX])
@@ -90,7 +154,7 @@ class Call:
     def run(self, target):
         """Runs the handler and sends what it gives. SystemExit is the caller's."""
         try:
-            event = event_of(self.field("content-type:"), b"".join(self.pieces))
+            event = self.body or event_of(self.field("content-type:"), b"".join(self.pieces))
         except BadBody as error:
             self.status = 400
             self._send("application/json", _encode_json({"message": str(error)}).encode())
@@ -109,7 +173,7 @@ class Call:
             self._fail(error)
 
     def _fail(self, error):
-        _flush(self.id)
+        flush(self.id)
         # Nothing is said then: the platform ends the call as a timeout in a moment, which is what it is.
         if self.time_is_up and type(error).__name__ == "CancelledError":
             return
@@ -144,7 +208,10 @@ class Call:
         return runner(self.connection, self._polls)
 
     def _answer(self, result):
-        if result is None:
+        if self.writer is not None:
+            self.writer.close()
+            self._end()
+        elif result is None:
             self._send(None, b"")
         elif isinstance(result, str):
             self._send("text/plain; charset=utf-8", result.encode())
@@ -159,35 +226,64 @@ class Call:
             self._send("application/json", _encode_json(result).encode())
 
     def _send(self, content_type, body):
-        _flush(self.id)
-        piece = body if len(body) <= PIECE_BYTES_MAX else memoryview(body)[:PIECE_BYTES_MAX]
-        self.connection.send_result(self.id, self._result_head(content_type), piece, END if len(piece) == len(body) else 0)
-        for start in range(PIECE_BYTES_MAX, len(body), PIECE_BYTES_MAX):
-            if self.is_cancelled():
-                self.connection.send(BODY, self.id, b"", END)
-                return
-            end = start + PIECE_BYTES_MAX
-            self.connection.send(BODY, self.id, body[start:end], END if end >= len(body) else 0)
+        flush(self.id)
+        if len(body) <= PIECE_BYTES_MAX and len(body) <= self._granted:
+            self.connection.send_result(self.id, self._result_head(content_type), body, END)
+        else:
+            self._content_type = content_type
+            self.send_pieces(memoryview(body), END)
 
     def _stream(self, pieces, close):
         """The head waits for the first piece: what the code raises or sets before it still shows in the head."""
-        for item in pieces:
-            data = _bytes_of(item)
-            for start in range(0, len(data), PIECE_BYTES_MAX):
-                self._piece(data[start : start + PIECE_BYTES_MAX], 0)
-            if self.is_cancelled():
-                break
-        if self.cancelled and close is not None:
-            close()
-        _flush(self.id)
-        self._piece(b"", END)
+        whole = False
+        try:
+            for item in pieces:
+                self.send_pieces(as_bytes(item), 0)
+                if self.is_cancelled():
+                    break
+            else:
+                whole = True
+        finally:
+            if not whole and close is not None:
+                close()
+        self._end()
+
+    def _end(self):
+        flush(self.id)
+        self.send_pieces(b"", END)
+
+    def send_pieces(self, data, flags):
+        """Sends a part of the answer as its reader gives credit; what nobody waits for any more is thrown away."""
+        rest = memoryview(data)
+        while rest or flags:
+            if self.begun and len(rest) > 0 and self.is_cancelled():
+                rest = rest[:0]
+                continue
+            if rest and not self.may_send():
+                self._wait_for_credit()
+                continue
+            size = min(len(rest), PIECE_BYTES_MAX, self.credit())
+            last = flags if size == len(rest) else 0
+            self._piece(rest[:size], last)
+            rest = rest[size:]
+            if last:
+                return
+
+    def _wait_for_credit(self):
+        if self.runner is not None and not self.runner.loop.is_running():
+            from .tasks import until
+
+            self.runner.run(self, until(self, self.may_send))
+        else:
+            self.wait(self.may_send)
 
     def _piece(self, data, flags):
+        self._sent += len(data)
         if self.begun:
             self.connection.send(BODY, self.id, data, flags)
         else:
             self.begun = True
-            self.connection.send_result(self.id, self._result_head("application/octet-stream"), data, flags)
+            self.connection.send_result(self.id, self._result_head(self._content_type), data, flags)
 
     def _result_head(self, content_type):
         head = f":status:{self.status}\n" if self.status else ""
@@ -197,68 +293,3 @@ class Call:
             for value in values:
                 head += f"{name}:{value}\n"
         return head.encode()
-
-
-def event_of(content_type, body):
-    """What the handler sees of a body."""
-    if not body:
-        return None
-    if content_type is None:
-        event = _parsed(body)
-        return body if event is _NOTHING else event
-    media_type = content_type.split(";", 1)[0].strip().lower()
-    if media_type == "application/json" or media_type.endswith("+json"):
-        try:
-            return json.loads(body.decode("utf-8"))
-        except ValueError as error:
-            raise BadBody(f"The body is not valid JSON, as its content type says: {error}") from error
-    if media_type.startswith("text/"):
-        return body.decode("utf-8", "replace")
-    if media_type == "application/x-www-form-urlencoded":
-        # What `curl -d '{…}'` declares when nobody tells it otherwise.
-        event = _parsed(body) if body.lstrip()[:1] in (b"{", b"[") else _NOTHING
-        return body.decode("utf-8", "replace") if event is _NOTHING else event
-    return body
-
-
-_NOTHING = object()
-# What can begin JSON: most bytes cannot.
-_OPENERS = frozenset(b' \t\r\n"-0123456789[{ftn')
-
-
-def _parsed(body):
-    if body[0] not in _OPENERS:
-        return _NOTHING
-    try:
-        return json.loads(body.decode("utf-8"))
-    except ValueError:
-        return _NOTHING
-
-
-def _bytes_of(item):
-    if isinstance(item, str):
-        return item.encode()
-    if isinstance(item, (bytes, bytearray, memoryview)):
-        return bytes(item)
-    raise TypeError(f"A stream that is the answer gives str or bytes, not {type(item).__name__}")
-
-
-def _flush(call_id):
-    for output in (sys.stdout, sys.stderr):
-        if hasattr(output, "end"):
-            output.end(call_id)
-
-
-def leave(code, call_id):
-    """The code asked to exit: says why as Python would, and gives the status."""
-    if code is not None and not isinstance(code, int):
-        print(code, file=sys.stderr)
-    _flush(call_id)
-    return code if isinstance(code, int) else 0 if code is None else 1
-
-
-def exit_now(code):
-    """Ends the process from any thread."""
-    if sys.__stdout__ is not None:
-        sys.__stdout__.flush()
-    os._exit(code & 0xFF)

@@ -82,6 +82,10 @@ class Context:
         """True as soon as nobody waits for the answer any more, and shortly before the deadline."""
         return self._call.is_cancelled() or self._call.seconds_to_stop() <= 0
 
+    def writer(self):
+        """What is written to it is the answer, as it is written."""
+        return self._call.open_writer()
+
     def status(self, code):
         """Sets the HTTP status of the answer."""
         if not isinstance(code, int) or not 200 <= code <= 599:

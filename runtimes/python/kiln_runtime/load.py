@@ -18,6 +18,7 @@ class Target:
         self.handler = handler
         self.arguments = _argument_count(handler)
         flags = getattr(getattr(handler, "__code__", None), "co_flags", 0)
+        self.streamed = getattr(handler, "streamed", False) is True
         # CO_COROUTINE, CO_ITERABLE_COROUTINE and CO_ASYNC_GENERATOR: it will need an event loop.
         self.is_async = bool(flags & 0x380)
 

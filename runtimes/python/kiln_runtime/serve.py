@@ -4,11 +4,26 @@ import json
 import os
 import sys
 
-from .calls import Call, exit_now, leave
-from .connection import BODY, CALL, CANCEL, END, FAILED, HELLO, INIT, READY, Connection, split_head
+from .calls import Call
+from .connection import (
+    BODY,
+    CALL,
+    CANCEL,
+    CREDIT,
+    END,
+    FAILED,
+    HELLO,
+    INIT,
+    READY,
+    REHEARSE,
+    REQUEST_WINDOW_BYTES,
+    Connection,
+    credit_of,
+    split_head,
+)
 from .errors import describe
 from .load import load
-from .output import capture
+from .output import capture, flush
 
 
 def serve():
@@ -17,8 +32,10 @@ def serve():
         sys.exit("KILN_SOCKET is not set: this program is started by the platform, see docs/frames.md")
     connection = Connection(path)
     version = ".".join(map(str, sys.version_info[:3]))
-    connection.send_json(HELLO, 0, {"protocol": 1, "runtime": "python", "version": version})
+    hello = {"protocol": 1, "runtime": "python", "version": version, "window": REQUEST_WINDOW_BYTES, "rehearses": True}
+    connection.send_json(HELLO, 0, hello)
     init = _read_init(connection)
+    connection.answer_window = init["window"]
     server = (_One if init["concurrency"] == 1 else _Many)(connection, init["concurrency"])
     capture(connection, server.current_id)
     try:
@@ -44,6 +61,21 @@ def _read_init(connection):
             exit_now(0)
         if frame[0] == INIT:
             return json.loads(frame[3])
+        if frame[0] == REHEARSE:
+            return _rehearse(connection)
+
+
+def _rehearse(connection):
+    from .rehearsal import adopt, rehearse
+
+    server = _One(connection, 1)
+    capture(connection, server.current_id)
+    payload = rehearse(connection, server)
+    if payload is None:
+        exit_now(0)
+    init = json.loads(payload)
+    adopt(init.get("env", {}))
+    return init
 
 
 def _load_failure(error):
@@ -61,26 +93,39 @@ class _Server:
         self.concurrency = concurrency
         self.target = None
         self.open = {}
+        connection.hear = self.hear
 
     def hear(self, kind, call_id, flags, payload):
         if kind == CALL:
             head, piece = split_head(payload)
             call = Call(self.connection, call_id, head, piece, self.polls)
             self.open[call_id] = call
-        elif kind == BODY and call_id in self.open:
-            call = self.open[call_id]
-            call.pieces.append(payload)
-        else:
-            if kind == CANCEL and call_id in self.open:
-                self.cancel(self.open[call_id])
-            return
-        if flags & END:
-            call.complete = True
-            self.start(call)
+            if self.target.streamed:
+                call.stream(bool(flags & END))
+            if self.target.streamed or flags & END:
+                self._start(call)
+        elif call_id in self.open:
+            self._hear_of(self.open[call_id], kind, flags, payload)
+
+    def _hear_of(self, call, kind, flags, payload):
+        if kind == CREDIT:
+            call.grant(credit_of(payload))
+        elif kind == CANCEL:
+            self.cancel(call)
+        elif kind == BODY and call.body is not None:
+            call.body.take(payload, bool(flags & END))
+        elif kind == BODY and not call.started:
+            call.gather(payload)
+            if flags & END:
+                self._start(call)
+
+    def _start(self, call):
+        call.started = True
+        self.start(call)
 
     def cancel(self, call):
         call.cancel()
-        if not call.complete:
+        if not call.started:
             # No handler will end it.
             del self.open[call.id]
             self.connection.send_result(call.id, b"", b"", END)
@@ -96,6 +141,7 @@ class _Server:
         finally:
             if not self.connection.is_ours:
                 exit_now(0)
+            call.end()
             self.open.pop(call.id, None)
 
 
@@ -145,3 +191,18 @@ class _Many(_Server):
             token = self._call_id.set(call.id)
             self.run(call)
             self._call_id.reset(token)
+
+
+def leave(code, call_id):
+    """The code asked to exit: says why as Python would, and gives the status."""
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
+    flush(call_id)
+    return code if isinstance(code, int) else 0 if code is None else 1
+
+
+def exit_now(code):
+    """Ends the process from any thread."""
+    if sys.__stdout__ is not None:
+        sys.__stdout__.flush()
+    os._exit(code & 0xFF)

@@ -14,6 +14,16 @@ def runner(connection, polls):
     return _runners[key]
 
 
+async def until(call, done):
+    """Waits for something that arrives for the call."""
+    loop = asyncio.get_running_loop()
+    while not done():
+        future = loop.create_future()
+        call.wait_in(loop, future)
+        if not done():
+            await future
+
+
 class Runner:
     """Runs what is awaited for one call at a time. Code may keep connections in its loop."""
 
@@ -24,15 +34,19 @@ class Runner:
         self._task = None
         self._watch = None
         self._connection = connection
+        self._polls = polls
         if polls:
             # Nobody else reads while the loop runs.
-            self.loop.add_reader(connection.fileno(), self._read)
+            self.loop.add_reader(connection.fileno(), connection.look)
 
     def run(self, call, awaitable):
         """What it gives; its task is cancelled when nobody waits any more, and shortly before the deadline."""
         self._task = asyncio.ensure_future(awaitable, loop=self.loop)
         self._call = call
         call.runner = self
+        if self._polls and self._connection.has_pending:
+            # What was read together with the call makes nothing readable.
+            self._connection.look()
         # One timer for all calls: each begins later than the one before, and so do their deadlines.
         if self._watch is None:
             self._look_at_the_time()
@@ -62,11 +76,6 @@ class Runner:
     def _cancel(self, call):
         if self._task is not None and self._call is call:
             self._task.cancel()
-
-    def _read(self):
-        if self._connection.has_cancel(self._call.id):
-            self._call.cancelled = True
-            self._cancel(self._call)
 
     def _look_at_the_time(self):
         self._watch = None

@@ -27,7 +27,7 @@ after(() => rm(folder, { recursive: true, force: true }));
 /** Uploads, and gives the unpacked tree as lines: `mode path = content`, `path -> target`, `path/`. */
 async function unpacked(bytes: Buffer, fileName: string | null = null): Promise<string[]> {
   const { digest } = await store.add({ bytes, fileName });
-  return treeOf(await store.filesOf(digest));
+  return treeOf((await store.get(digest)).folder);
 }
 
 async function treeOf(root: string): Promise<string[]> {
@@ -121,7 +121,7 @@ describe("what is unpacked", () => {
       // The long path needs more folders than the small limits allow.
       const roomy = await CodeStore.open(join(folder, "roomy"), world);
       const { digest } = await roomy.add({ bytes, fileName });
-      assert.deepEqual(await treeOf(await roomy.filesOf(digest)), expected.toSorted());
+      assert.deepEqual(await treeOf((await roomy.get(digest)).folder), expected.toSorted());
     });
   }
 });
@@ -263,7 +263,7 @@ test("whatever is accepted stays inside", async () => {
         });
         if (stored === null) return;
         accepted++;
-        const root = await realpath(await inside.filesOf(stored.digest));
+        const root = await realpath((await inside.get(stored.digest)).folder);
         for (const found of await readdir(root, { recursive: true, withFileTypes: true })) {
           const place = await realpath(join(found.parentPath, found.name)).catch(() => root);
           assert.ok(place === root || place.startsWith(`${root}/`), `${found.name} -> ${place}`);
@@ -309,7 +309,7 @@ describe("what is kept", () => {
       bytes: makeTar([{ name: "m.py", data: "x", modifiedAt: 1_234_567_891 }]),
       fileName: null,
     });
-    assert.equal((await stat(join(await store.filesOf(digest), "m.py"))).mtimeMs, 1_234_567_891_000);
+    assert.equal((await stat(join((await store.get(digest)).folder, "m.py"))).mtimeMs, 1_234_567_891_000);
   });
 
   test("what the tools of the machine pack", { skip: process.platform !== "linux" }, async () => {
@@ -328,7 +328,7 @@ describe("what is kept", () => {
   test("unknown and malformed digests", async () => {
     for (const digest of ["0".repeat(64), "..", "../code", ""]) {
       assert.equal(await store.find(digest), null);
-      await assert.rejects(store.filesOf(digest), { code: "not_found" });
+      await assert.rejects(store.get(digest), { code: "not_found" });
     }
   });
 
@@ -356,7 +356,7 @@ describe("what is kept", () => {
     const acknowledged = printed.split("\n").slice(0, -1);
     const reopened = await CodeStore.open(place, world);
     for (const digest of acknowledged) {
-      const lines = await treeOf(await reopened.filesOf(digest));
+      const lines = await treeOf((await reopened.get(digest)).folder);
       assert.equal(lines.length, 50);
       assert.ok(lines.every((line) => / = \d+\.\d+$/.test(line)));
     }

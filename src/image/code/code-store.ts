@@ -63,12 +63,11 @@ export class CodeStore {
     return text === null ? null : (JSON.parse(text) as StoredCode);
   }
 
-  /** Host folder of the unpacked files. Throws `not_found`. */
-  async filesOf(digest: string): Promise<string> {
-    if ((await this.find(digest)) === null) {
-      throw new PlatformError("not_found", `There is no code with the digest ${digest.slice(0, 64)}: upload it first`);
-    }
-    return join(this.#folder, digest, "files");
+  /** What is kept under a digest, and the host folder of the unpacked files. Throws `not_found`. */
+  async get(digest: string): Promise<{ readonly stored: StoredCode; readonly folder: string }> {
+    const stored = await this.find(digest);
+    if (stored !== null) return { stored, folder: join(this.#folder, digest, "files") };
+    throw new PlatformError("not_found", `There is no code with the digest ${digest.slice(0, 64)}: upload it first`);
   }
 
   async #addOnce(bytes: Buffer, format: Format, single: string | null, digest: string): Promise<StoredCode> {

@@ -25,10 +25,21 @@ export function pythonShim(layout: Layout): readonly string[] {
   return [layout.python, `${layout.runtime}/main.py`];
 }
 
-/** The code's folder and the vendored packages in it; no waiting output; nothing written beside read-only sources. */
+/** What runs our shim while there is no code yet; the environment is completed when it comes. */
+export function pythonBlank(layout: Layout): {
+  readonly shimCommand: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+} {
+  return { shimCommand: pythonShim(layout), env: atStart };
+}
+
+/** What Python reads when it starts: no waiting output; nothing written beside read-only sources. */
+const atStart = { PYTHONUNBUFFERED: "1", PYTHONDONTWRITEBYTECODE: "1" };
+
+/** The code's folder and the vendored packages in it, and what Python reads when it starts. */
 export async function pythonEnvironment(folder: string, layout: Layout): Promise<Readonly<Record<string, string>>> {
   const paths = [layout.code, ...(await vendored(folder)).map((name) => `${layout.code}/${name}`)];
-  return { PYTHONPATH: paths.join(":"), PYTHONUNBUFFERED: "1", PYTHONDONTWRITEBYTECODE: "1" };
+  return { PYTHONPATH: paths.join(":"), ...atStart };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { chmod, copyFile, link, mkdir, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { World } from "../../lib/world.ts";
+import { compilePython } from "./compile-python.ts";
 import { fetchPackages } from "./debian.ts";
 import { readWhole, type RootManifest, sealTree } from "./manifest.ts";
 import { findNodeBinary, type NodeBinary, type NodeMajor } from "./node-binary.ts";
@@ -10,7 +11,6 @@ import { removeStale, temporaryFolder } from "./temporary.ts";
 import { runTool, type Say, unpackPackage } from "./tool.ts";
 
 const unpackTimeoutMs = 60_000;
-const compileTimeoutMs = 120_000;
 /** A root file system that is ready. */
 export interface Root {
   /** Host folder that becomes `/`. */
@@ -85,7 +85,8 @@ export class RootStore {
       if (from === null) await layFiles(tree);
       await layLinks(tree, recipe.links);
       if (node !== null) await addNode(tree, node);
-      if (recipe.compilePython) await this.#compilePython(tree);
+      if (recipe.compilePython)
+        await compilePython(tree, { folder: join(tree, "usr/lib/python3.11"), strip: tree, inside: "/" }, this.#say);
       const manifest = await sealTree(join(work, "root"), recipe, packages);
       return await this.#publish(join(work, "root"), folder, manifest);
     } finally {
@@ -116,18 +117,6 @@ export class RootStore {
     return [...below, ...debs.map((deb) => basename(deb))];
   }
 
-  /**
-   * Runs the root's own interpreter through its own loader, on files of the distribution only. The results are marked as valid
-   * whatever the times of the files, which hard links and copies may change.
-   */
-  async #compilePython(tree: string): Promise<void> {
-    const library = join(tree, "usr/lib/python3.11");
-    const loader = ["--library-path", join(tree, "usr/lib/x86_64-linux-gnu"), join(tree, "usr/bin/python3.11")];
-    // -I: no variable and no folder of whoever builds has a say. Without -S its start would look for site packages of the host.
-    const interpreter = ["-I", "-S", "-X", "frozen_modules=on", "-c", compileProgram, tree, library];
-    await runTool(join(tree, "lib64/ld-linux-x86-64.so.2"), [...loader, ...interpreter], compileTimeoutMs, this.#say);
-  }
-
   async #publish(built: string, folder: string, manifest: RootManifest): Promise<RootManifest> {
     await runTool("sync", ["-f", built], unpackTimeoutMs, this.#say);
     await chmod(built, 0o755);
@@ -145,12 +134,6 @@ export class RootStore {
     return manifest;
   }
 }
-
-const compileProgram = [
-  "import sys, compileall, py_compile",
-  "mode = py_compile.PycInvalidationMode.UNCHECKED_HASH",
-  "done = compileall.compile_dir(sys.argv[2], quiet=2, stripdir=sys.argv[1], prependdir='/', invalidation_mode=mode)",
-].join("\n");
 
 /** One inode for all sandboxes and, on one file system, for the platform's own process: the binary is in memory once. */
 async function addNode(tree: string, node: NodeBinary): Promise<void> {

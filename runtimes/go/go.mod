@@ -1,0 +1,3 @@
+module polykiln/kiln
+
+go 1.19
