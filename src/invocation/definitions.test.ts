@@ -53,6 +53,7 @@ async function filled() {
       getByName: (namespace, appId, name) => hold(store.functions.getByName(namespace, appId, name)),
       revision: (namespace, id, revision) => store.functions.revision(namespace, id, revision),
       revisions: (namespace, id, page) => store.functions.revisions(namespace, id, page),
+      provisioned: (namespace, page) => store.functions.provisioned(namespace, page),
       setTraffic: (namespace, id, traffic) => store.functions.setTraffic(namespace, id, traffic),
     },
   };

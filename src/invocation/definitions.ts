@@ -18,6 +18,13 @@ interface Entry {
   readonly weightTotal: number;
 }
 
+/** Of one namespace, as of one moment. */
+interface Kept {
+  readonly entries: Map<string, Entry>;
+  /** By id, so that the first call of a function whose app was called before reads one row. */
+  readonly apps: Map<string, App>;
+}
+
 /** Entries of one namespace that are kept; beyond it the oldest goes. */
 const entriesMax = 10_000;
 
@@ -28,7 +35,7 @@ const entriesMax = 10_000;
 export class Definitions {
   readonly #store: Store;
   readonly #random: () => number;
-  readonly #namespaces = new Map<string, { entries: Map<string, Entry> }>();
+  readonly #namespaces = new Map<string, Kept>();
 
   constructor(store: Store, world: Pick<World, "random">) {
     this.#store = store;
@@ -43,11 +50,11 @@ export class Definitions {
 
   /** Reads it from the store. Throws `not_found` with `details.what`: app, function, route or revision. */
   async load(namespace: string, reference: FunctionReference): Promise<Definition> {
-    const kept = this.#namespaces.get(namespace) ?? { entries: new Map() };
+    const kept = this.#namespaces.get(namespace) ?? { entries: new Map(), apps: new Map() };
     this.#namespaces.set(namespace, kept);
     let entry: Entry;
     try {
-      entry = await this.#entryOf(await this.#read(namespace, reference), reference);
+      entry = await this.#entryOf(await this.#read(namespace, reference, kept), reference);
     } catch (error) {
       // Names that callers make up must not fill the memory.
       if (kept.entries.size === 0 && this.#namespaces.get(namespace) === kept) this.#namespaces.delete(namespace);
@@ -93,12 +100,12 @@ export class Definitions {
     return { ...newest, fn: older };
   }
 
-  async #read(namespace: string, reference: FunctionReference): Promise<Definition> {
+  async #read(namespace: string, reference: FunctionReference, kept: Kept): Promise<Definition> {
     switch (reference.by) {
       case "id": {
         const fn = await this.#store.functions.get(namespace, reference.functionId);
         if (fn === undefined) throw missing("function", reference.functionId);
-        return { fn, app: await this.#appOf(fn), route: null };
+        return { fn, app: await this.#appOf(fn, kept), route: null };
       }
       case "name": {
         const app = reference.app === null ? null : await this.#appNamed(namespace, reference.app);
@@ -123,9 +130,13 @@ export class Definitions {
     return app;
   }
 
-  async #appOf(fn: Fn): Promise<App | null> {
+  async #appOf(fn: Fn, { apps }: Kept): Promise<App | null> {
     if (fn.appId === null) return null;
-    return (await this.#store.apps.get(fn.namespace, fn.appId)) ?? null;
+    const known = apps.get(fn.appId) ?? (await this.#store.apps.get(fn.namespace, fn.appId));
+    if (known === undefined) return null;
+    if (apps.size >= entriesMax) apps.clear();
+    apps.set(known.id, known);
+    return known;
   }
 }
 
