@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type FakeAgent, fakeAgent } from "../../test/fake-agent.ts";
 import { sampleFn } from "../../test/samples.ts";
+import { PlatformError } from "../model/error.ts";
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const quick = sampleFn({ timeoutMs: 1000 });
@@ -175,6 +176,41 @@ test("a caller that goes away while waiting or running frees its place", async (
     goesAway.abort(new Error("gone"));
     await running;
     assert.equal((await fake.call(fn, "after")).answer, "after");
+  });
+});
+
+test("code whose call is cancelled has a moment to say so, in a sandbox that serves nobody else and is dead then", async () => {
+  const fake = fakeAgent();
+  await within(fake, async () => {
+    const fn = sampleFn({ sandboxesMax: 1 });
+    const goesAway = new AbortController();
+    const cancelled = fake.call(fn, "linger told", { signal: goesAway.signal });
+    while (fake.agent.stats().sandboxes.busy === 0) await pause(1);
+    // Both clocks start now: the shorter one is over first, however slow the machine is.
+    await pause(0);
+    goesAway.abort(new PlatformError("cancelled", "gone"));
+    const next = fake.call(fn, "x");
+    const { answer, lines, report } = await cancelled;
+    assert.deepEqual([answer, lines.map(({ text }) => text)], ["cancelled", ["told"]]);
+    const { start, sandboxId } = (await next).report;
+    assert.deepEqual([start, sandboxId === report.sandboxId], ["cold", false]);
+    assert.deepEqual(
+      fake.driver.living.map(({ id }) => id),
+      [sandboxId],
+    );
+  });
+});
+
+test("a timeout is kept while a cancelled call has its moment", async () => {
+  const fake = fakeAgent();
+  await within(fake, async () => {
+    const goesAway = new AbortController();
+    const cancelled = fake.call(sampleFn({ timeoutMs: 30 }), "linger told", { signal: goesAway.signal });
+    while (fake.agent.stats().sandboxes.busy === 0) await pause(1);
+    goesAway.abort(new PlatformError("cancelled", "gone"));
+    const { answer, lines } = await cancelled;
+    assert.deepEqual([["cancelled", "timeout"].includes(answer), lines], [true, []]);
+    assert.equal(fake.driver.living.length, 0);
   });
 });
 

@@ -10,10 +10,15 @@ import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { App, Fn, StartType } from "../model/model.ts";
 import type { AgentAnswer, AgentCall, AgentLink } from "./link.ts";
+import { StemCells } from "./cells.ts";
+import { Compiler } from "./compiler.ts";
 import { CpuShares } from "./cpu-shares.ts";
+import { keepAliveOf } from "./keep-alive.ts";
+import { KeepAlives } from "./keeper.ts";
 import { MemoryBudget } from "./evictor.ts";
 import { MemoryShares } from "./memory-shares.ts";
 import { createPool, type Pool, type Slot } from "./pool.ts";
+import { type ProvisionCounts, type Provisioned, Provisions } from "./provisions.ts";
 import { MachineProcessors } from "./processors.ts";
 import { Run } from "./run.ts";
 import { Starter, type StarterParts } from "./starter.ts";
@@ -31,6 +36,13 @@ export interface Agent extends AgentLink {
   readonly memoryMiB: number;
   /** Makes a first sandbox of a function ready ahead of its calls. Best effort: without memory for it, or when it fails, nothing happens. */
   prepare(fn: Fn, app: App | null): void;
+  /** All sandboxes that a namespace's functions keep ready from now on. Best effort: those for which there is no memory are made when there is. */
+  provision(namespace: string, wanted: readonly Provisioned[]): void;
+  provisioned(fn: Fn): ProvisionCounts;
+  /** Why so many sandboxes of this function can't be kept ready; null: they can. */
+  provisionRefusal(fn: Fn): PlatformError | null;
+  /** A function is there whose first call may come: its code is compiled ahead, and from now on stem cells that fit it are kept. */
+  expect(fn: Fn, app: App | null): void;
   /** Ends the sandboxes of a function, or of an app's functions, but for those of the revisions in `keep`. */
   retire(id: string, keep: readonly number[]): void;
   stats(): AgentStats;
@@ -54,6 +66,9 @@ class LocalAgent implements Agent {
   readonly #waiting: WaitingCounts;
   readonly #counters = new Counters();
   readonly #parts: PoolParts;
+  readonly #cells: StemCells;
+  readonly #provisions: Provisions;
+  readonly #compiler: Compiler;
   /** By function and revision of it and its app: the identity of a sandbox. */
   readonly #pools = new Map<string, Pool>();
   /** Names of pools that `retire` ended, and when (monotonic ms); a call that comes too late gets a sandbox that ends with it. */
@@ -78,13 +93,20 @@ class LocalAgent implements Agent {
     const cpu = new CpuShares(parts.world, pools);
     this.#shares = new MemoryShares(this.memoryMiB, pools);
     this.#waiting = new WaitingCounts(parts.config);
+    const processors = parts.processors ?? new MachineProcessors(parts.world);
+    const protocol = parts.protocols.frames.blank ?? null;
+    const background = { ...parts, memory: this.#memory, processors, busy: () => this.#isShort() };
+    this.#cells = new StemCells({ ...background, protocol });
+    this.#compiler = new Compiler(background);
+    this.#provisions = new Provisions(this.memoryMiB, (fn, app) => this.#poolAgain(fn, app));
     this.#parts = {
       world: parts.world,
-      starter: new Starter(parts, (fn) => cpu.ofNew(fn)),
+      starter: new Starter(parts, this.#cells, this.#compiler, (fn) => cpu.ofNew(fn)),
       memory: this.#memory,
       shares: this.#shares,
       counters: this.#counters,
-      processors: parts.processors ?? new MachineProcessors(parts.world),
+      processors,
+      keepAlives: new KeepAlives(keepAliveOf),
       freezeAfterMs: parts.config.freezeAfterMs,
     };
   }
@@ -110,8 +132,26 @@ class LocalAgent implements Agent {
     if (!this.#closing && fn.memoryMiB <= this.memoryMiB) this.#poolOf(fn, app).prepare();
   }
 
+  provision(namespace: string, wanted: readonly Provisioned[]): void {
+    if (!this.#closing) this.#provisions.set(namespace, wanted);
+  }
+
+  provisioned(fn: Fn): ProvisionCounts {
+    return this.#provisions.of(fn);
+  }
+
+  provisionRefusal(fn: Fn): PlatformError | null {
+    return this.#provisions.refusal(fn);
+  }
+
+  expect(fn: Fn, app: App | null): void {
+    this.#cells.expect(fn);
+    this.#compiler.expect(fn, app);
+  }
+
   retire(id: string, keep: readonly number[]): void {
     this.#forgetRetired(id, keep);
+    this.#provisions.retire(id, keep);
     for (const [key, pool] of this.#pools) {
       const { fn } = pool;
       if ((fn.id !== id && fn.appId !== id) || keep.includes(fn.revision)) continue;
@@ -121,7 +161,7 @@ class LocalAgent implements Agent {
   }
 
   stats(): AgentStats {
-    return statsOf(this.#pools.values(), this.#memory, this.#counters);
+    return statsOf(this.#pools.values(), this.#cells, this.#memory, this.#counters);
   }
 
   sandboxes(functionId: string): SandboxCounts {
@@ -136,7 +176,11 @@ class LocalAgent implements Agent {
     if (this.#running > 0) await ended.promise;
     stopClock();
     const reason = new PlatformError("overloaded", "The server is stopping", { details: { retryAfterS: 1 } });
-    await Promise.all([...this.#pools.values()].map((pool) => pool.close(reason)));
+    await Promise.all([
+      this.#cells.close(),
+      this.#compiler.close(),
+      ...[...this.#pools.values()].map((pool) => pool.close(reason)),
+    ]);
   }
 
   async #runLater(pool: Pool, run: Run, signal: CancelSignal): Promise<AgentAnswer> {
@@ -158,8 +202,14 @@ class LocalAgent implements Agent {
     if (this.#running === 0) this.#allEnded();
   }
 
+  /** Of a function that is wanted again, if it was retired. */
+  #poolAgain(fn: Fn, app: App | null): Pool {
+    this.#retired.delete(keyOf(fn, app));
+    return this.#poolOf(fn, app);
+  }
+
   #poolOf(fn: Fn, app: App | null): Pool {
-    const key = `${fn.id}:${fn.revision}:${app?.revision ?? 0}`;
+    const key = keyOf(fn, app);
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
     if (fn.memoryMiB > this.memoryMiB) throw tooBig(fn, this.memoryMiB);
@@ -174,6 +224,7 @@ class LocalAgent implements Agent {
 
   #forget(key: string, pool: Pool): void {
     if (this.#pools.get(key) === pool) this.#pools.delete(key);
+    if (!this.#closing) this.#provisions.ended(pool);
   }
 
   /** Those of long ago, and those that are wanted again. */
@@ -209,12 +260,23 @@ class LocalAgent implements Agent {
   }
 
   *#idle() {
+    yield* this.#cells.idle();
     for (const pool of this.#pools.values()) yield* pool.idle();
+  }
+
+  /** Somebody waits for a sandbox, or for one that starts. */
+  #isShort(): boolean {
+    for (const { waiting, starting } of this.#pools.values()) if (waiting > 0 || starting > 0) return true;
+    return false;
   }
 
   #growStarved(): void {
     for (const pool of this.#shares.inTurn(this.#pools.values())) pool.grow();
   }
+}
+
+function keyOf(fn: Fn, app: App | null): string {
+  return `${fn.id}:${fn.revision}:${app?.revision ?? 0}`;
 }
 
 /** Of the same revision, made before the app's settings changed. Other revisions may share the calls. */

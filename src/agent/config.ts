@@ -1,3 +1,5 @@
+import type { StemCellRule } from "../config/stem-cells.ts";
+
 /** The agent's slice of the configuration. */
 export interface AgentConfig {
   /** Memory that all sandboxes together may be promised. Default: 75 % of the machine's. */
@@ -20,6 +22,8 @@ export interface AgentConfig {
   readonly tmpMiB: number;
   /** Files and folders in it. (Default: 10000) */
   readonly tmpFilesMax: number;
+  /** Sandboxes of a kind that wait for their code. (Default: none) */
+  readonly stemCells: readonly StemCellRule[];
 }
 
 export const agentDefaults = {
@@ -31,4 +35,5 @@ export const agentDefaults = {
   openFilesMax: 1024,
   tmpMiB: 64,
   tmpFilesMax: 10_000,
+  stemCells: [],
 } as const;

@@ -3,6 +3,8 @@ export interface Evictable {
   readonly idleSince: number;
   /** What its end gives back. */
   readonly heldMiB: number;
+  /** It is kept ready, and only given up where nothing else helps. */
+  readonly provisioned?: boolean;
   /** Ends it; its memory counts as free at once. */
   evict(): void;
 }
@@ -38,12 +40,23 @@ export class MemoryBudget {
     this.#refused = true;
   }
 
-  /** Takes `sizeMiB`, evicting where needed; false, with nothing evicted, when even that would not make room. */
-  reserve(sizeMiB: number): boolean {
-    if (this.#promisedMiB + sizeMiB > this.totalMiB && !this.#makeRoom(sizeMiB)) {
+  /**
+   * Takes `sizeMiB`, evicting where needed; false, with nothing evicted, when even that would not make room. `lastResort` is
+   * asked where the others do not suffice: whether those that are kept ready are given up, too.
+   */
+  reserve(sizeMiB: number, lastResort: () => boolean = () => false): boolean {
+    const fits = this.#promisedMiB + sizeMiB <= this.totalMiB;
+    if (!fits && !this.#makeRoom(sizeMiB, false) && !(lastResort() && this.#makeRoom(sizeMiB, true))) {
       this.#refused = true;
       return false;
     }
+    this.#promisedMiB += sizeMiB;
+    return true;
+  }
+
+  /** Takes `sizeMiB` where at least `leftMiB` are free afterwards, and evicts nothing: for what nobody waits for. */
+  reserveSpare(sizeMiB: number, leftMiB: number): boolean {
+    if (this.#promisedMiB + sizeMiB + leftMiB > this.totalMiB) return false;
     this.#promisedMiB += sizeMiB;
     return true;
   }
@@ -64,11 +77,11 @@ export class MemoryBudget {
   correct(differenceMiB: number): void {
     if (differenceMiB <= 0) return this.release(-differenceMiB);
     this.#promisedMiB += differenceMiB;
-    if (this.#promisedMiB > this.totalMiB) this.#evict(0, this.#oldestFirst());
+    if (this.#promisedMiB > this.totalMiB) this.#evict(0, this.#oldestFirst(false));
   }
 
-  #makeRoom(sizeMiB: number): boolean {
-    const idle = this.#oldestFirst();
+  #makeRoom(sizeMiB: number, withProvisioned: boolean): boolean {
+    const idle = this.#oldestFirst(withProvisioned);
     const idleMiB = idle.reduce((sum, { heldMiB }) => sum + heldMiB, 0);
     if (this.#promisedMiB + sizeMiB - idleMiB > this.totalMiB) return false;
     this.#evict(sizeMiB, idle);
@@ -83,7 +96,10 @@ export class MemoryBudget {
     }
   }
 
-  #oldestFirst(): Evictable[] {
-    return Array.from(this.#idle()).toSorted((a, b) => a.idleSince - b.idleSince);
+  /** Those that are kept ready come last. */
+  #oldestFirst(withProvisioned: boolean): Evictable[] {
+    return Array.from(this.#idle())
+      .filter(({ provisioned = false }) => withProvisioned || !provisioned)
+      .toSorted((a, b) => Number(a.provisioned ?? false) - Number(b.provisioned ?? false) || a.idleSince - b.idleSince);
   }
 }

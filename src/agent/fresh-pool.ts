@@ -15,6 +15,7 @@ import { WaitingLine } from "./waiting-line.ts";
  */
 export class FreshPool implements Pool {
   readonly fn: Fn;
+  readonly provisioned = { wanted: 0, ready: 0 };
   readonly #empty: () => void;
   readonly #shares: MemoryShares;
   readonly #stock: Stock;
@@ -70,6 +71,8 @@ export class FreshPool implements Pool {
   /** A sandbox of one call is made with the call. */
   prepare(): void {}
 
+  provision(): void {}
+
   retire(): void {
     this.#retired = true;
     this.#moved();
@@ -102,7 +105,7 @@ export class FreshPool implements Pool {
         throw signal.reason;
       }
       instance.begin(call);
-      return { instance, start: "cold" };
+      return { instance, start: instance.origin };
     } finally {
       this.#moved();
     }

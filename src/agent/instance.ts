@@ -13,6 +13,9 @@ const shownLinesMax = 8;
 /** How long a program that closed its connection gets to end by itself, in ms. */
 const ownExitMsMax = 200;
 
+/** How long code gets to notice that its caller went away or cancelled, and to end by itself, in ms. */
+const cancelGraceMs = 150;
+
 /**
  * One sandbox with the code in it, and the calls it runs.
  *
@@ -23,6 +26,8 @@ const ownExitMsMax = 200;
 export class Instance {
   readonly sandbox: Sandbox;
   readonly createMs: number;
+  /** What its first call is told: it was started for it, or was a stem cell. */
+  readonly origin: "cold" | "prewarmed";
   /** Monotonic ms of its creation. */
   readonly madeAt: number;
   initMs = 0;
@@ -37,6 +42,8 @@ export class Instance {
   frozen = false;
   /** It was idle long enough to be frozen and measured, and no call has begun since. */
   rested = false;
+  /** It is kept ready whether calls come or not; `aging`: until another took its place. */
+  provision: "none" | "kept" | "aging" = "none";
   /** What the sandbox held when it was measured last; null: never. */
   usedMiB: number | null = null;
   /** What it was last said to get of the processors; null: nothing was said since its start. */
@@ -55,9 +62,10 @@ export class Instance {
   #lastCall: AgentCall | null = null;
   readonly #splitters: { readonly stdout: LineSplitter; readonly stderr: LineSplitter };
 
-  constructor(sandbox: Sandbox, createMs: number, world: World) {
+  constructor(sandbox: Sandbox, createMs: number, world: World, origin: Instance["origin"] = "cold") {
     this.sandbox = sandbox;
     this.createMs = createMs;
+    this.origin = origin;
     this.#world = world;
     this.idleSince = world.monotonic();
     this.madeAt = this.idleSince;
@@ -159,6 +167,22 @@ export class Instance {
     if (call !== null) call.log(line);
     else if (this.#startLines.push(line) > startLinesMax) this.#startLines.shift();
   }
+}
+
+/**
+ * Waits until the code is done with a call that was cancelled, its program has ended (somebody may stop it meanwhile), or its grace is
+ * over, whichever is first.
+ */
+export function cancelGrace({ session, sandbox }: Instance, world: World): Promise<void> {
+  return new Promise((resolve) => {
+    const stopClock = world.after(cancelGraceMs, resolve);
+    const over = () => {
+      stopClock();
+      resolve();
+    };
+    void sandbox.exited.then(over);
+    void session.abandonedEnded?.().then(over);
+  });
 }
 
 /** Waits a moment for a program to end by itself: killing it at once would hide how it ended. */

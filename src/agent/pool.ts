@@ -7,6 +7,7 @@ import { FreshPool } from "./fresh-pool.ts";
 import type { Instance } from "./instance.ts";
 import type { AgentCall } from "./link.ts";
 import { SharedPool } from "./shared-pool.ts";
+import type { ProvisionCounts } from "./provisions.ts";
 import type { PoolParts } from "./stock.ts";
 
 /** The right to run one call in one sandbox. */
@@ -33,6 +34,9 @@ export interface Pool {
   wait(call: AgentCall, request: () => FunctionRequest, signal: CancelSignal): Promise<Slot>;
   /** Gives a slot back. */
   release(instance: Instance, runMs: number): void;
+  /** Keeps so many sandboxes ready from now on; nothing where each call has one of its own, and in a retired pool. */
+  provision(count: number): void;
+  readonly provisioned: ProvisionCounts;
   /** Makes a first sandbox ready ahead of calls, where that is possible and there is none. */
   prepare(): void;
   /** Ends idle sandboxes now and the others after their call; those who wait are still served. */

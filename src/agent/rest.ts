@@ -10,12 +10,19 @@ export interface RestFate {
   measured(instance: Instance): void;
   /** It is idle and to be ended. */
   over(instance: Instance): void;
+  /** When it ends if it stays idle, monotonic ms. */
+  endsAt(instance: Instance): number;
+  /** It is kept ready, and soon too old. */
+  aging(instance: Instance): void;
 }
 
 /** An idle sandbox that is never frozen is measured after so long, in ms. */
 const measureAfterMs = 100;
 /** One that holds more than this part of its limit after its calls is replaced: the next call would meet the limit. */
 const heldPartMax = 0.9;
+/** Another one is made for one that is kept ready this part of the greatest age before its time, at most so long, in ms. */
+const agingPart = 0.1;
+const agingMsMax = 30_000;
 
 /**
  * What becomes of a sandbox between calls: it is frozen, then measured, and ended when it holds too much, when nobody used it for the idle
@@ -46,6 +53,13 @@ export class Rest {
     if (instance.watchOff === null && !instance.ended) this.#lookIn(instance, this.#afterMs);
   }
 
+  /** What becomes of it may be different from now on. */
+  review(instance: Instance): void {
+    instance.watchOff?.();
+    instance.watchOff = null;
+    this.watch(instance);
+  }
+
   /** Thaws one for a call. */
   wake(instance: Instance): void {
     this.#counters.thaws++;
@@ -56,8 +70,8 @@ export class Rest {
 
   #lookIn(instance: Instance, ms: number): void {
     const now = this.#world.monotonic();
-    const untilAgedMs = instance.madeAt + this.#fn.sandboxAgeMsMax - now;
-    const untilIdleMs = instance.activeCalls > 0 ? ms : instance.idleSince + this.#fn.idleTimeoutMs - now;
+    const untilAgedMs = instance.madeAt + this.#ageMsMax(instance) - now;
+    const untilIdleMs = instance.activeCalls > 0 ? ms : this.#fate.endsAt(instance) - now;
     // A timer of a fraction of a millisecond may fire before its time.
     const delayMs = Math.ceil(Math.max(1, Math.min(ms, untilAgedMs, untilIdleMs)));
     instance.watchOff = this.#world.after(delayMs, () => this.#look(instance));
@@ -67,14 +81,22 @@ export class Rest {
     instance.watchOff = null;
     if (instance.ended) return;
     const now = this.#world.monotonic();
-    if (now - instance.madeAt >= this.#fn.sandboxAgeMsMax) return this.#retire(instance);
+    const ageMs = now - instance.madeAt;
+    if (ageMs >= this.#fn.sandboxAgeMsMax) return this.#retire(instance);
+    if (ageMs >= this.#ageMsMax(instance)) this.#fate.aging(instance);
     // The end of a call looks again.
     if (instance.activeCalls > 0) return;
     const idleMs = now - instance.idleSince;
-    if (idleMs >= this.#fn.idleTimeoutMs) return this.#fate.over(instance);
+    if (now >= this.#fate.endsAt(instance)) return this.#fate.over(instance);
     if (idleMs < this.#afterMs) return this.#lookIn(instance, this.#afterMs - idleMs);
     if (!instance.rested) void this.#settle(instance);
     this.#lookIn(instance, Number.POSITIVE_INFINITY);
+  }
+
+  /** The age at which something happens to it. */
+  #ageMsMax({ provision }: Instance): number {
+    const { sandboxAgeMsMax } = this.#fn;
+    return provision === "kept" ? sandboxAgeMsMax - Math.min(agingMsMax, sandboxAgeMsMax * agingPart) : sandboxAgeMsMax;
   }
 
   #retire(instance: Instance): void {

@@ -5,7 +5,7 @@ import type { StartType } from "../model/model.ts";
 import { limits } from "../model/limits.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
 import { type BodyFate, CountedBody } from "./counted-body.ts";
-import { exitError, ownExit, type Instance } from "./instance.ts";
+import { cancelGrace, exitError, ownExit, type Instance } from "./instance.ts";
 import type { AgentAnswer, AgentCall } from "./link.ts";
 import type { Pool, Slot } from "./pool.ts";
 
@@ -13,8 +13,9 @@ import type { Pool, Slot } from "./pool.ts";
  * One call on its way through the agent: it *waits* for a slot, *runs*, and is *done* with the last byte of the answer or the
  * failure. Whatever happens, `report` is called once, and the slot is given back or its sandbox killed.
  *
- * When the time is up, or a reader of the answer goes away, the sandbox is killed, and what the session then says is told as that
- * reason. With a concurrency above 1 the other calls in the same sandbox end with it: code cannot be stopped in part.
+ * When the time is up the sandbox is killed, and what the session then says is told as that reason. When the caller or a reader of the
+ * answer goes away the code is told so by its protocol and has a moment to end by itself; then its sandbox, which serves nobody else
+ * any more, is killed all the same. With a concurrency above 1 the other calls in it end with it: code cannot be stopped in part.
  */
 export class Run implements BodyFate {
   readonly call: AgentCall;
@@ -27,7 +28,10 @@ export class Run implements BodyFate {
   #slotAt: number | undefined;
   #slot: Slot | undefined;
   #pool: Pool | undefined;
-  /** Why we killed the sandbox, if we did. */
+  #signal: CancelSignal | undefined;
+  /** What a cancelled call still gets. */
+  #grace: Promise<void> | null = null;
+  /** Why we killed the sandbox, or are about to. */
   #killed: PlatformError | null = null;
   #done = false;
   #stopClock: (() => void) | null = null;
@@ -56,6 +60,7 @@ export class Run implements BodyFate {
   async execute(pool: Pool, slot: Slot, signal: CancelSignal): Promise<AgentAnswer> {
     this.#pool = pool;
     this.#slot = slot;
+    this.#signal = signal;
     this.#slotAt = this.#world.monotonic();
     const { timeoutMs } = this.call.fn;
     this.#stopClock = this.#world.after(timeoutMs, () => this.#kill(slot.instance, timedOut(timeoutMs)));
@@ -87,9 +92,7 @@ export class Run implements BodyFate {
 
   bodyDropped(): void {
     if (this.#done) return;
-    const reason = new PlatformError("cancelled", "The caller went away before the answer ended");
-    this.#kill((this.#slot as Slot).instance, reason);
-    void this.bodyBroke(reason);
+    void this.bodyBroke(new PlatformError("cancelled", "The caller went away before the answer ended"));
   }
 
   #kill(instance: Instance, reason: PlatformError): void {
@@ -102,12 +105,17 @@ export class Run implements BodyFate {
     const failure = asPlatformError(error);
     if (this.#killed === null && failure.code === "function_failed" && instance.session.usable) return failure;
     instance.ended = true;
+    if (this.#killed === null && (failure.code === "cancelled" || error === this.#signal?.reason)) {
+      this.#killed = failure;
+      this.#grace = cancelGrace(instance, this.#world);
+    }
+    // Of two who break off, a caller and the reader of its answer, the second one must not cut it short.
+    await this.#grace;
     // A program that closed its connection is about to say how it ends; killing it at once would hide that.
     if (this.#killed === null && failure.code === "function_exited") await ownExit(instance.sandbox, this.#world);
     const exit = await instance.sandbox.stop();
     if (this.#killed !== null) return this.#killed;
-    const byItself = failure.code !== "cancelled";
-    return byItself && (exit.outOfMemory || failure.code === "function_exited") ? exitError(exit) : failure;
+    return exit.outOfMemory || failure.code === "function_exited" ? exitError(exit) : failure;
   }
 
   #finish(error: PlatformError | null): void {
@@ -119,14 +127,14 @@ export class Run implements BodyFate {
     this.#giveBack(runMs);
     const instance = this.#slot?.instance;
     const start = this.#slot?.start ?? "none";
-    const cold = start === "cold";
-    const madeMs = cold && instance !== undefined ? instance.createMs + instance.initMs : 0;
+    const made = start === "cold" || start === "prewarmed";
+    const madeMs = made && instance !== undefined ? instance.createMs + instance.initMs : 0;
     this.call.report({
       start,
       sandboxId: instance?.sandbox.id ?? null,
       waitMs: Math.max(0, (this.#slotAt ?? now) - this.#beganAt - madeMs),
-      createMs: cold ? (instance?.createMs ?? 0) : 0,
-      initMs: cold ? (instance?.initMs ?? 0) : 0,
+      createMs: made ? (instance?.createMs ?? 0) : 0,
+      initMs: made ? (instance?.initMs ?? 0) : 0,
       runMs,
       requestBytes: this.#request.total,
       responseBytes: this.#answer?.total ?? 0,

@@ -10,8 +10,9 @@ import type { AgentCall } from "./link.ts";
 import type { MemoryShares } from "./memory-shares.ts";
 import type { Pool, Slot } from "./pool.ts";
 import type { Processors } from "./processors.ts";
-import { Rest } from "./rest.ts";
+import type { ProvisionCounts } from "./provisions.ts";
 import { type PoolParts, Stock } from "./stock.ts";
+import { Upkeep } from "./upkeep.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 /** How often a pool with waiting calls looks whether to grow, in ms. */
@@ -33,7 +34,7 @@ export class SharedPool implements Pool {
   readonly #shares: MemoryShares;
   readonly #processors: Processors;
   readonly #stock: Stock;
-  readonly #rest: Rest;
+  readonly #upkeep: Upkeep;
   readonly #line: WaitingLine<Slot>;
   /** Ready instances with a free slot; the most recently used is last. */
   readonly #free: Instance[] = [];
@@ -54,9 +55,9 @@ export class SharedPool implements Pool {
     this.#shares = parts.shares;
     this.#processors = parts.processors;
     this.#stock = new Stock(fn, app, parts, (instance) => this.#ended(instance));
-    this.#rest = new Rest(fn, parts, {
-      measured: (instance) => this.measured(instance),
-      over: (instance) => this.#stop(instance),
+    this.#upkeep = new Upkeep(fn, parts, this.#stock, {
+      start: () => void this.#start(),
+      stop: (instance) => this.#stop(instance),
     });
     this.#line = new WaitingLine(
       parts.world,
@@ -81,6 +82,10 @@ export class SharedPool implements Pool {
     return this.#line.first?.since;
   }
 
+  get provisioned(): ProvisionCounts {
+    return this.#upkeep.provision;
+  }
+
   tryTake(call: AgentCall): Slot | undefined {
     const instance = this.#takeFree();
     return instance === undefined ? undefined : this.#lease(instance, call, instance.frozen ? "warm" : "hot");
@@ -94,6 +99,7 @@ export class SharedPool implements Pool {
   }
 
   release(instance: Instance, runMs: number): void {
+    this.#upkeep.callEnded();
     this.#runMs = this.#runMs === undefined ? runMs : this.#runMs * 0.9 + runMs * 0.1;
     this.#movedAt = this.#world.monotonic();
     // With others in it, it takes no more calls, or it would never end.
@@ -106,7 +112,7 @@ export class SharedPool implements Pool {
       this.grow();
     } else if (!instance.retired) {
       this.#offer(instance);
-      this.#rest.watch(instance);
+      this.#upkeep.watch(instance);
     }
   }
 
@@ -116,8 +122,12 @@ export class SharedPool implements Pool {
     void this.#start();
   }
 
+  provision(count: number): void {
+    if (!this.#retired) this.#upkeep.provision.set(count);
+  }
+
   retire(): void {
-    this.#retired = true;
+    this.#end();
     for (const instance of this.#free.slice()) this.#keep(instance);
     this.#endIfDone();
   }
@@ -125,16 +135,17 @@ export class SharedPool implements Pool {
   *idle(): Iterable<Evictable> {
     for (const instance of this.#free) {
       if (instance.activeCalls > 0 || instance.ended) continue;
-      yield { idleSince: instance.idleSince, heldMiB: instance.countedMiB, evict: () => this.#stop(instance) };
+      const provisioned = instance.provision === "kept";
+      yield { idleSince: instance.idleSince, heldMiB: instance.countedMiB, provisioned, evict: () => this.#stop(instance) };
     }
   }
 
   measured(instance: Instance): void {
-    if (instance.activeCalls === 0 && !instance.ended) this.#stock.recount(instance);
+    this.#upkeep.measured(instance);
   }
 
   async close(reason: PlatformError): Promise<void> {
-    this.#retired = true;
+    this.#end();
     this.#line.failAll(reason);
     await this.#stock.close();
   }
@@ -180,10 +191,12 @@ export class SharedPool implements Pool {
     try {
       const instance = await this.#stock.make(null, () => this.#line.first?.call);
       this.#doubtful = false;
-      this.#startMs = instance.createMs + instance.initMs;
+      this.#upkeep.provision.made(instance);
+      // A stem cell says nothing of what the next start takes, for which there may be none.
+      if (instance.origin === "cold") this.#startMs = instance.createMs + instance.initMs;
       this.#movedAt = this.#world.monotonic();
       this.#offer(instance);
-      this.#rest.watch(instance);
+      this.#upkeep.watch(instance);
       this.grow();
     } catch (error) {
       this.#startFailed(asPlatformError(error));
@@ -195,6 +208,7 @@ export class SharedPool implements Pool {
   #startFailed(error: PlatformError): void {
     this.#doubtful = this.#stock.live.size === 0 && this.#stock.starting > 0;
     if (this.#stock.size === 0) this.#line.failAll(error);
+    this.#upkeep.provision.startFailed();
   }
 
   /** An idle one may be there that there was no memory to wake. */
@@ -222,14 +236,14 @@ export class SharedPool implements Pool {
     while (!instance.ended && instance.activeCalls < this.#concurrency) {
       const waiter = this.#line.shift();
       if (waiter === undefined) break;
-      const start = instance.used || instance.activeCalls > 0 ? "hot" : "cold";
+      const start = instance.used || instance.activeCalls > 0 ? "hot" : instance.origin;
       waiter.resolve(this.#lease(instance, waiter.call, start));
     }
     if (instance.activeCalls < this.#concurrency) this.#keep(instance);
   }
 
   #lease(instance: Instance, call: AgentCall, start: StartType): Slot {
-    if (instance.frozen) this.#rest.wake(instance);
+    this.#upkeep.callBegins(instance);
     instance.begin(call);
     return { instance, start };
   }
@@ -247,13 +261,21 @@ export class SharedPool implements Pool {
   #stop(instance: Instance): void {
     this.#unfree(instance);
     this.#stock.stop(instance);
+    this.#upkeep.ended(instance, "stopped");
     this.#endIfDone();
   }
 
   #ended(instance: Instance): void {
     this.#unfree(instance);
+    this.#upkeep.ended(instance, "by itself");
     this.grow();
     this.#endIfDone();
+  }
+
+  /** No new calls come. */
+  #end(): void {
+    this.#retired = true;
+    this.#upkeep.close();
   }
 
   #unfree(instance: Instance): void {

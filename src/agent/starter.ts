@@ -2,8 +2,11 @@ import type { World } from "../lib/world.ts";
 import { asPlatformError, PlatformError } from "../model/error.ts";
 import type { App, Fn, LogLine, ProtocolName } from "../model/model.ts";
 import type { Images, Prepared } from "../image/image.ts";
-import type { FunctionProtocol, FunctionRequest, Launch, Session } from "../protocol/protocol.ts";
-import type { Sandbox, SandboxDriver, SandboxSpec } from "../sandbox/sandbox.ts";
+import type { FunctionProtocol, FunctionRequest, Launch, Session, SessionHooks } from "../protocol/protocol.ts";
+import { cpuWeightOf, type Sandbox, type SandboxDriver, type SandboxSpec } from "../sandbox/sandbox.ts";
+import { limitsOf } from "./cell.ts";
+import type { StemCells, TakenCell } from "./cells.ts";
+import type { Compiler } from "./compiler.ts";
 import type { AgentConfig } from "./config.ts";
 import { Instance, ownExit } from "./instance.ts";
 import type { Processors } from "./processors.ts";
@@ -12,7 +15,8 @@ import { Permits } from "./permits.ts";
 export interface StarterParts {
   readonly world: World;
   readonly driver: SandboxDriver;
-  readonly images: Pick<Images, "prepare">;
+  /** Without `prepareBlank` there are no stem cells. */
+  readonly images: Pick<Images, "prepare"> & Partial<Pick<Images, "prepareBlank">>;
   readonly protocols: Readonly<Record<ProtocolName, FunctionProtocol>>;
   readonly config: AgentConfig;
   /** This machine's by default. */
@@ -37,10 +41,14 @@ export class Starter {
   readonly #parts: StarterParts;
   readonly #permits: Permits;
   readonly #weightOf: WeightOfNew;
+  readonly #cells: StemCells;
+  readonly #compiler: Compiler;
   #started = 0;
 
-  constructor(parts: StarterParts, weightOf: WeightOfNew) {
+  constructor(parts: StarterParts, cells: StemCells, compiler: Compiler, weightOf: WeightOfNew) {
     this.#parts = parts;
+    this.#cells = cells;
+    this.#compiler = compiler;
     this.#weightOf = weightOf;
     this.#permits = new Permits(parts.config.startsMax);
   }
@@ -54,7 +62,10 @@ export class Starter {
    * `request`: the call it is made for, where the protocol serves one call a process.
    */
   async start(fn: Fn, app: App | null, request: FunctionRequest | null, watch: InstanceWatch): Promise<Instance> {
-    const prepared = await this.#parts.images.prepare(fn.source).finally(watch.preparing());
+    const prepared = await this.#parts.images.prepare(fn.source, fn.id).finally(watch.preparing());
+    this.#compiler.started(fn, app, prepared);
+    const taken = request === null ? this.#cells.take(fn, app, prepared) : undefined;
+    if (taken !== undefined) return await this.#handOver(taken, fn, app, prepared, watch);
     const release = await this.#permits.take(fn.namespace);
     try {
       return await this.#start(fn, app, request, prepared, watch);
@@ -64,7 +75,7 @@ export class Starter {
   }
 
   async #start(fn: Fn, app: App | null, request: FunctionRequest | null, prepared: Prepared, watch: InstanceWatch) {
-    const { world, driver, config } = this.#parts;
+    const { world, driver } = this.#parts;
     const launch = this.protocolOf(fn).launch(fn, { name: app?.name ?? null, config: app?.config ?? {} }, request);
     const beganAt = world.monotonic();
     let instance: Instance | undefined;
@@ -76,26 +87,40 @@ export class Starter {
     const createdAt = world.monotonic();
     instance = new Instance(sandbox, createdAt - beganAt, world);
     instance.cpuWeight = cpuWeight ?? null;
-    const session = await this.#open(fn, instance, { ...launch, timeoutMs: config.startTimeoutMs }, watch);
-    instance.ready(session, world.monotonic() - createdAt);
-    const made = instance;
-    void sandbox.exited.then(() => {
-      made.ended = true;
-      // A program that serves one call answers by its end: its session ends once all it printed was read, however late that is.
-      if (!this.protocolOf(fn).once) made.session.close();
-      made.flushOutput();
-      watch.ended(made);
-    });
-    return made;
+    const open: Open = (hooks, signal) => this.protocolOf(fn).open(fn, (until) => dial(sandbox, until), hooks, signal);
+    return await this.#ready(fn, instance, launch, open, watch);
   }
 
-  async #open(
-    fn: Fn,
-    instance: Instance,
-    { endpoint, timeoutMs }: Pick<Launch, "endpoint"> & { readonly timeoutMs: number },
-    watch: InstanceWatch,
-  ): Promise<Session> {
+  /** The same for a sandbox that has waited for its code, which is in it now. */
+  async #handOver({ cell, folder }: TakenCell, fn: Fn, app: App | null, prepared: Prepared, watch: InstanceWatch) {
     const { world } = this.#parts;
+    const launch = this.protocolOf(fn).launch(fn, { name: app?.name ?? null, config: app?.config ?? {} });
+    const instance = new Instance(cell.sandbox, 0, world, "prewarmed");
+    cell.output = instance.output.bind(instance);
+    instance.weigh(this.#weightOf(fn) ?? cpuWeightOf(fn.memoryMiB));
+    const open: Open = (hooks, signal) => cell.session.load(fn, { folder, env: environment(launch, prepared) }, hooks, signal);
+    return await this.#ready(fn, instance, launch, open, watch);
+  }
+
+  async #ready(fn: Fn, instance: Instance, { endpoint }: Launch, open: Open, watch: InstanceWatch): Promise<Instance> {
+    const { world } = this.#parts;
+    const { sandbox } = instance;
+    const beganAt = world.monotonic();
+    const session = await this.#open(instance, endpoint, open, watch);
+    instance.ready(session, world.monotonic() - beganAt);
+    void sandbox.exited.then(() => {
+      instance.ended = true;
+      // A program that serves one call answers by its end: its session ends once all it printed was read, however late that is.
+      if (!this.protocolOf(fn).once) session.close();
+      instance.flushOutput();
+      watch.ended(instance);
+    });
+    return instance;
+  }
+
+  async #open(instance: Instance, endpoint: Launch["endpoint"], open: Open, watch: InstanceWatch): Promise<Session> {
+    const { world, config } = this.#parts;
+    const timeoutMs = config.startTimeoutMs;
     const limit = new AbortController();
     const stopClock = world.after(timeoutMs, () => limit.abort(startTimeout(timeoutMs, endpoint)));
     void instance.sandbox.exited.then(() => {
@@ -104,7 +129,7 @@ export class Starter {
     });
     try {
       const hooks = { log: instance.log.bind(instance) };
-      return await this.protocolOf(fn).open(fn, (signal) => dial(instance.sandbox, signal), hooks, limit.signal);
+      return await open(hooks, limit.signal);
     } catch (error) {
       const cause = asPlatformError(error);
       if (cause.details["ended"] === true) await ownExit(instance.sandbox, world);
@@ -126,19 +151,19 @@ export class Starter {
       code: prepared.code,
       runtime: launch.shim ? prepared.runtime : null,
       command: commandOf(fn, launch, prepared),
-      env: { PATH: prepared.path, HOME: "/tmp", ...prepared.env, ...launch.env },
+      env: environment(launch, prepared),
       endpoint: launch.endpoint,
       egress: fn.egress,
-      limits: {
-        memoryMiB: fn.memoryMiB,
-        cpuWeight,
-        processesMax: config.processesMax,
-        openFilesMax: config.openFilesMax,
-        tmpMiB: Math.min(config.tmpMiB, fn.memoryMiB),
-        tmpFilesMax: config.tmpFilesMax,
-      },
+      limits: limitsOf(config, fn.memoryMiB, cpuWeight),
     };
   }
+}
+
+/** How a session with a running program is had. */
+type Open = (hooks: SessionHooks, signal: AbortSignal) => Promise<Session>;
+
+function environment(launch: Launch, prepared: Prepared): Readonly<Record<string, string>> {
+  return { PATH: prepared.path, HOME: "/tmp", ...prepared.env, ...launch.env };
 }
 
 function dial(sandbox: Sandbox, signal: AbortSignal) {

@@ -1,12 +1,18 @@
 /** What an agent tells of itself, for metrics and for people. */
 import type { StartType } from "../model/model.ts";
+import type { CellCounts, StemCells } from "./cells.ts";
 import type { MemoryBudget } from "./evictor.ts";
 import type { Instance } from "./instance.ts";
 import type { Pool } from "./pool.ts";
+import type { ProvisionCounts } from "./provisions.ts";
 
 /** A reading of one moment; totals count since the process began. */
 export interface AgentStats {
   readonly sandboxes: SandboxCounts;
+  /** Sandboxes that are kept ready, which are counted above, too. */
+  readonly provisioned: ProvisionCounts;
+  /** Stem cells, which are not counted among the sandboxes. */
+  readonly stemCells: CellCounts;
   readonly memory: {
     /** What living sandboxes used when they were last measured; those that never were count with their limit. */
     readonly usedMiB: number;
@@ -47,12 +53,15 @@ export class Counters {
 }
 
 /** The stats of an agent's pools. */
-export function statsOf(pools: Iterable<Pool>, memory: MemoryBudget, counters: Counters): AgentStats {
+export function statsOf(pools: Iterable<Pool>, cells: StemCells, memory: MemoryBudget, counters: Counters): AgentStats {
   const sandboxes = { starting: 0, busy: 0, idle: 0, frozen: 0 };
-  let usedMiB = 0;
+  let usedMiB = cells.countedMiB;
+  const provisioned = { wanted: 0, ready: 0 };
   let waiting = 0;
   for (const pool of pools) {
     waiting += pool.waiting;
+    provisioned.wanted += pool.provisioned.wanted;
+    provisioned.ready += Math.min(pool.provisioned.ready, pool.provisioned.wanted);
     sandboxes.starting += pool.starting;
     usedMiB += pool.starting * pool.fn.memoryMiB;
     for (const instance of pool.live) {
@@ -62,6 +71,8 @@ export function statsOf(pools: Iterable<Pool>, memory: MemoryBudget, counters: C
   }
   return {
     sandboxes,
+    provisioned,
+    stemCells: cells.counts,
     memory: { usedMiB, promisedMiB: memory.promisedMiB, budgetMiB: memory.totalMiB },
     waiting,
     evictionsTotal: memory.evictions,

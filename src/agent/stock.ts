@@ -2,6 +2,7 @@ import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { App, Fn } from "../model/model.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
+import type { KeepAlives } from "./keeper.ts";
 import type { MemoryBudget } from "./evictor.ts";
 import type { MemoryShares } from "./memory-shares.ts";
 import type { Instance } from "./instance.ts";
@@ -18,6 +19,7 @@ export interface PoolParts {
   readonly shares: MemoryShares;
   readonly counters: Counters;
   readonly processors: Processors;
+  readonly keepAlives: KeepAlives;
   /** 0: idle sandboxes are never frozen. */
   readonly freezeAfterMs: number;
 }
@@ -57,6 +59,13 @@ export class Stock {
     return true;
   }
 
+  /** The same where that much is free: nothing is evicted. */
+  reserveSpare(): boolean {
+    if (!this.#parts.memory.reserveSpare(this.#fn.memoryMiB, 0)) return false;
+    this.#starting++;
+    return true;
+  }
+
   /**
    * Makes one, after `reserve`. Rejects with the reason, its memory given back. `request`: the call it is made for, where the
    * protocol serves one call a process; `reader` tells, when the start fails, who reads what was printed.
@@ -92,7 +101,9 @@ export class Stock {
   }
 
   /** Whether one in which a call has just ended has to end with the others in it, because another namespace waits for its memory. */
-  mustLeave({ activeCalls, countedMiB }: Instance): boolean {
+  mustLeave({ activeCalls, countedMiB, provision }: Instance): boolean {
+    // What is kept ready has its memory for good: it is less than all.
+    if (provision !== "none") return false;
     // Without a call it no longer counts as held.
     return this.#parts.shares.mustLeave(this.#fn.namespace, activeCalls > 0 ? 0 : countedMiB, Number.POSITIVE_INFINITY);
   }
@@ -105,8 +116,9 @@ export class Stock {
     return true;
   }
 
-  /** An idle one counts with what it uses, where that is known. */
+  /** An idle one counts with what it uses, where that is known; one that is kept ready with its limit, which its next call finds. */
   recount(instance: Instance): void {
+    if (instance.provision === "kept") return;
     const useMiB = Math.min(instance.usedMiB ?? this.#fn.memoryMiB, this.#fn.memoryMiB);
     const differenceMiB = useMiB - instance.countedMiB;
     instance.countedMiB = useMiB;
@@ -142,9 +154,17 @@ export class Stock {
   /** Takes some memory, for a sandbox that then holds its limit. */
   #reserve(sizeMiB: number, since = Number.POSITIVE_INFINITY): boolean {
     const { memory, shares } = this.#parts;
-    if (!shares.mustLeave(this.#fn.namespace, this.#fn.memoryMiB, since)) return memory.reserve(sizeMiB);
+    const lastResort = () => since < Number.POSITIVE_INFINITY && this.#isStuck();
+    if (!shares.mustLeave(this.#fn.namespace, this.#fn.memoryMiB, since)) return memory.reserve(sizeMiB, lastResort);
     memory.refuse();
     return false;
+  }
+
+  /** Nothing runs or starts: calls that wait might never be served. For one sandbox then even what is kept ready elsewhere is given up. */
+  #isStuck(): boolean {
+    if (this.#starting > 0) return false;
+    for (const { activeCalls } of this.live) if (activeCalls > 0) return false;
+    return true;
   }
 
   #hasEnded(instance: Instance): void {

@@ -10,6 +10,7 @@ import { availableParallelism, homedir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { PlatformError } from "../model/error.ts";
 import { limits } from "../model/limits.ts";
+import { parseStemCells, type StemCellRule, stemCellDefaults } from "./stem-cells.ts";
 
 export interface Config {
   /** `HOST:PORT` to listen on; port 0 takes a free one. */
@@ -30,11 +31,15 @@ export interface Config {
   /** How long a sandbox is idle before it is frozen, in ms; 0: never. */
   readonly freezeAfterMs: number;
   readonly startsMax: number;
+  /** Sandboxes that wait for code. */
+  readonly stemCells: readonly StemCellRule[];
   readonly startTimeoutMs: number;
   readonly namespaceCallsMax: number;
   /** Synchronous calls of one function, and of one namespace, that may wait for a sandbox. */
   readonly functionWaitingMax: number;
   readonly namespaceWaitingMax: number;
+  /** Asynchronous calls of one namespace that may wait in the queue. */
+  readonly namespaceQueuedMax: number;
   /** Asynchronous calls that run at a time while nobody waits for an answer. */
   readonly asyncCallsMax: number;
   /** Revisions of each function that can be gone back to. */
@@ -44,6 +49,9 @@ export interface Config {
   readonly logRetentionMiB: number;
   /** How long records and results of calls are kept; 0: for ever. */
   readonly activationRetentionDays: number;
+  /** How long, and how many of a namespace, dead letters are kept; 0: no limit. */
+  readonly deadLetterRetentionDays: number;
+  readonly deadLetterRetentionCount: number;
   /** Resolvers that functions' names are asked of; none: the machine's own. */
   readonly egressResolvers: readonly string[];
   /** Private networks, as `ADDRESS/BITS`, that functions may name in their egress lists. */
@@ -52,6 +60,8 @@ export interface Config {
   readonly egressLinkNetwork: string;
   /** Who reads calls off the wire: our own parser, or that of node:http. */
   readonly httpFront: "own" | "node";
+  /** Whether pages that functions answer with are of an origin of their own, or of the console's and the API's. */
+  readonly functionOrigin: "sandboxed" | "shared";
 }
 
 /** One setting: its default, a sentence, its other names, and how its text is read. */
@@ -129,6 +139,13 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
       env: ["POLYKILN_STARTS_MAX"],
       parse: whole(1, 1024),
     },
+    stemCells: {
+      default: stemCellDefaults,
+      about:
+        "Sandboxes that wait for code, so that a first call finds one: none, or JSON as [{kind, memoryMiB, count, reactive: {min, max, ttlMs, threshold, increment}}]",
+      env: ["POLYKILN_STEM_CELLS"],
+      parse: parseStemCells,
+    },
     startTimeoutMs: {
       default: 10_000,
       about: "Time that a sandbox may take to be ready, in ms",
@@ -152,6 +169,12 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
       about: "Calls of one namespace that may wait for a sandbox; one more is answered 429",
       env: ["POLYKILN_NAMESPACE_WAITING_MAX"],
       parse: whole(1, 1_000_000),
+    },
+    namespaceQueuedMax: {
+      default: 100_000,
+      about: "Asynchronous calls of one namespace that may wait in the queue; one more is answered 429",
+      env: ["POLYKILN_NAMESPACE_QUEUED_MAX"],
+      parse: whole(1, 10_000_000),
     },
     asyncCallsMax: {
       default: 32,
@@ -183,6 +206,18 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
       env: ["POLYKILN_ACTIVATION_RETENTION_DAYS"],
       parse: whole(0, 36_500),
     },
+    deadLetterRetentionDays: {
+      default: 30,
+      about: "Days that dead letters are kept; 0: for ever",
+      env: ["POLYKILN_DEAD_LETTER_RETENTION_DAYS"],
+      parse: whole(0, 36_500),
+    },
+    deadLetterRetentionCount: {
+      default: 100_000,
+      about: "Dead letters of a namespace above which its oldest go; 0: no limit",
+      env: ["POLYKILN_DEAD_LETTER_RETENTION_COUNT"],
+      parse: whole(0, 10_000_000),
+    },
     egressResolvers: {
       default: [],
       about: "Addresses of the resolvers that functions' names are asked of, with commas between; none: the machine's own",
@@ -207,6 +242,13 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
       env: ["POLYKILN_HTTP_FRONT"],
       parse: oneOf("own", "node"),
     },
+    functionOrigin: {
+      default: "sandboxed",
+      about:
+        "Pages that functions answer with: sandboxed in the browser, or shared, where they may do all that the console and their caller may do here",
+      env: ["POLYKILN_FUNCTION_ORIGIN"],
+      parse: oneOf("sandboxed", "shared"),
+    },
   };
 }
 
@@ -221,7 +263,7 @@ export function loadConfig(flags: Readonly<Record<string, string | undefined>>, 
   const result: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries(settings()) as [string, Setting<unknown>][]) {
     result[name] = setting.default;
-    if (fromFile[name] !== undefined) result[name] = parsed(setting, String(fromFile[name]), `${name} in ${file}`);
+    if (fromFile[name] !== undefined) result[name] = parsed(setting, textOf(fromFile[name]), `${name} in ${file}`);
     for (const variable of setting.env.toReversed()) {
       const value = process.env[variable];
       if (value !== undefined && value !== "") result[name] = parsed(setting, value, variable);
@@ -270,13 +312,22 @@ function parsed<T>(setting: Setting<T>, value: string, where: string): T {
   }
 }
 
+const isText = (value: unknown) => typeof value === "string" || typeof value === "number";
+const isList = (name: string) => Array.isArray(settings()[name as keyof Settings].default);
+
+/** As it would be in the environment. */
+function textOf(value: unknown): string {
+  if (isText(value)) return String(value);
+  return Array.isArray(value) && value.every(isText) ? value.join(",") : JSON.stringify(value);
+}
+
 function readConfigFile(file: string): Record<string, unknown> {
   try {
     const document: unknown = JSON.parse(readFileSync(file, "utf8"));
     if (typeof document !== "object" || document === null || Array.isArray(document)) throw new Error("is not a JSON object");
     const unknown = Object.keys(document).find((name) => !Object.hasOwn(settings(), name));
     if (unknown !== undefined) throw new Error(`has an unknown setting ${JSON.stringify(unknown)}`);
-    const odd = Object.entries(document).find(([, value]) => typeof value !== "string" && typeof value !== "number");
+    const odd = Object.entries(document).find(([name, value]) => !isText(value) && !(Array.isArray(value) && isList(name)));
     if (odd !== undefined) throw new Error(`has neither text nor a number as ${JSON.stringify(odd[0])}`);
     return document as Record<string, unknown>;
   } catch (error) {
