@@ -17,23 +17,29 @@ export interface Check {
   readonly reference: string;
   readonly referenceValue: number;
   readonly ratio: number;
-  /** The ratio may not be above this. */
+  /** The ratio may not be above this, or below it where `bound` says so. */
   readonly target: number;
+  readonly bound: "at most" | "at least";
   readonly ok: boolean;
 }
 
-/** One line of a bench's answer. */
+/** One line of a bench's answer: less is better. */
 export function compare(metric: string, value: number, reference: string, referenceValue: number, target: number): Check {
-  const ratio = value / referenceValue;
+  return { ...checkOf(metric, value, reference, referenceValue), target, bound: "at most", ok: value / referenceValue <= target };
+}
+
+/** One line of a bench's answer: more is better. */
+export function atLeast(metric: string, value: number, reference: string, referenceValue: number, target: number): Check {
   return {
-    metric,
-    value: round(value),
-    reference,
-    referenceValue: round(referenceValue),
-    ratio: round(ratio),
+    ...checkOf(metric, value, reference, referenceValue),
     target,
-    ok: ratio <= target,
+    bound: "at least",
+    ok: value / referenceValue >= target,
   };
+}
+
+function checkOf(metric: string, value: number, reference: string, referenceValue: number) {
+  return { metric, value: round(value), reference, referenceValue: round(referenceValue), ratio: round(value / referenceValue) };
 }
 
 export function median(values: readonly number[]): number {

@@ -18,7 +18,17 @@ let allOk = true;
 for (const name of positionals.length > 0 ? positionals : known) {
   const { bench } = (await import(`./${name}.bench.ts`)) as { bench: Bench };
   process.stderr.write(`${name}: ${bench.question}\n`);
-  const { n, checks } = await bench.run();
+  const result = await bench.run().catch((error: Error) => error);
+  if (result instanceof Error) {
+    // The others still have something to say.
+    allOk = false;
+    process.stderr.write(`${result.stack}\n`);
+    process.stdout.write(
+      values.json ? `${JSON.stringify({ name, ok: false, error: result.message })}\n` : `FAIL ${name} broke off\n`,
+    );
+    continue;
+  }
+  const { n, checks } = result;
   const ok = checks.every((check) => check.ok);
   allOk &&= ok;
   if (values.json)
@@ -27,7 +37,7 @@ for (const name of positionals.length > 0 ? positionals : known) {
     for (const check of checks) {
       process.stdout.write(
         `${check.ok ? "ok  " : "FAIL"} ${check.metric}: ${check.value} ${bench.unit}, ${check.reference}: ${check.referenceValue} ${bench.unit}; ` +
-          `ratio ${check.ratio}, target at most ${check.target} (n ${n})\n`,
+          `ratio ${check.ratio}, target ${check.bound} ${check.target} (n ${n})\n`,
       );
     }
   }
