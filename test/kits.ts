@@ -42,9 +42,10 @@ export function pipKit(names: readonly string[]): Promise<string> {
   });
 }
 
-/** A static binary of the Go program in `source`. */
+/** A static binary of the Go program in `source`, which may use our Go runtime. */
 export async function goBuild(source: string): Promise<string> {
-  const folder = await once("go", [await contentOf(source)], async (target) => {
+  const contents = [await contentOf(source), await contentOf(goRuntime)];
+  const folder = await once("go", contents, async (target) => {
     const env = {
       CGO_ENABLED: "0",
       GOCACHE: join(cache, "go-build"),
@@ -56,6 +57,8 @@ export async function goBuild(source: string): Promise<string> {
   });
   return join(folder, "program");
 }
+
+const goRuntime = join(import.meta.dirname, "../runtimes/go");
 
 /** Folder of the sources of a test function. */
 export const functionSource = (name: string): string => join(import.meta.dirname, "functions", name);

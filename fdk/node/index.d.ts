@@ -1,4 +1,5 @@
 /** Types of functions on polykiln. They describe what the runtime passes, with this package or without. */
+import type { Readable, Writable } from "node:stream";
 
 /**
  * A function: gets the event and the context, gives the answer. Text, bytes, generators and streams are sent as they are, anything
@@ -37,6 +38,8 @@ export interface Context {
   /** The configuration of app and function; it is the environment as well. */
   readonly config: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
+  /** What is written to it is the answer, as it is written. The call ends when the handler has returned and the writer has ended. */
+  writer(): Writable;
   /** Sets the HTTP status of the answer, 200 to 599. */
   status(code: number): this;
   /** Sets a header of the answer; an array gives it several times. */
@@ -101,6 +104,9 @@ export interface ResponseOptions {
 
 /** Sets status and headers of the answer, and gives back its body: `return respond(context, body, { status: 201 })`. */
 export declare function respond<Out>(context: Context, body: Out, options?: ResponseOptions): Out;
+
+/** A handler whose event is the request's body as it arrives; a caller that sends more than is read waits. */
+export declare function streamed<Out>(handler: (body: Readable, context: Context) => Out | Promise<Out>): Handler<unknown, Out>;
 
 /** A schema of any library that follows Standard Schema (standardschema.dev), such as zod, valibot or arktype. */
 export interface Schema<Value> {

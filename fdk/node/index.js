@@ -28,6 +28,12 @@ export function respond(context, body, { status, headers } = {}) {
   return body;
 }
 
+/** A handler whose event is the request's body as it arrives. */
+export function streamed(handler) {
+  handler.streamed = true;
+  return handler;
+}
+
 /** A handler that gets only events that the schema accepts, as the schema gives them; others are answered with 400. */
 export function validated(schema, handler) {
   return async (event, context) => {

@@ -7,7 +7,7 @@ const require = createRequire(import.meta.url);
 // In the package the runtime lies beside this file; in the repository it has its own folder.
 const runtime = existsSync(new URL("runtime", import.meta.url)) ? "./runtime" : "../../runtimes/nodejs";
 const { beginCall, Calls } = require(`${runtime}/calls.cjs`);
-const { signatureOf } = require(`${runtime}/signature.cjs`);
+const { targetOf } = require(`${runtime}/load.cjs`);
 
 let invocations = 0;
 
@@ -22,12 +22,13 @@ export function invoke(handler, event, options = {}) {
     });
     const calls = new Calls(outlet, { ref() {}, unref() {} });
     calls.clock = clock;
+    // Nobody reads slowly here.
+    calls.answerWindowBytes = Number.MAX_SAFE_INTEGER;
     calls.env = { ...process.env, ...environmentOf(options), ...options.config };
     const cancel = () => calls.cancel(1);
     const stopClock = clock.after(deadlineMs, () => outlet.finish({ failure: timeout(deadlineMs) }));
     const payload = payloadOf(event, clock.now() + deadlineMs, options);
-    const target = { handler, receiver: undefined, signature: signatureOf(handler) };
-    printing.run(outlet, () => beginCall(calls, target, 1, 1, payload, 0, payload.length));
+    printing.run(outlet, () => beginCall(calls, targetOf(handler, undefined), 1, 1, payload, 0, payload.length));
     if (signal?.aborted) cancel();
     else signal?.addEventListener("abort", cancel);
   });
@@ -174,6 +175,9 @@ class Outlet {
 
   schedule() {}
   flush() {}
+  soon() {}
+  credit() {}
+  enough() {}
 }
 
 function resultOf({ head, body, failure }, outlet) {

@@ -29,6 +29,32 @@ export interface FunctionProtocol {
   open(fn: Fn, dial: Dial, hooks: SessionHooks, signal: AbortSignal): Promise<Session>;
   /** Output is attributed by the session (true) or, failing that, to the call that runs (false). */
   readonly attributesOutput: boolean;
+  /** Programs that are started without code and get it later; absent where they can't. */
+  readonly blank?: BlankProtocol;
+}
+
+/** How a runtime without code is started, and made familiar with its work. */
+export interface BlankProtocol {
+  readonly launch: Launch;
+  /** Waits until the runtime has served its sample often enough. Rejects as `open`; `unsupported` where it can't wait for code. */
+  open(dial: Dial, signal: AbortSignal): Promise<BlankSession>;
+}
+
+/** A runtime that waits for its code. */
+export interface BlankSession {
+  /** False when the connection has ended, or the runtime did what it should not. */
+  readonly usable: boolean;
+  /** Loads the code, as `open` does; once. */
+  load(fn: Fn, code: LoadedCode, hooks: SessionHooks, signal: AbortSignal): Promise<Session>;
+  close(): void;
+}
+
+/** What a runtime is told with its code. */
+export interface LoadedCode {
+  /** As the runtime sees it. */
+  readonly folder: string;
+  /** The whole environment of the function. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** What a launch needs to know of the function's app. */
@@ -70,6 +96,11 @@ export interface Session {
   call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse>;
   /** Feeds raw output of the program to a session that attributes it (`attributesOutput`). */
   output?(stream: "stdout" | "stderr", data: Buffer): void;
+  /**
+   * Resolves once the code is done with every call whose caller went away; at once where there is none, and at the session's end. Not
+   * there where a protocol cannot tell.
+   */
+  abandonedEnded?(): Promise<void>;
   /** False as soon as the session must not be given another call. */
   readonly usable: boolean;
   /** Ends the connections. */

@@ -7,11 +7,13 @@ export const frameType = {
   init: 2,
   ready: 3,
   failed: 4,
+  rehearse: 5,
   call: 16,
   body: 17,
   result: 18,
   error: 19,
   cancel: 20,
+  credit: 21,
   log: 22,
   spawn: 32,
   spawned: 33,
@@ -23,7 +25,6 @@ export const frameType = {
   killed: 39,
   command: 40,
   reply: 41,
-  credit: 42,
   notice: 43,
 } as const;
 
@@ -57,6 +58,17 @@ export function textFrame(type: number, id: number, text: string, flags = 0): Bu
   frame[8] = type;
   frame[9] = flags;
   frame.write(text, frameHeadBytes);
+  return frame;
+}
+
+/** A `credit` frame: the peer may send so many bytes more of the body that belongs to `id`. */
+export function creditFrame(id: number, bytes: number): Buffer {
+  const frame = Buffer.allocUnsafe(frameHeadBytes + 4);
+  frame.writeUInt32BE(4, 0);
+  frame.writeUInt32BE(id, 4);
+  frame[8] = frameType.credit;
+  frame[9] = 0;
+  frame.writeUInt32BE(bytes, frameHeadBytes);
   return frame;
 }
 

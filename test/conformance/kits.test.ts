@@ -236,12 +236,12 @@ async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
 
 const checkNodeReadme = () =>
   inFolder(async (folder) => {
-    assert.deepEqual(laySnippets(readmeOf("node"), folder), ["index.js", "greet.ts", "patient.js", "index.test.js"]);
+    assert.deepEqual(laySnippets(readmeOf("node"), folder), ["index.js", "greet.ts", "gzip.js", "patient.js", "index.test.js"]);
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
     symlinkSync(join(packages.node, "node_modules"), join(folder, "node_modules"));
     const env = { PATH: process.env["PATH"] };
     const { stdout } = await run(process.execPath, ["--test", "index.test.js"], { cwd: folder, env, timeout: 60_000 });
-    assert.match(stdout, /pass 3\n/);
+    assert.match(stdout, /pass 4\n/);
     const types = ["--typeRoots", join(root, "node_modules/@types"), "--types", "node"];
     const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024", ...types, "greet.ts"];
     await run(join(root, "node_modules/.bin/tsc"), options, { cwd: folder, timeout: 120_000 });
@@ -249,7 +249,13 @@ const checkNodeReadme = () =>
 
 const checkPythonReadme = () =>
   inFolder(async (folder) => {
-    assert.deepEqual(laySnippets(readmeOf("python"), folder), ["handler.py", "greet.py", "patient.py", "test_handler.py"]);
+    assert.deepEqual(laySnippets(readmeOf("python"), folder), [
+      "handler.py",
+      "greet.py",
+      "compress.py",
+      "patient.py",
+      "test_handler.py",
+    ]);
     await runPython(
       ["-c", "import greet; from polykiln_fdk.testing import invoke; assert invoke(greet.handler, {}).status == 200"],
       folder,

@@ -20,10 +20,17 @@ export interface Runtime {
   readonly name: string;
   /** Program and arguments. */
   readonly command: readonly string[];
+  /** It is started without code, which it gets after its rehearsal. */
+  readonly isCell?: boolean;
 }
 
 /** Files of a function by their path. */
 export type Code = Readonly<Record<string, string>>;
+
+/** The code of a runtime whose programs are built beforehand: the name of a handler in it. */
+export const builtIn = (handler: string): Code => ({ [handlerFile]: handler });
+
+const handlerFile = "handler";
 
 export interface StartOptions {
   readonly handler?: string | null;
@@ -64,9 +71,8 @@ export async function start(runtime: Runtime, code: Code, options: StartOptions 
     env: {
       PATH: "/usr/bin:/bin",
       KILN_SOCKET: join(place, "socket"),
-      KILN_CODE: folder,
       PYTHONDONTWRITEBYTECODE: "1",
-      ...options.env,
+      ...(runtime.isCell === true ? {} : { KILN_CODE: folder, ...options.env }),
     },
     stdio: ["ignore", "inherit", "inherit"],
   });
@@ -81,14 +87,19 @@ export async function start(runtime: Runtime, code: Code, options: StartOptions 
   };
   try {
     const fn = sampleFn({
-      source: { type: "code", kind: "any", digest: "", handler: options.handler ?? null, command: null },
+      source: { type: "code", kind: "any", digest: "", handler: options.handler ?? code[handlerFile] ?? null, command: null },
       concurrency: options.concurrency ?? 1,
     });
     const hooks = {
       log: (id: string | null, line: { stream: string; text: string }) =>
         void printed.push(`${id ?? "-"} ${line.stream} ${line.text}`),
     };
-    const session = await frames().open(fn, () => connected, hooks, AbortSignal.timeout(20_000));
+    const { open, blank } = frames();
+    const signal = AbortSignal.timeout(20_000);
+    const cell = runtime.isCell === true ? await blank?.open(() => connected, signal) : undefined;
+    const session = await (cell === undefined
+      ? open(fn, () => connected, hooks, signal)
+      : cell.load(fn, { folder, env: { ...options.env } }, hooks, signal));
     return { session, printed, folder, child, stop };
   } catch (error) {
     await stop();

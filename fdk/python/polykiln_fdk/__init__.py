@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from .errors import FunctionError
-from .handlers import respond, validated
-from .types import Context, Handler, HttpRequest, Logger, Trace
+from .handlers import respond, streamed, validated
+from .types import Body, Context, Handler, HttpRequest, Logger, Trace, Writer
 
-__all__ = ["Context", "FunctionError", "Handler", "HttpRequest", "Logger", "Trace", "respond", "validated"]
+__all__ = [
+    "Body",
+    "Context",
+    "FunctionError",
+    "Handler",
+    "HttpRequest",
+    "Logger",
+    "Trace",
+    "Writer",
+    "respond",
+    "streamed",
+    "validated",
+]

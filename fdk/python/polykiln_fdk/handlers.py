@@ -20,6 +20,12 @@ def respond(context: Context, body: Body, *, status: Optional[int] = None, heade
     return body
 
 
+def streamed(handler: Handler) -> Handler:
+    """A decorator: the handler's event is the request's body as it arrives; a caller that sends more than is read waits."""
+    handler.streamed = True  # type: ignore[attr-defined]
+    return handler
+
+
 def validated(validate: Callable[[Any], Any]) -> Callable[[Handler], Handler]:
     """A decorator: the handler gets only events that `validate` accepts, as it gives them; others are answered with 400.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Protocol, Sequence, Union
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Iterator, Mapping, Optional, Protocol, Sequence, Union
 
 
 class HttpRequest(Protocol):
@@ -41,6 +41,32 @@ class Logger(Protocol):
     def warning(self, message: Union[str, BaseException], **fields: Any) -> None: ...
 
     def error(self, message: Union[str, BaseException], **fields: Any) -> None: ...
+
+
+class Body(Protocol):
+    """A request's body as it arrives: what a handler with `@streamed` gets. Iterating gives its pieces."""
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes, all that come when it is negative, b"" at the end."""
+
+    def close(self) -> None:
+        """Tells the caller to stop."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+
+class Writer(Protocol):
+    """What is written is the answer, as it is written. The call ends when the handler has returned."""
+
+    def write(self, data: Union[str, bytes]) -> int:
+        """Waits while the caller is behind."""
+
+    async def send(self, data: Union[str, bytes]) -> None:
+        """The same for asynchronous code."""
+
+    def close(self) -> None: ...
 
 
 class Context(Protocol):
@@ -95,6 +121,9 @@ class Context(Protocol):
 
     @property
     def log(self) -> Logger: ...
+
+    def writer(self) -> Writer:
+        """What is written to it is the answer, as it is written."""
 
     def status(self, code: int) -> None:
         """Sets the HTTP status of the answer, 200 to 599."""

@@ -1,33 +1,35 @@
 import type { BodySink, BodySource } from "../../lib/body.ts";
+import { Breach } from "./heads.ts";
 
-/** So far the code may be ahead of the caller before the connection is held back, in bytes. */
-export const aheadBytesMax = 256 * 1024;
-
-/** What an answer does to its connection. */
+/** What an answer tells its call. */
 export interface AnswerOwner {
-  /** The reader has fallen behind (true) or caught up (false). */
-  held(held: boolean): void;
+  /** The reader has taken so many bytes more: the code may send as many. */
+  taken(bytes: number): void;
   /** The reader wants no more. */
   dropped(): void;
 }
 
 /**
- * The body of an answer whose frames are still coming. Pieces wait here until somebody reads; beyond `aheadBytesMax` the
- * connection is held back, and with it the other calls on it until the format has credit.
+ * The body of an answer whose frames are still coming. Pieces wait here until somebody reads, and never more than the window: the
+ * code gets credit for what its reader took, half a window at a time, so that short answers cost none.
  */
 export class AnswerBody implements BodySource {
   readonly bytes = undefined;
   readonly #owner: AnswerOwner;
+  readonly #windowBytes: number;
   #sink: BodySink | null = null;
   #waiting: Buffer[] = [];
-  #waitingBytes = 0;
+  /** What the code may still send, and what it gets credit for next. */
+  #creditBytes: number;
+  #takenBytes = 0;
   /** `open`: frames come; `ended` or an error: they ended, the sink may not know yet; `done`: it knows, or does not care. */
   #state: "open" | "ended" | "done" | Error = "open";
   #flowing = false;
-  #holding = false;
 
-  constructor(owner: AnswerOwner) {
+  constructor(owner: AnswerOwner, windowBytes: number) {
     this.#owner = owner;
+    this.#windowBytes = windowBytes;
+    this.#creditBytes = windowBytes;
   }
 
   pipe(sink: BodySink): void {
@@ -48,30 +50,29 @@ export class AnswerBody implements BodySource {
     if (open) this.#owner.dropped();
   }
 
-  /** A piece from the code. */
+  /** A piece from the code. Throws `Breach` when there was no credit for it. */
   push(data: Buffer): void {
     if (this.#state !== "open" || data.length === 0) return;
-    if (this.#flowing) {
-      this.#flowing = (this.#sink as BodySink).chunk(data);
-      return;
-    }
-    this.#waiting.push(data);
-    this.#waitingBytes += data.length;
-    this.#hold();
+    this.#creditBytes -= data.length;
+    if (this.#creditBytes < 0) throw new Breach(`${-this.#creditBytes} bytes more of an answer than it had credit for`);
+    if (this.#flowing) this.#give(data);
+    else this.#waiting.push(data);
   }
 
   /** No more pieces: the body is whole, or broken off by `error`. */
   close(error?: Error): void {
     if (this.#state !== "open") return;
     this.#state = error ?? "ended";
-    this.#hold();
     if (this.#flowing) this.#settle();
   }
 
   #give(data: Buffer): void {
-    this.#waitingBytes -= data.length;
     this.#flowing = (this.#sink as BodySink).chunk(data);
-    this.#hold();
+    this.#takenBytes += data.length;
+    if (this.#state !== "open" || this.#takenBytes < this.#windowBytes / 2) return;
+    this.#creditBytes += this.#takenBytes;
+    this.#owner.taken(this.#takenBytes);
+    this.#takenBytes = 0;
   }
 
   #settle(): void {
@@ -85,14 +86,5 @@ export class AnswerBody implements BodySource {
   #finish(): void {
     this.#state = "done";
     this.#waiting = [];
-    this.#waitingBytes = 0;
-    this.#hold();
-  }
-
-  #hold(): void {
-    const holding = this.#state === "open" && this.#waitingBytes > aheadBytesMax;
-    if (holding === this.#holding) return;
-    this.#holding = holding;
-    this.#owner.held(holding);
   }
 }

@@ -3,7 +3,7 @@ import { type Outbox, pieceBytesMax, type RoomWaiter } from "./outbox.ts";
 
 /**
  * Sends one request: its head with what of the body is there at once, which mostly is all of it, then the rest piece by piece as the
- * code takes it.
+ * code takes it: never more than it gave credit for.
  */
 export class RequestFeed implements BodySink, RoomWaiter {
   readonly #id: number;
@@ -17,11 +17,14 @@ export class RequestFeed implements BodySink, RoomWaiter {
   #state: "starting" | "open" | "ended" | "over" = "starting";
   #endedEarly = false;
   #paused = false;
+  /** What may still be sent. */
+  #creditBytes: number;
 
-  constructor(id: number, outbox: Outbox, source: BodySource, failed: (error: Error) => void) {
+  constructor(id: number, outbox: Outbox, source: BodySource, creditBytes: number, failed: (error: Error) => void) {
     this.#id = id;
     this.#outbox = outbox;
     this.#source = source;
+    this.#creditBytes = creditBytes;
     this.#failed = failed;
   }
 
@@ -57,6 +60,12 @@ export class RequestFeed implements BodySink, RoomWaiter {
     this.#failed(error);
   }
 
+  /** The code takes so many bytes more. */
+  credit(bytes: number): void {
+    this.#creditBytes += bytes;
+    if (this.#state === "open" || this.#state === "ended") this.pump();
+  }
+
   /** There is room: writes what waits, then lets the source go on. */
   pump(): void {
     this.#send();
@@ -76,6 +85,7 @@ export class RequestFeed implements BodySink, RoomWaiter {
 
   #send(): void {
     while (this.#state !== "over" && (this.#waiting.length > 0 || this.#state === "ended")) {
+      if (this.#creditBytes === 0 && this.#waiting.length > 0) return;
       if (this.#outbox.congested) {
         this.#outbox.waitForRoom(this);
         return;
@@ -93,8 +103,9 @@ export class RequestFeed implements BodySink, RoomWaiter {
 
   #next(): Buffer | null {
     const first = this.#waiting[0];
-    if (first === undefined) return null;
-    const end = Math.min(first.length, this.#offset + pieceBytesMax);
+    if (first === undefined || this.#creditBytes === 0) return null;
+    const end = Math.min(first.length, this.#offset + Math.min(pieceBytesMax, this.#creditBytes));
+    this.#creditBytes -= end - this.#offset;
     const piece = this.#offset === 0 && end === first.length ? first : first.subarray(this.#offset, end);
     this.#offset = end;
     if (end === first.length) {

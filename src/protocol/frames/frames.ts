@@ -4,8 +4,10 @@
  * Promises: any number of calls at a time over one connection, bodies as pieces both ways with back-pressure, output attributed to
  * its call. Deliberately absent: processes and time (agent/ kills), what handlers look like (the runtimes decide).
  */
+import type { Duplex } from "node:stream";
 import type { Fn } from "../../model/model.ts";
-import type { Dial, FunctionProtocol, Launch, LaunchApp, Session, SessionHooks } from "../protocol.ts";
+import type { FunctionProtocol, Launch, LaunchApp, Session, SessionHooks } from "../protocol.ts";
+import { openBlank } from "./blank.ts";
 import { FramesSession, type SessionInit } from "./session.ts";
 
 /** Where sandboxes show the code; those without a root of their own name another place in `KILN_CODE`. */
@@ -19,7 +21,23 @@ export function frames(): FunctionProtocol {
     serial: false,
     attributesOutput: true,
     launch,
-    open: (fn, dial, hooks, signal) => open(initOf(fn), dial, hooks, signal),
+    open: async (fn, dial, hooks, signal) => openSession(await dial(signal), { code: codeFolder, ...initOf(fn) }, hooks, signal),
+    blank: {
+      launch: { env: {}, endpoint: { via: "callback" }, shim: true },
+      open: async (dial, until) => {
+        const runtime = await openBlank(await dial(until), until);
+        return {
+          get usable() {
+            return runtime.usable;
+          },
+          load: (fn, { folder, env }, hooks, signal) => {
+            const { connection, hello } = runtime.release();
+            return openSession(connection, { code: folder, ...initOf(fn), env }, hooks, signal, hello);
+          },
+          close: () => runtime.close(),
+        };
+      },
+    },
   };
 }
 
@@ -43,19 +61,24 @@ function identity(fn: Fn, app: LaunchApp): Record<string, string> {
   };
 }
 
-function initOf(fn: Fn): SessionInit {
-  const handler = fn.source.type === "code" ? fn.source.handler : null;
-  return { code: codeFolder, handler, concurrency: fn.concurrency };
+function initOf(fn: Fn): Omit<SessionInit, "code"> {
+  return { handler: fn.source.type === "code" ? fn.source.handler : null, concurrency: fn.concurrency };
 }
 
-async function open(init: SessionInit, dial: Dial, hooks: SessionHooks, signal: AbortSignal): Promise<Session> {
-  const connection = await dial(signal);
-  return await new Promise<Session>((resolve, reject) => {
+function openSession(
+  connection: Duplex,
+  init: SessionInit,
+  hooks: SessionHooks,
+  signal: AbortSignal,
+  hello?: Buffer,
+): Promise<Session> {
+  return new Promise((resolve, reject) => {
     const settle = (act: () => void) => {
       signal.removeEventListener("abort", abort);
       act();
     };
     const session = new FramesSession(connection, init, hooks, {
+      ...(hello === undefined ? {} : { hello }),
       ready: () => settle(() => resolve(session)),
       failed: (error) => settle(() => reject(error)),
     });

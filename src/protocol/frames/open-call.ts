@@ -9,8 +9,12 @@ import type { Output } from "./output.ts";
 
 /** The connection behind a call. */
 interface CallOwner {
+  /** Of a request and of an answer, how much may be sent before there is credit, in bytes. */
+  readonly requestWindowBytes: number;
+  readonly answerWindowBytes: number;
   abandon(call: OpenCall): void;
-  held(held: boolean): void;
+  /** The code may send so many bytes more of the answer. */
+  credit(call: OpenCall, bytes: number): void;
 }
 
 /**
@@ -53,7 +57,8 @@ export class OpenCall implements AnswerOwner {
   }
 
   feed(outbox: Outbox): RequestFeed {
-    this.#feed = new RequestFeed(this.id, outbox, this.#request.body, (error) => this.#abandon(error));
+    const { requestWindowBytes } = this.#owner;
+    this.#feed = new RequestFeed(this.id, outbox, this.#request.body, requestWindowBytes, (error) => this.#abandon(error));
     return this.#feed;
   }
 
@@ -65,7 +70,7 @@ export class OpenCall implements AnswerOwner {
   begin(head: ResultHead, piece: Buffer): void {
     this.answered = true;
     if (this.abandoned) return;
-    this.#body = new AnswerBody(this);
+    this.#body = new AnswerBody(this, this.#owner.answerWindowBytes);
     this.#body.push(piece);
     this.answer(head, this.#body);
   }
@@ -88,6 +93,11 @@ export class OpenCall implements AnswerOwner {
     else if (!this.abandoned) this.#reject(error);
   }
 
+  /** The code takes so many bytes more of the request. */
+  creditRequest(bytes: number): void {
+    this.#feed?.credit(bytes);
+  }
+
   /** The code wants no more of the request. */
   stopRequest(): void {
     this.#feed?.stop();
@@ -100,8 +110,8 @@ export class OpenCall implements AnswerOwner {
     this.#signal.removeEventListener("abort", this);
   }
 
-  held(held: boolean): void {
-    this.#owner.held(held);
+  taken(bytes: number): void {
+    if (!this.abandoned) this.#owner.credit(this, bytes);
   }
 
   dropped(): void {
@@ -111,8 +121,9 @@ export class OpenCall implements AnswerOwner {
   #abandon(error: Error | null): void {
     if (this.abandoned) return;
     this.#feed?.stop();
+    // Before anybody hears: who does may ask the session at once whether the code is still at the call.
+    this.#owner.abandon(this);
     if (error !== null) this.fail(error);
     this.abandoned = true;
-    this.#owner.abandon(this);
   }
 }

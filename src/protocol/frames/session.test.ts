@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
-import { bytesBody, readBody } from "../../lib/body.ts";
+import { type BodySink, bytesBody, readBody } from "../../lib/body.ts";
 import { PlatformError } from "../../model/error.ts";
-import { frameHead, FrameReader, frameType, textFrame } from "../../wire/frames.ts";
+import { creditFrame, frameHead, FrameReader, frameType, textFrame } from "../../wire/frames.ts";
 import { sampleFn } from "../../../test/samples.ts";
 import type { FunctionRequest, FunctionResponse } from "../protocol.ts";
 import { frames } from "./frames.ts";
@@ -29,7 +29,7 @@ function peer() {
 const hello = textFrame(frameType.hello, 0, '{"protocol":1,"runtime":"test","version":"1"}');
 const ready = textFrame(frameType.ready, 0, "{}");
 
-async function opened(concurrency = 1) {
+async function opened(concurrency = 1, said = '{"protocol":1,"runtime":"test","version":"1"}') {
   const logged: string[] = [];
   const { connection, sent, say } = peer();
   const hooks = {
@@ -41,7 +41,7 @@ async function opened(concurrency = 1) {
     hooks,
     new AbortController().signal,
   );
-  await say(hello);
+  await say(textFrame(frameType.hello, 0, said));
   await say(ready);
   const session = await opening;
   sent.length = 0;
@@ -119,6 +119,8 @@ const breaks: readonly (readonly [name: string, frames: readonly Buffer[], messa
   ["a second hello", [hello], /a second hello/],
   ["a second ready", [ready], /a second ready or failed/],
   ["output of stream 7", [textFrame(frameType.log, 1, "\x07x")], /neither 1 nor 2/],
+  ["a whole answer over its window", [result(1, "", "x".repeat(262_145), 1)], /answer of 262145 bytes, without credit/],
+  ["credit of no number", [textFrame(frameType.credit, 1, "x")], /credit frame of 1 bytes instead of 4/],
   ["empty output", [textFrame(frameType.log, 1, "")], /neither 1 nor 2/],
 ];
 
@@ -194,22 +196,79 @@ test("a call whose signal is aborted already is never sent", async () => {
   assert.ok(session.usable);
 });
 
-test("a slow reader holds the connection back, and lets it go on", async () => {
-  const { connection, say, session } = await opened();
-  const answer = session.call(request("A"), never);
-  await say(result(1, "", "", 0));
-  const response = await answer;
-  for (let i = 0; i < 5; i++) await say(textFrame(frameType.body, 1, "x".repeat(64 * 1024)));
-  assert.ok(connection.isPaused());
-  const body = text(response);
+const piece = (id: number) => textFrame(frameType.body, id, "x".repeat(64 * 1024));
+
+test("an answer gets credit for what its reader took, and the answers beside it go on meanwhile", async () => {
+  const { connection, sent, say, session } = await opened(2);
+  const [answer, other] = [session.call(request("A"), never), session.call(request("B"), never)];
+  await say(result(1, "", "", 0), piece(1), piece(1), piece(1), piece(1), result(2, "", "other", 1));
+  assert.equal(await text(await other), "other");
   assert.equal(connection.isPaused(), false);
-  await say(textFrame(frameType.body, 1, "", 1));
+  assert.deepEqual(sent.slice(2), []);
+  const body = text(await answer);
+  await say();
+  assert.deepEqual(sent.slice(2), ["21 1 0 \0\x02\0\0", "21 1 0 \0\x02\0\0"]);
+  await say(piece(1), textFrame(frameType.body, 1, "", 1));
   assert.equal((await body).length, 5 * 64 * 1024);
+  assert.equal(sent.length, 4);
+});
+
+test("an answer that is longer than its credit breaks the session", async () => {
+  const { say, session } = await opened();
+  const answer = session.call(request("A"), never);
+  await say(result(1, "", "", 0), piece(1), piece(1), piece(1), piece(1), textFrame(frameType.body, 1, "x"));
+  assert.match(await codeOf(answer.then(text)), /^function_protocol: .*1 bytes more of an answer than it had credit for/);
+});
+
+test("many answers at a time have smaller windows", async () => {
+  for (const [concurrency, bytes] of [
+    [1, 262_144],
+    [64, 262_144],
+    [256, 65_536],
+    [10_000, 16_384],
+  ] as const) {
+    const { connection, sent, say } = peer();
+    void frames().open(sampleFn({ concurrency }), () => Promise.resolve(connection), { log() {} }, never);
+    await say(hello);
+    await say();
+    assert.match(sent[0] as string, new RegExp(`"window":${bytes}\\}$`));
+  }
+});
+
+test("a request goes on with the credit that the code gives, and a source that has not come to its turn waits", async () => {
+  const { sent, say, session } = await opened(1, '{"protocol":1,"window":3}');
+  let resumed = 0;
+  const source = {
+    bytes: undefined,
+    sink: undefined as BodySink | undefined,
+    pipe: (sink: BodySink) => void (source.sink = sink),
+    resume: () => void resumed++,
+    cancel() {},
+  };
+  void codeOf(session.call({ ...request("A"), body: source }, never));
+  assert.equal(source.sink?.chunk(Buffer.from("abcde")), false);
+  await say(creditFrame(1, 1));
+  assert.equal(resumed, 0);
+  await say(creditFrame(1, 3));
+  assert.equal(resumed, 1);
+  assert.equal(source.sink?.chunk(Buffer.from("fg")), true);
+  source.sink?.end();
+  await say();
+  assert.deepEqual(sent.slice(1), ["17 1 0 abc", "17 1 0 d", "17 1 0 e", "17 1 0 fg", "17 1 1 "]);
+});
+
+test("a request that is longer than its window begins without all of it", async () => {
+  const { sent, say, session } = await opened(1, '{"protocol":1,"window":3}');
+  void codeOf(session.call(request("A", "abcde"), never));
+  assert.match(sent[0] as string, /^16 1 0 .*\nabc$/s);
+  await say(creditFrame(1, 0xffffffff));
+  assert.deepEqual(sent.slice(1), ["17 1 1 de"]);
 });
 
 test("a large request goes out in pieces, and stops when the code has heard enough", async () => {
   const { sent, say, session } = await opened();
   void codeOf(session.call(request("A", "x".repeat(150_000)), never));
+  await say(creditFrame(1, 100_000));
   for (let turns = 0; turns < 5; turns++) await say();
   assert.deepEqual(
     sent.map((frame) => frame.slice(0, 7)),
@@ -263,6 +322,7 @@ const starts: readonly (readonly [name: string, frames: readonly (Buffer | null)
   ["no hello", [ready], /^function_protocol: .*a frame of type 3 before hello/],
   ["another protocol", [textFrame(frameType.hello, 0, '{"protocol":2}')], /^function_protocol: .*another protocol/],
   ["garbage", [Buffer.from("HTTP/1.1 200 OK\r\n\r\n")], /^function_protocol: .*frame of 1213486160 bytes/],
+  ["a window that is none", [textFrame(frameType.hello, 0, '{"protocol":1,"window":-1}')], /^function_protocol: .*window/],
   ["a result before ready", [hello, result(1, "", "", 1)], /^function_protocol: .*type 18 before ready/],
 ];
 

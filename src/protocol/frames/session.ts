@@ -2,22 +2,27 @@ import type { CancelSignal } from "../../lib/cancel.ts";
 import type { Duplex } from "node:stream";
 import { bytesBody } from "../../lib/body.ts";
 import { PlatformError } from "../../model/error.ts";
-import { FrameReader, flagEnd, flagExit, frameType, textFrame } from "../../wire/frames.ts";
+import { creditFrame, FrameReader, flagEnd, flagExit, frameType, textFrame } from "../../wire/frames.ts";
 import type { FunctionRequest, FunctionResponse, Session, SessionHooks } from "../protocol.ts";
 import { Breach, callHead, HeadMemory, readResultHead } from "./heads.ts";
 import { Output } from "./output.ts";
 import { OpenCall } from "./open-call.ts";
 import { Outbox } from "./outbox.ts";
+import { answerWindow, readCredit, readWindow, requestWindowDefault } from "./windows.ts";
 
 /** What a session is opened with: the payload of `init`. */
 export interface SessionInit {
   readonly code: string;
   readonly handler: string | null;
   readonly concurrency: number;
+  /** Of a runtime that was started before it was known what it will run. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Told once: the code is loaded, or why there is no session. */
 export interface SessionOpening {
+  /** What the runtime said before there was a session; absent: it is still to say hello. */
+  readonly hello?: Buffer;
   ready(): void;
   failed(error: PlatformError): void;
 }
@@ -34,14 +39,16 @@ export class FramesSession implements Session {
   readonly #opening: SessionOpening;
   readonly #calls = new Map<number, OpenCall>();
   readonly #headMemory = new HeadMemory();
+  requestWindowBytes = requestWindowDefault;
+  readonly answerWindowBytes: number;
   #state: "hello" | "loading" | "ready" | "closed" = "hello";
   /** The runtime said that it is about to end. */
   #exiting = false;
   #lastId = 0;
   /** Calls that nobody waits for and that the code has not ended yet. */
   #abandoned = 0;
-  /** Answers whose readers have fallen behind. */
-  #holding = 0;
+  /** Those who want to know when the code has ended the last of them. */
+  #abandonedHeard: (() => void)[] = [];
   /** Output outside any call. */
   #output: Output | null = null;
 
@@ -50,12 +57,14 @@ export class FramesSession implements Session {
     this.#init = init;
     this.#hooks = hooks;
     this.#opening = opening;
+    this.answerWindowBytes = answerWindow(init.concurrency);
     this.#outbox = new Outbox(connection, init.concurrency > 1);
     const reader = new FrameReader((type, id, flags, payload) => this.#hear(type, id, flags, payload));
     connection.on("data", (data: Buffer) => this.#read(reader, data));
     connection.on("error", () => {}); // Close follows and tells the same.
     connection.once("end", () => this.#end());
     connection.once("close", () => this.#end());
+    if (opening.hello !== undefined) this.#hear(frameType.hello, 0, 0, opening.hello);
   }
 
   get usable(): boolean {
@@ -74,6 +83,11 @@ export class FramesSession implements Session {
     });
   }
 
+  abandonedEnded(): Promise<void> {
+    if (this.#abandoned === 0 || this.#state === "closed") return Promise.resolve();
+    return new Promise((resolve) => this.#abandonedHeard.push(resolve));
+  }
+
   close(): void {
     this.#close(exited("The session was closed in the middle of the call"), "The session was closed before the code was ready");
   }
@@ -85,11 +99,9 @@ export class FramesSession implements Session {
     this.#outbox.write(textFrame(frameType.cancel, call.id, ""));
   }
 
-  /** An answer's reader has fallen behind or caught up. */
-  held(held: boolean): void {
-    this.#holding += held ? 1 : -1;
-    if (held && this.#holding === 1) this.#connection.pause();
-    if (!held && this.#holding === 0) this.#connection.resume();
+  /** An answer's reader has taken a good part of what the code may send. */
+  credit(call: OpenCall, bytes: number): void {
+    if (this.#state === "ready") this.#outbox.write(creditFrame(call.id, bytes));
   }
 
   #read(reader: FrameReader, data: Buffer): void {
@@ -119,8 +131,9 @@ export class FramesSession implements Session {
       if (type !== frameType.hello) throw new Breach(`a frame of type ${type} before hello`);
       const hello = readJson(payload, "hello");
       if (hello["protocol"] !== 1) throw new Breach("a hello of another protocol than 1");
+      this.requestWindowBytes = readWindow(hello["window"]);
       this.#state = "loading";
-      this.#outbox.write(textFrame(frameType.init, 0, JSON.stringify(this.#init)));
+      this.#outbox.write(textFrame(frameType.init, 0, JSON.stringify({ ...this.#init, window: this.answerWindowBytes })));
     } else if (type === frameType.ready) {
       this.#state = "ready";
       this.#opening.ready();
@@ -144,12 +157,14 @@ export class FramesSession implements Session {
     else if (type === frameType.body) this.#body(call, flags, payload);
     else if (type === frameType.error) this.#error(call, payload);
     else if (type === frameType.cancel) call.stopRequest();
+    else if (type === frameType.credit) call.creditRequest(readCredit(payload));
   }
 
   #result(call: OpenCall, flags: number, payload: Buffer): void {
     if (call.answered) throw new Breach("a second result for one call");
     const { head, bodyStart } = readResultHead(payload, this.#headMemory);
     const piece = payload.subarray(bodyStart);
+    if (piece.length > this.answerWindowBytes) throw new Breach(`a piece of an answer of ${piece.length} bytes, without credit`);
     if ((flags & flagEnd) === 0) return call.begin(head, piece);
     this.#forget(call);
     call.answer(head, bytesBody(piece));
@@ -172,8 +187,12 @@ export class FramesSession implements Session {
   /** The call has ended on the wire. */
   #forget(call: OpenCall): void {
     this.#calls.delete(call.id);
-    if (call.abandoned) this.#abandoned--;
     call.end();
+    if (call.abandoned && --this.#abandoned === 0) this.#tellAbandonedEnded();
+  }
+
+  #tellAbandonedEnded(): void {
+    for (const heard of this.#abandonedHeard.splice(0)) heard();
   }
 
   #log(id: number, payload: Buffer): void {
@@ -217,6 +236,7 @@ export class FramesSession implements Session {
       if (callError !== null) call.fail(callError);
     }
     this.#calls.clear();
+    this.#tellAbandonedEnded();
     this.#connection.destroy();
     if (opened) return;
     this.#opening.failed(

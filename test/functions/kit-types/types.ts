@@ -1,5 +1,15 @@
 /** Compiled, never run: what the kit's types promise. A line that should not compile says so. */
-import { type CallbackHandler, type Context, FunctionError, type Handler, respond, type Schema, validated } from "@polykiln/fdk";
+import { pipeline } from "node:stream/promises";
+import {
+  type CallbackHandler,
+  type Context,
+  FunctionError,
+  type Handler,
+  respond,
+  type Schema,
+  streamed,
+  validated,
+} from "@polykiln/fdk";
 import { Clock, invoke } from "@polykiln/fdk/testing";
 
 export const plain: Handler<{ name: string }, { message: string }> = (event, context) => {
@@ -16,6 +26,8 @@ export const asynchronous: Handler<unknown, number> = async (_, { signal, deadli
 export const streaming: Handler<number, AsyncGenerator<string>> = async function* (count) {
   for (let i = 0; i < count; i++) yield `${i}\n`;
 };
+
+export const compressing: Handler<unknown, void> = streamed((body, context) => pipeline(body, context.writer()));
 
 export const callingBack: CallbackHandler<string, number> = (event, _, callback) => callback(null, event.length);
 
