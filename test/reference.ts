@@ -20,6 +20,7 @@ const dependsOnTheMachine: Readonly<Record<string, string>> = {
   cache: "`$XDG_CACHE_HOME/polykiln`",
   memoryMiB: "75 % of the machine's",
   startsMax: "twice the processors",
+  stemCells: "two of `nodejs:24` and one of `python:3.11`, up to four times that",
   sandbox: "`bubblewrap`; elsewhere than on Linux `process`",
 };
 

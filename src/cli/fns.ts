@@ -16,6 +16,8 @@ interface SettingFlags {
   readonly memory?: string;
   readonly timeout?: string;
   readonly concurrency?: string;
+  readonly provisioned?: string;
+  readonly keepAlive?: string;
   readonly egress?: readonly string[];
   readonly config?: readonly string[];
   readonly unset?: readonly string[];
@@ -60,6 +62,8 @@ function withSettings(command: Command): Command {
     .option("--memory <MiB>", "memory of a sandbox")
     .option("--timeout <duration>", "how long a call may take")
     .option("--concurrency <calls>", "calls that one sandbox runs at a time")
+    .option("--provisioned <count>", "sandboxes that are kept ready")
+    .option("--keep-alive <policy>", "when other sandboxes without calls end: fixed, learned")
     .option("--egress <entry...>", "none, internet, or HOST:PORT entries")
     .option("--config <NAME=VALUE...>", "environment variables to set")
     .option("--unset <NAME...>", "environment variables to take out");
@@ -184,7 +188,7 @@ async function remove(session: Session, text: string): Promise<number> {
 }
 
 function settingsFrom(flags: SettingFlags, config: Readonly<Record<string, string>>): Record<string, unknown> {
-  const { kind, handler, memory, timeout, concurrency, egress, unset } = flags;
+  const { kind, handler, memory, timeout, concurrency, provisioned, keepAlive, egress, unset } = flags;
   const [only] = egress ?? [];
   return {
     ...(kind !== undefined && { kind }),
@@ -192,6 +196,8 @@ function settingsFrom(flags: SettingFlags, config: Readonly<Record<string, strin
     ...(memory !== undefined && { memoryMiB: whole(memory, "--memory") }),
     ...(timeout !== undefined && { timeoutMs: durationMs(timeout, "--timeout") }),
     ...(concurrency !== undefined && { concurrency: whole(concurrency, "--concurrency") }),
+    ...(provisioned !== undefined && { provisioned: whole(provisioned, "--provisioned") }),
+    ...(keepAlive !== undefined && { keepAlive }),
     ...(egress !== undefined && { egress: only === "none" || only === "internet" ? only : egress }),
     ...((flags.config ?? unset) !== undefined && { config: configFrom(config, flags.config, unset) }),
   };

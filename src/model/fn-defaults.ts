@@ -19,6 +19,8 @@ export const fnDefaults = {
   sandboxesMax: limits.sandboxesMax.default,
   isolation: "shared",
   sandboxAgeMsMax: limits.sandboxAgeMsMax.default,
+  provisioned: limits.provisioned.default,
+  keepAlive: "fixed",
   egress: "internet",
   delivery: deliveryDefaults,
   traffic: [],

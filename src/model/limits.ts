@@ -10,6 +10,7 @@ export const limits = {
   concurrency: { min: 1, max: 10_000, default: 1 },
   sandboxesMax: { min: 1, max: 10_000, default: 100 },
   sandboxAgeMsMax: { min: 1_000, max: 604_800_000, default: 86_400_000 },
+  provisioned: { min: 0, max: 1_000, default: 0 },
   /** Entries of an egress list. */
   egressEntriesMax: 64,
   /** Revisions that share a function's calls, and how much one may weigh. */

@@ -1,7 +1,7 @@
 /** What a schema can't say: sizes in bytes, and the grammar of names that this door creates. */
 import { PlatformError } from "../../model/error.ts";
 import { limits } from "../../model/limits.ts";
-import type { Annotations, Delivery, Egress } from "../../model/model.ts";
+import type { Annotations, Delivery, Egress, Fn } from "../../model/model.ts";
 
 /** Only for creating: names of other doors are taken as they are. */
 export function checkName(what: "app" | "function" | "route", name: string): void {
@@ -73,6 +73,15 @@ export function checkDelivery(delivery: Partial<Delivery>): void {
         `delivery.${field} is ${JSON.stringify(name.slice(0, 60))}, must be APP/FUNCTION, or _/FUNCTION without an app`,
       );
   }
+}
+
+/** Of a whole function: only sandboxes that serve several calls can be kept ready, and not more than may exist. */
+export function checkProvisioned({ provisioned, sandboxesMax, isolation, protocol }: Fn): void {
+  if (provisioned > sandboxesMax)
+    throw invalid("provisioned", `provisioned is ${provisioned}, must be at most ${sandboxesMax}: that is sandboxesMax`);
+  const cause = isolation === "fresh" ? "isolation fresh" : protocol === "stdio" ? "protocol stdio" : null;
+  if (provisioned > 0 && cause !== null)
+    throw invalid("provisioned", `provisioned is ${provisioned}, must be 0: with ${cause} each call has a sandbox of its own`);
 }
 
 function checkBytes(field: string, bytes: number, bytesMax: number): void {

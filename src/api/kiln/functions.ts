@@ -3,13 +3,22 @@ import type { Static } from "typebox";
 import { limits } from "../../model/limits.ts";
 import type { App, Fn } from "../../model/model.ts";
 import { createdOr200 } from "./apps.ts";
-import { checkName, invalid } from "./check.ts";
+import { checkName, checkProvisioned, invalid } from "./check.ts";
 import { appAt, type Door, functionAt } from "./door.ts";
 import type { KilnParts } from "./kiln.ts";
 import { noContent, operation } from "./openapi.ts";
 import { pageRequest, renderPage } from "./paging.ts";
 import { renderFunction } from "./render.ts";
-import { appPath, conditions, functionAnswer, functionBody, functionPath, listOf, pageQuery } from "./schemas.ts";
+import {
+  appPath,
+  conditions,
+  functionAnswer,
+  functionBody,
+  functionPath,
+  listOf,
+  pageQuery,
+  sandboxesAnswer,
+} from "./schemas.ts";
 import { checkSettings, merged, newFunction, type Settings } from "./settings.ts";
 import { calledRevisions } from "./revisions.ts";
 import { checkConditions, type Conditions, type Upserted, upsert } from "./upsert.ts";
@@ -95,6 +104,22 @@ export function functionRoutes({ scope, parts }: Door): void {
     },
   );
 
+  scope.get(
+    `${one}/sandboxes`,
+    {
+      schema: {
+        ...operation("getSandboxes", "Functions", "What a function's sandboxes do now", sandboxesAnswer),
+        description: "After a change, those that are kept ready are there when `provisioned.ready` is `provisioned.wanted`.",
+        params: functionPath,
+      },
+    },
+    async ({ params }) => {
+      const { fn } = await functionAt(parts, params.ns, params.app, params.fn);
+      const counts = parts.sandboxes?.(fn.id) ?? { starting: 0, busy: 0, idle: 0, frozen: 0 };
+      return { ...counts, provisioned: parts.provisioned?.(fn) ?? { wanted: fn.provisioned, ready: 0 } };
+    },
+  );
+
   scope.delete(
     one,
     {
@@ -127,6 +152,12 @@ export interface FunctionPut {
 export async function putFunction(parts: KilnParts, put: FunctionPut, when: Conditions): Promise<Upserted<Fn>> {
   const { store, world, images } = parts;
   const { ns, app, name, settings, digest } = put;
+  const checked = (fn: Fn): Fn => {
+    checkProvisioned(fn);
+    const refusal = parts.provisionRefusal?.(fn) ?? null;
+    if (refusal !== null) throw refusal;
+    return fn;
+  };
   const upserted = await upsert<Fn>(
     {
       repository: store.functions,
@@ -134,9 +165,9 @@ export async function putFunction(parts: KilnParts, put: FunctionPut, when: Cond
       make() {
         checkName("function", name);
         const base = { id: world.newId(), namespace: ns, app, name, now: world.now() };
-        return newFunction(base, merged(null, settings, digest, images.kinds));
+        return checked(newFunction(base, merged(null, settings, digest, images.kinds)));
       },
-      merge: (stored) => ({ ...stored, ...merged(stored, settings, digest, images.kinds) }),
+      merge: (stored) => checked({ ...stored, ...merged(stored, settings, digest, images.kinds) }),
       now: () => world.now(),
     },
     when,
@@ -144,6 +175,7 @@ export async function putFunction(parts: KilnParts, put: FunctionPut, when: Cond
   const { id } = upserted.item;
   if (upserted.outcome !== "unchanged")
     parts.changed({ namespace: ns, functionId: id, revisions: calledRevisions(upserted.item) });
+  parts.expect?.(upserted.item, app);
   return upserted;
 }
 

@@ -1,5 +1,6 @@
 import type { Caller } from "../../auth/auth.ts";
 import { readNothing, requestIdOf } from "../../http/framework.ts";
+import { sandboxDocument } from "../../http/function-origin.ts";
 import { credentialHeaders, endToEndHeaders } from "../../http/headers.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../http/http.ts";
 import { httpStatusOf } from "../../http/refusal.ts";
@@ -56,6 +57,7 @@ function sendResult(parts: KilnParts, request: HttpRequest, response: HttpRespon
   if (!result.ok) return sendError(parts, request, response, result.error, result.activationId);
   const headers = endToEndHeaders(result.headers);
   headers.push("Kiln-Activation-Id", result.activationId);
+  if (parts.functionOrigin !== "shared") sandboxDocument(headers);
   // A body that breaks off is in the call's record already; the listener cuts the connection.
   response.stream(result.status, headers, result.body, () => {});
 }

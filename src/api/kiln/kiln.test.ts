@@ -27,7 +27,9 @@ const kinds: readonly KindSummary[] = [
 ];
 
 /** The door over stores in memory; `send` goes through the framework without a socket. */
-async function open(options: { loopback?: boolean; accept?: Invoker["accept"] } = {}) {
+async function open(
+  options: { loopback?: boolean; accept?: Invoker["accept"] } & Pick<KilnParts, "provisioned" | "provisionRefusal"> = {},
+) {
   const world = realWorld();
   const store = memoryStore();
   const credential = (await firstStart(store, world)) as string;
@@ -70,6 +72,8 @@ async function open(options: { loopback?: boolean; accept?: Invoker["accept"] } 
     invoker: { invoke: (call) => echo(call, calls), ...(options.accept && { accept: options.accept }) },
     identifier: createIdentifier({ keys: store.keys, world }),
     changed: (change) => changes.push(change),
+    ...(options.provisioned && { provisioned: options.provisioned }),
+    ...(options.provisionRefusal && { provisionRefusal: options.provisionRefusal }),
     version: "1.2.3",
   };
   const framework = createFramework({ world, injectedLoopback: options.loopback ?? true });
@@ -230,6 +234,28 @@ test("wrong settings name field, value and bound, and change nothing", async () 
     const { status, json } = await send("PUT", `/apps/_/functions/${name}`, coded("1"));
     assert.deepEqual([status, json.details.field], [400, "name"], name);
   }
+});
+
+test("sandboxes that are kept ready: refused where they can't be, shown with how many are there", async () => {
+  const refusal = new PlatformError("invalid", "There is no room", { details: { field: "provisioned" } });
+  const { send } = await open({
+    provisioned: ({ provisioned }) => ({ wanted: provisioned, ready: 1 }),
+    provisionRefusal: ({ provisioned }) => (provisioned > 5 ? refusal : null),
+  });
+  const path = "/apps/_/functions/hello";
+  const put = async (body: object) => {
+    const { status, json } = await send("PUT", path, body);
+    return status < 300 ? `${json.provisioned} ${json.keepAlive}` : `${status} ${json.details.field} ${json.message}`;
+  };
+  assert.equal(await put({ ...coded("1"), provisioned: 6 }), "400 provisioned There is no room");
+  assert.equal((await send("GET", path)).status, 404);
+  assert.equal(await put(coded("1")), "0 fixed");
+  assert.equal(await put({ provisioned: 2, keepAlive: "learned" }), "2 learned");
+  assert.match(await put({ keepAlive: "guessed" }), /^400 keepAlive .*must be one of fixed, learned/);
+  assert.match(await put({ sandboxesMax: 1 }), /^400 provisioned provisioned is 2, must be at most 1/);
+  assert.match(await put({ isolation: "fresh" }), /^400 provisioned .* with isolation fresh each call has a sandbox of its own/);
+  const { json } = await send("GET", `${path}/sandboxes`);
+  assert.deepEqual(json, { starting: 0, busy: 0, idle: 0, frozen: 0, provisioned: { wanted: 2, ready: 1 } });
 });
 
 test("revisions guard changes", async () => {
@@ -456,6 +482,7 @@ test("the OpenAPI document lists every path", async () => {
     "/namespaces/{ns}/apps/{app}/functions/{fn}/prepare",
     "/namespaces/{ns}/apps/{app}/functions/{fn}/revisions",
     "/namespaces/{ns}/apps/{app}/functions/{fn}/revisions/{revision}",
+    "/namespaces/{ns}/apps/{app}/functions/{fn}/sandboxes",
     "/namespaces/{ns}/apps/{app}/functions/{fn}/traffic",
     "/namespaces/{ns}/apps/{app}/routes",
     "/namespaces/{ns}/apps/{app}/routes/{route}",

@@ -7,14 +7,17 @@
  */
 import swagger from "@fastify/swagger";
 import type { Identifier } from "../../auth/auth.ts";
+import type { ProvisionCounts } from "../../agent/provisions.ts";
 import type { SandboxCounts } from "../../agent/stats.ts";
 import type { Framework } from "../../http/framework.ts";
+import type { FunctionOrigin } from "../../http/function-origin.ts";
 import type { FastRoute } from "../../http/http.ts";
 import type { Images } from "../../image/image.ts";
 import type { Calls, Invoker } from "../../invocation/invocation.ts";
 import type { World } from "../../lib/world.ts";
 import type { LogStore } from "../../logs/logs.ts";
 import type { LogTail } from "../../logs/tail.ts";
+import type { PlatformError } from "../../model/error.ts";
 import type { App, Fn } from "../../model/model.ts";
 import type { Store } from "../../store/store.ts";
 import type { Health } from "../../telemetry/health.ts";
@@ -43,13 +46,21 @@ export interface KilnParts {
   readonly health: Pick<Health, "ready">;
   /** What a function's sandboxes do now; absent where they are not of this process. */
   readonly sandboxes?: (functionId: string) => SandboxCounts;
+  /** How many of them are kept ready. */
+  readonly provisioned?: (fn: Fn) => ProvisionCounts;
+  /** Why so many can't be kept ready; null: they can. */
+  readonly provisionRefusal?: (fn: Fn) => PlatformError | null;
   readonly images: Pick<Images, "addCode" | "hasCode" | "kinds">;
   readonly invoker: Invoker;
   /** Asynchronous calls; absent where there is no queue. */
   readonly calls?: Calls | undefined;
   readonly identifier: Pick<Identifier, "identify">;
+  /** What a browser lets pages do that functions answer with. (Default: sandboxed) */
+  readonly functionOrigin?: FunctionOrigin;
   /** Called after a definition changed in the store, so that what others keep in memory is read anew. */
   changed(change: Change): void;
+  /** Hears of each function that was made or changed, as its first call may come. */
+  expect?(fn: Fn, app: App | null): void;
   /** Makes a sandbox of a function ready ahead of its calls, if it can; undefined: nobody here does such things. */
   prepare?(fn: Fn, app: App | null): void;
   readonly version: string;

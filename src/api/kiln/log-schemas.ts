@@ -1,6 +1,7 @@
 /** The shapes of logs and of live figures. */
 import Type from "typebox";
 import { limits } from "../../model/limits.ts";
+import { activationStatuses } from "../../model/model.ts";
 
 const closed = { additionalProperties: false } as const;
 const text = (description: string) => Type.String({ description });
@@ -12,7 +13,7 @@ const lines = {
   follow: Type.Optional(Type.Boolean({ description: "An event stream instead of a list" })),
   activation: Type.Optional(text("Only of this call")),
   status: Type.Optional(
-    Type.Enum(["success", "function_error", "developer_error", "platform_error", "timeout", "cancelled", "dead_lettered"], {
+    Type.Enum([...activationStatuses], {
       description: "Only of calls that ended like this; followed, their lines come when they have ended",
     }),
   ),

@@ -6,7 +6,7 @@ import { parseId } from "../../model/id.ts";
 import { PlatformError } from "../../model/error.ts";
 import type { Activation } from "../../model/model.ts";
 import { type LogEntry, matchesLine } from "../../logs/logs.ts";
-import type { TailFilter } from "../../logs/tail.ts";
+import type { TailFilter, TailPlace } from "../../logs/tail.ts";
 import { timeOf } from "./activations.ts";
 import { invalid } from "./check.ts";
 import { appAt, type Door, functionAt } from "./door.ts";
@@ -67,8 +67,8 @@ export function logRoutes(door: Door): void {
 
 const about =
   "Newest first; with `since` oldest first from then on. A page may be short, or empty, and have a nextCursor. " +
-  "With `follow=true` an event stream of what is printed from now on (or from `since`): events `line` (an item of the list, with an id " +
-  "that Last-Event-ID takes), `activation` (the record of a call that ended), `lost` ({count}: the reader was too slow)";
+  "With `follow=true` an event stream of what is printed from now on (or from `since`): events `line` (an item of the list), " +
+  "`activation` (the record of a call that ended), both with an id that Last-Event-ID takes, and `lost` ({count}: the reader was too slow)";
 
 async function answer(
   { parts }: Door,
@@ -118,12 +118,12 @@ function ownerOf({ namespace, appId, functionId, functionName, id }: Activation)
 /** Ends when the reader goes away or the server stops. */
 function follow({ logs, world }: KilnParts, ns: string, filter: TailFilter, request: FastifyRequest, reply: FastifyReply) {
   const last = request.headers["last-event-id"];
-  const after = typeof last === "string" && last !== "" ? positionOf(last) : undefined;
+  const after = typeof last === "string" && last !== "" ? placeOf(last) : undefined;
   let stream: EventStream | undefined;
   // Before the head is sent: too many readers are refused with a status.
   const close = logs.tail.open(ns, filter, after, {
-    line: (entry, position) => stream?.send("line", renderLine(entry), position === null ? null : String(position)) ?? false,
-    activation: (record) => stream?.send("activation", renderActivation(record), null) ?? false,
+    line: (entry, place) => stream?.send("line", renderLine(entry), place === null ? null : eventId(place)) ?? false,
+    activation: (record, place) => stream?.send("activation", renderActivation(record), eventId(place)) ?? false,
     lost: (count) => stream?.send("lost", { count }, null) ?? false,
     room: async () => stream?.room(),
     ended: () => stream?.end(),
@@ -151,8 +151,22 @@ async function filterOf(parts: KilnParts, ns: string, query: Query): Promise<Tai
   return { ...common, appId: found?.id ?? null };
 }
 
+/** The position of a line, and behind a dash the id of a call (or `@` and a place): each of them where there is one. */
+function eventId({ position, callId }: TailPlace): string {
+  return `${position ?? ""}${callId === null ? "" : `-${callId}`}`;
+}
+
+function placeOf(text: string): TailPlace {
+  const [position = "", callId] = text.split("-", 2);
+  if (callId !== undefined && parseId(callId) !== callId && !/^@\d{1,16}$/.test(callId)) throw notWhere("Last-Event-ID");
+  return { position: position === "" && callId !== undefined ? null : positionOf(position), callId: callId ?? null };
+}
+
 function positionOf(text: string): number {
-  if (!/^\d{1,16}$/.test(text))
-    throw new PlatformError("invalid", "This is not where an earlier answer ended", { details: { field: "cursor" } });
+  if (!/^\d{1,16}$/.test(text)) throw notWhere("cursor");
   return Number(text);
+}
+
+function notWhere(field: string): PlatformError {
+  return new PlatformError("invalid", "This is not where an earlier answer ended", { details: { field } });
 }

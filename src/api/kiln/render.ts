@@ -42,6 +42,8 @@ export function renderFunction(fn: Fn, app: string | null): Static<typeof functi
     sandboxesMax: fn.sandboxesMax,
     isolation: fn.isolation,
     sandboxAgeMsMax: fn.sandboxAgeMsMax,
+    provisioned: fn.provisioned,
+    keepAlive: fn.keepAlive,
     egress: typeof fn.egress === "string" ? fn.egress : [...fn.egress],
     delivery: fn.delivery,
     traffic: [...fn.traffic],

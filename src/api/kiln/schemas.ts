@@ -1,7 +1,7 @@
 /** The shapes of this door's input and output: types, checks and the OpenAPI document come from here. */
 import Type, { type TSchema } from "typebox";
 import { limits } from "../../model/limits.ts";
-import { protocolNames } from "../../model/model.ts";
+import { activationStatuses, keepAliveNames, protocolNames, startTypes } from "../../model/model.ts";
 
 const closed = { additionalProperties: false } as const;
 const text = (description: string) => Type.String({ description });
@@ -82,6 +82,11 @@ const isolation = Type.Enum(["shared", "fresh"], {
   description: "`fresh`: each call gets a sandbox of its own (Default: shared)",
 });
 
+const keepAlive = Type.Enum([...keepAliveNames], {
+  description:
+    "When other sandboxes without calls end: `fixed`, after idleTimeoutMs; `learned`, by when calls came so far (Default: fixed)",
+});
+
 const settings = {
   memoryMiB: Type.Optional(whole(limits.memoryMiB, "Memory of a sandbox")),
   timeoutMs: Type.Optional(whole(limits.timeoutMs, "How long a call may take")),
@@ -90,6 +95,10 @@ const settings = {
   sandboxesMax: Type.Optional(whole(limits.sandboxesMax, "Sandboxes that may exist at once")),
   isolation: Type.Optional(isolation),
   sandboxAgeMsMax: Type.Optional(whole(limits.sandboxAgeMsMax, "Age at which a sandbox gets no new calls")),
+  provisioned: Type.Optional(
+    whole(limits.provisioned, "Sandboxes that are kept ready, so that as many calls at once start none"),
+  ),
+  keepAlive: Type.Optional(keepAlive),
 };
 
 const egress = Type.Union([Type.Enum(["none", "internet"]), Type.Array(Type.String(), { maxItems: limits.egressEntriesMax })], {
@@ -168,6 +177,8 @@ export const functionAnswer = Type.Object({
   sandboxesMax: Type.Integer(),
   isolation,
   sandboxAgeMsMax: Type.Integer(),
+  provisioned: Type.Integer(),
+  keepAlive,
   egress,
   delivery,
   traffic: Type.Array(share, { description: "Revisions that share the calls; empty: the newest gets all" }),
@@ -178,6 +189,17 @@ export const functionAnswer = Type.Object({
   createdAt: time,
   updatedAt: time,
   invokePath: text("POST here to call it"),
+});
+
+export const sandboxesAnswer = Type.Object({
+  starting: Type.Integer(),
+  busy: Type.Integer({ description: "At least one call runs" }),
+  idle: Type.Integer(),
+  frozen: Type.Integer({ description: "Idle, and nothing in it runs" }),
+  provisioned: Type.Object(
+    { wanted: Type.Integer(), ready: Type.Integer({ description: "Of those that are wanted, busy ones included" }) },
+    { description: "Those that are kept ready" },
+  ),
 });
 
 export const codeQuery = Type.Object(
@@ -215,22 +237,12 @@ export const routeAnswer = Type.Object({
   updatedAt: time,
 });
 
-const statuses = [
-  "success",
-  "function_error",
-  "developer_error",
-  "platform_error",
-  "timeout",
-  "cancelled",
-  "dead_lettered",
-] as const;
-
 export const activationQuery = Type.Object(
   {
     ...paging,
     function: Type.Optional(text("Id of a function; its name when `app` is given")),
     app: Type.Optional(text("App of `function`; `_` is the null app")),
-    status: Type.Optional(Type.Enum([...statuses])),
+    status: Type.Optional(Type.Enum([...activationStatuses])),
     from: Type.Optional(text("Earliest start: RFC 3339, or milliseconds since the epoch")),
     to: Type.Optional(text("Latest start, inclusive")),
   },
@@ -245,8 +257,8 @@ export const activationAnswer = Type.Object({
   function: text("The function's name at that time"),
   revision: Type.Integer(),
   routeId: nullable(Type.String(), "The route it came through"),
-  status: Type.Enum([...statuses, "queued", "running"], { description: "The last two: it is not over" }),
-  start: Type.Enum(["hot", "warm", "prewarmed", "cold", "none"]),
+  status: Type.Enum([...activationStatuses, "queued", "running"], { description: "The last two: it is not over" }),
+  start: Type.Enum([...startTypes]),
   attempt: Type.Integer(),
   error: nullable(Type.Object({ code: Type.String(), message: Type.String() }), "Null on success"),
   startedAt: time,

@@ -28,6 +28,8 @@ export function merged(
     sandboxesMax: settings.sandboxesMax ?? before.sandboxesMax,
     isolation: settings.isolation ?? before.isolation,
     sandboxAgeMsMax: settings.sandboxAgeMsMax ?? before.sandboxAgeMsMax,
+    provisioned: settings.provisioned ?? before.provisioned,
+    keepAlive: settings.keepAlive ?? before.keepAlive,
     egress: settings.egress ?? before.egress,
     delivery: { ...before.delivery, ...settings.delivery },
     traffic: stored === null || settings.traffic !== "keep" ? [] : trafficNow(stored),

@@ -1,7 +1,7 @@
 /** What `kiln.yaml` may say: the type, the check and the schema for editors (`schemas/kiln.schema.json`) come from here. */
 import Type, { type Static } from "typebox";
 import { limits } from "../../model/limits.ts";
-import { protocolNames } from "../../model/model.ts";
+import { keepAliveNames, protocolNames } from "../../model/model.ts";
 
 const closed = { additionalProperties: false } as const;
 
@@ -64,6 +64,13 @@ const fn = Type.Object(
       Type.Enum(["shared", "fresh"], { default: "shared", description: "fresh: each call gets a sandbox of its own" }),
     ),
     sandboxAgeMsMax: whole(limits.sandboxAgeMsMax, "Age at which a sandbox gets no new calls"),
+    provisioned: whole(limits.provisioned, "Sandboxes that are kept ready, so that as many calls at once start none"),
+    keepAlive: Type.Optional(
+      Type.Enum([...keepAliveNames], {
+        default: "fixed",
+        description: "When other sandboxes without calls end: fixed, after idleTimeoutMs; learned, by when calls came so far",
+      }),
+    ),
     egress: Type.Optional(
       Type.Union([Type.Enum(["none", "internet"]), Type.Array(Type.String(), { maxItems: limits.egressEntriesMax })], {
         default: "internet",
