@@ -2,7 +2,6 @@
  * Everything in one process: the store on SQLite, the agent, the doors, one port. Besides `test/platform.ts` the only place that
  * picks implementations.
  */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createAgent } from "../agent/agent.ts";
@@ -19,6 +18,7 @@ import { Listener } from "../http/listener.ts";
 import { isLoopbackHost } from "../http/loopback.ts";
 import { openImages } from "../image/local-images.ts";
 import { Definitions } from "../invocation/definitions.ts";
+import { Provisioner } from "../invocation/provisioner.ts";
 import { Recorder } from "../invocation/record.ts";
 import { TrailingLogs } from "../invocation/trailing-logs.ts";
 import { createInvocation } from "../invocation/whole.ts";
@@ -46,6 +46,7 @@ import type { Store } from "../store/store.ts";
 import { storeSchema } from "../store/sqlite/migrations.ts";
 import { sqliteStore } from "../store/sqlite/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { keepCredential, openFolder } from "./data-folder.ts";
 import { Observer } from "./observe.ts";
 import { version } from "./version.ts";
 
@@ -84,9 +85,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     const store = sqliteStore(database, { revisionsKept: config.revisionsKept });
     const credential = keepCredential(config.data, await firstStart(store, world));
     if (!isLoopbackHost(listen.host)) await requireKeys(listen, store);
-    const observer = new Observer({ config, world, logger, database, store, driver, logStore: sqliteLogStore(database) });
-    opened.push(() => observer.close());
     const queue = await sqliteQueue(database, world);
+    const logStore = sqliteLogStore(database);
+    const observer = new Observer({ config, world, logger, database, store, driver, logStore, queue });
+    opened.push(() => observer.close());
     const platform = await assemble(options, world, driver, store, observer, queue);
     opened.push(() => platform.drain());
     const bound = await platform.listener.listen(listen);
@@ -143,15 +145,18 @@ async function assemble(
       functionWaitingMax: config.functionWaitingMax,
       namespaceWaitingMax: config.namespaceWaitingMax,
       startsMax: config.startsMax,
+      stemCells: config.stemCells.map((rule) => ({ ...rule, kind: images.kinds.resolve(rule.kind) })),
       startTimeoutMs: config.startTimeoutMs,
     },
   });
   const definitions = new Definitions(store, world);
+  const provisioner = new Provisioner({ world, store, agent, warn });
   const trailing = new TrailingLogs(world);
   const agents = [{ id: agent.agentId, memoryMiB: agent.memoryMiB, accepting: true, link: agent }];
   const invocation = createInvocation({
     queue,
     asyncCallsMax: config.asyncCallsMax,
+    namespaceQueuedMax: config.namespaceQueuedMax,
     // Half of the machine is for those who wait.
     busyAsyncCallsMax: Math.max(1, Math.floor(availableParallelism() / 2)),
     warn,
@@ -179,16 +184,21 @@ async function assemble(
     metrics,
     health,
     sandboxes: (functionId) => agent.sandboxes(functionId),
+    provisioned: (fn) => agent.provisioned(fn),
+    provisionRefusal: (fn) => agent.provisionRefusal(fn),
     images,
     invoker,
     calls,
     identifier,
+    functionOrigin: config.functionOrigin,
     version,
     bug,
     changed(change) {
       definitions.changed(change.namespace);
       if (change.functionId !== null) agent.retire(change.functionId, change.revisions);
+      provisioner.changed(change.namespace);
     },
+    expect: (fn, app) => agent.expect(fn, app),
     prepare: (fn, app) => agent.prepare(fn, app),
   });
   const fn = {
@@ -196,12 +206,14 @@ async function assemble(
     invoker,
     world,
     version,
+    functionOrigin: config.functionOrigin,
     namespace: firstNamespace,
     identify: (request: HttpRequest) => identifier.identify(request),
     baseUrl: (request: HttpRequest) => config.publicUrl || `http://${request.header("host") ?? "localhost"}`,
     changed(ids: readonly string[]) {
       definitions.changed(firstNamespace);
       for (const id of ids) agent.retire(id, []);
+      provisioner.changed(firstNamespace);
     },
     failed: (err: unknown) => bug(err),
   };
@@ -220,11 +232,15 @@ async function assemble(
   });
   return {
     listener,
-    start: () => invocation.start(),
+    start() {
+      invocation.start();
+      provisioner.start();
+    },
     async drain() {
       observer.drain();
       const stopped = listener.close(config.drainMs);
       // A moment earlier than the agent, which kills what still runs: calls that the stop cuts off go back into the queue.
+      await provisioner.close();
       await Promise.all([invocation.close(config.drainMs * 0.9), agent.close(config.drainMs)]);
       await stopped;
       await framework.app.close();
@@ -273,24 +289,4 @@ function startDriver(config: Config, world: World, logger: Logger, platform: () 
 function localAddress({ host: address, port }: { readonly host: string; readonly port: number }): PlatformAddress {
   const host = address === "0.0.0.0" ? "127.0.0.1" : address;
   return { host: host === "::" ? "::1" : host, port };
-}
-
-function openFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-}
-
-/** The first namespace's credential lives beside the store, readable by its owner alone. */
-function keepCredential(data: string, made: string | null): string {
-  const file = join(data, `${firstNamespace}.key`);
-  if (made !== null) {
-    writeFileSync(file, `${made}\n`, { mode: 0o600 });
-    chmodSync(file, 0o600);
-    return made;
-  }
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch {
-    // The owner moved it away; keys still work for those who have them.
-    return "";
-  }
 }
