@@ -1,17 +1,18 @@
 /**
  * An agent over sandboxes in memory: a program answers lines of text. `behaviour` of a call is its body: `quick`, `sleep 50`,
- * `exit`, `throw`, `hang`, `print words`, `hold 50` (MiB from now on); of a start, the function's handler: `fail` or `never`.
+ * `exit`, `throw`, `hang`, `linger words` (printed a moment later), `print words`, `hold 50` (MiB from now on); of a start, the function's handler: `fail` or `never`.
  */
 import { abortSignalOf } from "../src/lib/cancel.ts";
 import type { Duplex } from "node:stream";
 import { agentDefaults } from "../src/agent/config.ts";
 import { createAgent, type Agent } from "../src/agent/agent.ts";
 import type { AgentCall, AgentReport } from "../src/agent/link.ts";
+import type { StemCellRule } from "../src/config/stem-cells.ts";
 import { bytesBody, readBody } from "../src/lib/body.ts";
 import { realWorld } from "../src/lib/world.ts";
 import { PlatformError } from "../src/model/error.ts";
 import type { App, Fn, LogLine } from "../src/model/model.ts";
-import type { FunctionProtocol, Session } from "../src/protocol/protocol.ts";
+import type { BlankProtocol, FunctionProtocol, Session } from "../src/protocol/protocol.ts";
 import { type FakeDriver, type FakeInside, fakeDriver } from "../src/sandbox/fake/driver.ts";
 
 const world = realWorld();
@@ -48,12 +49,14 @@ export function fakeAgent(
     prepareMs?: number;
     functionWaitingMax?: number;
     namespaceWaitingMax?: number;
+    stemCells?: readonly StemCellRule[];
+    processors?: { count: number; short: boolean };
   } = {},
 ): FakeAgent {
   const driver = fakeDriver({ program: (inside) => program(inside, config.startMs ?? 2) });
   const prepared = {
     root: null,
-    code: null,
+    code: "/code",
     runtime: null,
     path: "/bin",
     env: {},
@@ -62,10 +65,13 @@ export function fakeAgent(
   };
   const agent = createAgent("test", {
     // Whatever else this machine does.
-    processors: { count: 2, short: false },
+    processors: config.processors ?? { count: 2, short: false },
     world,
     driver,
-    images: { prepare: () => pause(config.prepareMs ?? 0).then(() => prepared) },
+    images: {
+      prepare: () => pause(config.prepareMs ?? 0).then(() => prepared),
+      prepareBlank: async () => ({ ...prepared, place: { folder: "/cell", fill: () => true, remove: async () => {} } }),
+    },
     protocols: { frames: lines(false), stdio: lines(true), "http-port": lines(false), "http-stream": lines(false) },
     config: { ...agentDefaults, memoryMiB: 100_000, freezeAfterMs: 0, startsMax: 100, startTimeoutMs: 200, ...config },
   });
@@ -112,10 +118,17 @@ async function program({ spec, accept, print, signal, hold }: FakeInside, startM
     rest = asked.pop() ?? "";
     for (const line of asked) {
       const [verb = "", word = ""] = line.split(" ");
+      if (line === "load fail") {
+        print("stderr", "no such module\n");
+        return 3;
+      }
+      if (line === "load never") await new Promise((resolve) => signal.addEventListener("abort", resolve));
       if (verb === "exit") return 7;
       if (verb === "hang") await new Promise((resolve) => signal.addEventListener("abort", resolve));
       if (verb === "sleep") await pause(Number(word));
       if (verb === "hold") hold(Number(word) * 1024 * 1024);
+      if (verb === "linger") await pause(60).then(() => print("stdout", `${line.slice(7)}\n`));
+      if (verb === "linger") await new Promise((resolve) => signal.addEventListener("abort", resolve));
       if (verb === "print") print("stdout", `${line.slice(6)}\n`);
       connection.write(`${verb === "throw" ? "!thrown" : line}\n`);
     }
@@ -135,8 +148,34 @@ function lines(once: boolean): FunctionProtocol {
       shim: true,
     }),
     open: async (_fn, dial, _hooks, signal) => session(await dial(signal)),
+    ...(once ? {} : { blank }),
   };
 }
+
+/** A program that gets its handler later. */
+const blank: BlankProtocol = {
+  launch: { env: {}, endpoint: { via: "callback" }, shim: true },
+  async open(dial, until) {
+    const connection = await dial(until);
+    connection.setEncoding("utf8");
+    return {
+      get usable() {
+        return !connection.destroyed && !connection.readableEnded;
+      },
+      async load({ source }, _code, _hooks, signal) {
+        connection.write(`load ${(source.type === "code" && source.handler) || "default"}\n`);
+        try {
+          await nextLine(connection, signal);
+        } catch (error) {
+          if (signal.aborted) throw error;
+          throw new PlatformError("function_start_failed", "It ended before it was ready", { details: { ended: true } });
+        }
+        return session(connection);
+      },
+      close: () => connection.destroy(),
+    };
+  },
+};
 
 function session(connection: Duplex): Session {
   let usable = true;

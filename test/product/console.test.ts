@@ -37,7 +37,7 @@ describe("the console", { skip: noBrowser, timeout: 240_000 }, () => {
   let platform: Platform;
 
   before(async () => {
-    [browser, platform] = await Promise.all([startBrowser(), startPlatform({ data })]);
+    [browser, platform] = await Promise.all([startBrowser(), startPlatform({ data, flags: ["--stem-cells", "none"] })]);
   });
   after(async () => {
     await browser?.close();

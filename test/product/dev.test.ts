@@ -51,7 +51,8 @@ describe("dev", { timeout: 240_000 }, () => {
 
     // How long a sandbox takes to be ready is the machine's business; a call before that would make one itself.
     let startType = "cold";
-    for (let waitMs = 500; startType === "cold" && waitMs < 20_000; waitMs *= 2) {
+    const isFirst = () => startType === "cold" || startType === "prewarmed";
+    for (let waitMs = 500; isFirst() && waitMs < 20_000; waitMs *= 2) {
       const swaps = dev.events.filter(({ event }) => event === "swapped").length;
       writeFileSync(join(folder, "index.js"), handler(`ready ${waitMs}`));
       await dev.until(() => dev.events.filter(({ event }) => event === "swapped").length > swaps);
@@ -60,7 +61,7 @@ describe("dev", { timeout: 240_000 }, () => {
       await untilServed(url, `ready ${waitMs}`);
       startType = (await dev.until(() => dev.events.filter(({ event }) => event === "call")[calls])).start;
     }
-    assert.notEqual(startType, "cold", "a sandbox of the new code is made ready before it is called");
+    assert.ok(!isFirst(), "a sandbox of the new code is made ready before it is called");
     writeFileSync(join(folder, "index.js"), handler("second"));
     await untilServed(url, "second");
 

@@ -32,14 +32,18 @@ let atFirst: Footprint;
 
 describe("faults", { skip: cannotCount, concurrency: 3, timeout: 240_000 }, () => {
   before(async () => {
-    platform = await startPlatform({ env: { ...inspectable, POLYKILN_START_TIMEOUT_MS: String(startTimeoutMs) } });
+    // Stem cells come and go by themselves.
+    const flags = ["--stem-cells", "none"];
+    platform = await startPlatform({ flags, env: { ...inspectable, POLYKILN_START_TIMEOUT_MS: String(startTimeoutMs) } });
     neighbour = await platform.deploy({
       name: "neighbour",
       file: ["index.js", "exports.handler = (event) => event"],
       settings: { idleTimeoutMs: 3_600_000, concurrency: 16, sandboxesMax: 1 },
     });
     await assertServed();
-    // What is made once, for the first function on a port, is no leak.
+    // What is made once, for the first function on a port and the first in Python, is no leak.
+    const python = await deploy("python", ["main.py", "def handler(event, context): return event"], { kind: "python:3.11" });
+    assert.equal((await call(python.fnUrl)).status, 200);
     const echo = 'b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n"';
     const first = await deploy("first", ["main.py", rawServer(onPort, echo)], rawHttpServer);
     assert.equal((await call(first.fnUrl)).status, 200);

@@ -16,12 +16,15 @@ exports.handler = async ({ ms = 1 }) => {
   return { own };
 };`;
 
+/** Stem cells come and go by themselves. */
+const ownOnly = ["--stem-cells", "none"];
+
 describe("the life of sandboxes", { skip: cannotCount, timeout: 180_000 }, () => {
   let data: string;
   let platform: Platform;
   before(async () => {
     data = mkdtempSync(join(tmpdir(), "kiln-data-"));
-    platform = await startPlatform({ data });
+    platform = await startPlatform({ data, flags: ownOnly });
   });
   after(async () => {
     await platform?.stop();
@@ -60,7 +63,7 @@ describe("the life of sandboxes", { skip: cannotCount, timeout: 180_000 }, () =>
     const halfUploaded = join(data, "code", ".new-01JD0000000000000000000001");
     mkdirSync(halfUploaded);
     writeFileSync(join(halfUploaded, "part"), "half");
-    platform = await startPlatform({ data });
+    platform = await startPlatform({ data, flags: ownOnly });
     await assertGone(instance, 5000);
     assert.equal(existsSync(halfUploaded), false);
   });
@@ -84,7 +87,7 @@ describe("the life of sandboxes", { skip: cannotCount, timeout: 180_000 }, () =>
       odd.map(({ status, text }) => `${status} ${text}`),
       [],
     );
-    platform = await startPlatform({ data });
+    platform = await startPlatform({ data, flags: ownOnly });
     const answered = new Set([...load.answers, await long].map(({ activationId }) => activationId));
     const accepted = (await records(platform)).filter((record) => record.function.startsWith("slow-"));
     const lost = accepted.filter(({ id }) => !answered.has(id));

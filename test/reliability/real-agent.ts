@@ -1,12 +1,13 @@
 /** An agent over real sandboxes in this process, where tests can look into it: bubblewrap, our frames, the Node runtime. */
 import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Agent, createAgent } from "../../src/agent/agent.ts";
 import { type AgentConfig, agentDefaults } from "../../src/agent/config.ts";
 import type { AgentReport } from "../../src/agent/link.ts";
 import type { Prepared } from "../../src/image/image.ts";
 import { bytesBody, readBody } from "../../src/lib/body.ts";
+import { Places } from "../../src/image/code/places.ts";
 import { realWorld } from "../../src/lib/world.ts";
 import { asPlatformError } from "../../src/model/error.ts";
 import type { Fn } from "../../src/model/model.ts";
@@ -21,11 +22,15 @@ export interface RealAgent {
   readonly agent: Agent;
   /** A function of this Node source. */
   deploy(source: string, settings?: Partial<Fn>): Fn;
+  /** One more file of a function that was not called yet. */
+  addFile(fn: Fn, path: string, text: string): void;
   call(fn: Fn, event?: unknown): Promise<CallEnd>;
   /** The control groups of the sandboxes that are frozen, as the kernel says. */
   frozenGroups(): string[];
   /** All control groups of this instance. */
   groups(): string[];
+  /** Folders that wait for code, or got it. */
+  places(): string[];
   close(): Promise<void>;
 }
 
@@ -55,12 +60,16 @@ export function realAgent(config: Partial<AgentConfig> = {}): RealAgent {
     shimCommand: command,
     command: () => command,
   });
+  const places = Places.open(`${folder}/cells`, world);
   const protocol = frames();
   const agent = createAgent("test", {
     world,
     driver,
+    // Stem cells are not made while the machine is busy, and here it is busy with tests.
+    processors: config.stemCells === undefined ? undefined : { count: availableParallelism(), short: false },
     images: {
       prepare: async (source) => prepared(source.type === "code" ? `${folder}/${source.digest}` : ""),
+      prepareBlank: async () => ({ ...prepared(""), shimCommand: command, place: await (await places).make() }),
     },
     protocols: { frames: protocol, stdio: protocol, "http-port": protocol, "http-stream": protocol },
     config: { ...agentDefaults, memoryMiB: 16_000, startsMax: 2, startTimeoutMs: 30_000, ...config },
@@ -71,6 +80,7 @@ export function realAgent(config: Partial<AgentConfig> = {}): RealAgent {
   return {
     agent,
     groups,
+    places: () => globSync(`${folder}/cells/*`),
     frozenGroups: () => groups().filter((group) => isFrozen(group)),
     deploy(source, settings = {}) {
       const digest = String(++count).padStart(64, "0");
@@ -84,6 +94,11 @@ export function realAgent(config: Partial<AgentConfig> = {}): RealAgent {
         egress: "none",
         ...settings,
       });
+    },
+    addFile({ source }, path, text) {
+      const file = `${folder}/${source.type === "code" ? source.digest : ""}/${path}`;
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text);
     },
     call: (fn, event = {}) => call(agent, fn, event, world.newId()),
     async close() {
