@@ -1,13 +1,9 @@
 /** The command line of the server: `start`, `up`, `doctor`, `build`. Parses flags, picks the role, and turns errors into exit codes. */
 import { enableCompileCache } from "node:module";
 import { parseArgs } from "node:util";
-import { setFlagsFromString } from "node:v8";
 import { compileCacheFolder, flagOf, loadConfig, settings } from "../config/config.ts";
 
 enableCompileCache(compileCacheFolder());
-// The collector's young part stays as small as it begins, 1 MiB. Grown to 32 it is emptied seldom and then for 20 to 40 ms on a busy
-// machine, in which every call waits (docs/decisions/0012).
-setFlagsFromString("--semi-space-growth-factor=1");
 
 /** Exit codes: 0 also when a signal ended it, 1 something failed, 2 the command line or what it asks for cannot be (a taken port). */
 const exitFailed = 1;

@@ -103,7 +103,7 @@ describe("functions in stem cells", { skip: cannotCount, timeout: 240_000 }, () 
     ["exits", "console.log('bye'); process.exit(4)"],
     ["needs what is not there", "require('left-pad')"],
     ["takes all memory", "const held = []; for (;;) held.push(Buffer.alloc(1 << 20, 1))"],
-    ["throws later", "setTimeout(() => { throw new Error('late') }, 1); exports.handler = () => new Promise(() => {})"],
+    ["throws later", "exports.handler = () => new Promise(() => { setTimeout(() => { throw new Error('late') }, 1) })"],
   ];
   for (const [what, source] of broken) {
     test(`code that ${what} is told as in a cold start`, async () => {
