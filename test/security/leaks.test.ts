@@ -2,13 +2,18 @@
 import assert from "node:assert/strict";
 import { globSync, readdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import type { Endpoint } from "../../src/sandbox/sandbox.ts";
 import { type InstanceState, readState } from "../../src/sandbox/spawner/state.ts";
 import { Box, cannotIsolate, readOr } from "./box.ts";
 
 const rounds = 200;
+const steadyMs = 500;
 /** So that what is prepared ahead is there again. */
-const settleMs = 500;
+const settleMsMax = 10_000;
+
+type Counts = Readonly<Record<string, number>>;
 
 describe("leaks", { skip: cannotIsolate, timeout: 180_000 }, () => {
   let box: Box;
@@ -19,9 +24,9 @@ describe("leaks", { skip: cannotIsolate, timeout: 180_000 }, () => {
 
   test(`${rounds} sandboxes leave nothing`, async () => {
     for (let index = 0; index < 10; index++) await once(index);
-    const atFirst = await counts();
+    const atFirst = await steady();
     for (let index = 0; index < rounds; index += 2) await Promise.all([once(index), once(index + 1)]);
-    assert.deepEqual(await counts(), atFirst);
+    assert.deepEqual(await settled(atFirst), atFirst);
   });
 
   const endpoints: readonly Endpoint[] = [
@@ -41,14 +46,35 @@ describe("leaks", { skip: cannotIsolate, timeout: 180_000 }, () => {
     await sandbox.stop();
   }
 
-  async function counts(): Promise<Record<string, number>> {
-    await new Promise((resolve) => setTimeout(resolve, settleMs));
+  /** Once what is prepared ahead is there: the same for half a second. */
+  async function steady(): Promise<Counts> {
+    for (let last = counts(), since = performance.now(); ; ) {
+      await sleep(50);
+      const now = counts();
+      if (!isDeepStrictEqual(now, last)) [last, since] = [now, performance.now()];
+      else if (performance.now() - since > steadyMs) return now;
+    }
+  }
+
+  /** Waits until it is as expected, or has had long enough. */
+  async function settled(expected: Counts): Promise<Counts> {
+    const giveUpAt = performance.now() + settleMsMax;
+    for (;;) {
+      const now = counts();
+      if (isDeepStrictEqual(now, expected) || performance.now() > giveUpAt) return now;
+      await sleep(50);
+    }
+  }
+
+  function counts(): Counts {
     const { runFolder, cgroupFolders } = readState(box.stateFile) as InstanceState;
     const spawner = spawnerPid(runFolder);
     return {
       descriptors: readdirSync("/proc/self/fd").length,
       spawnerDescriptors: readdirSync(`/proc/${spawner}/fd`).length,
-      mounts: lines("/proc/self/mountinfo"),
+      mounts: readOr("/proc/self/mountinfo")
+        .split("\n")
+        .filter((line) => line.includes(runFolder)).length,
       spawnerMounts: lines(`/proc/${spawner}/mountinfo`),
       cgroups: cgroupFolders.flatMap((folder) => globSync(`${folder}/*/`)).length,
       processes: cgroupFolders
