@@ -1,10 +1,11 @@
 /** A sandbox that waits to be told what to run, and from then on the running one. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
 import type { Outlet } from "../egress/egress.ts";
+import { removeFolder } from "../spawner/folder.ts";
 import type { Launched } from "../spawner/launcher.ts";
 import type { Isolation } from "../spawner/messages.ts";
 import type { PipePool, PipeSet } from "../spawner/pipes.ts";
@@ -97,7 +98,7 @@ export class Spare {
       kill: () => this.#kill(),
       outOfMemory: () => this.cgroup.outOfMemory(),
       free: async () => {
-        rmSync(folder, { recursive: true, force: true });
+        removeFolder(folder);
         await this.#free();
       },
     };

@@ -1,7 +1,8 @@
 /** Starts programs on the machine itself, inside the spawner process. Nothing is isolated. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { PlatformError } from "../../model/error.ts";
+import { removeFolder } from "../spawner/folder.ts";
 import type { Launched, Launcher } from "../spawner/launcher.ts";
 import type { SpawnRequest } from "../spawner/messages.ts";
 import type { PipePool, PipeSet } from "../spawner/pipes.ts";
@@ -59,7 +60,7 @@ function launched(child: ChildProcess, pipes: PipeSet, socketFolder: string | nu
     outOfMemory: () => false,
     free: async () => {
       pipes.release();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     },
   };
 }
