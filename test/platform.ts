@@ -79,7 +79,11 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     log = (log + text).slice(-100_000);
   });
   const ended = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
-  const { url, auth, pid } = JSON.parse(await firstLine(child, () => log)) as { url: string; auth: string; pid: number };
+  const line = await firstLine(child, () => log).catch((error: unknown) => {
+    if (options.data === undefined) rmSync(data, { recursive: true, force: true });
+    throw error;
+  });
+  const { url, auth, pid } = JSON.parse(line) as { url: string; auth: string; pid: number };
   return {
     url,
     port: Number(new URL(url).port),
