@@ -1,22 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type FakeAgent, fakeAgent } from "../../test/fake-agent.ts";
+import { fakeAgent } from "../../test/fake-agent.ts";
+import { pause, within } from "../../test/within-agent.ts";
 import { sampleFn } from "../../test/samples.ts";
 import { PlatformError } from "../model/error.ts";
 
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const quick = sampleFn({ timeoutMs: 1000 });
 const withHandler = (handler: string) =>
   sampleFn({ source: { type: "code", kind: "nodejs:24", digest: "0".repeat(64), handler, command: null } });
-
-async function within(agent: FakeAgent, body: () => Promise<void>): Promise<void> {
-  try {
-    await body();
-  } finally {
-    await agent.agent.close(0);
-    assert.equal(agent.driver.living.length, 0, "every sandbox has ended");
-  }
-}
 
 test("the first call is cold, the next one hot in the same sandbox", async () => {
   const fake = fakeAgent();

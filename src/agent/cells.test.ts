@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type FakeAgent, fakeAgent } from "../../test/fake-agent.ts";
+import { fakeAgent } from "../../test/fake-agent.ts";
+import { pause, until, within } from "../../test/within-agent.ts";
 import { sampleApp, sampleFn } from "../../test/samples.ts";
 import type { StemCellRule } from "../config/stem-cells.ts";
 import type { Fn } from "../model/model.ts";
@@ -22,31 +23,12 @@ function another(fields: Partial<Fn> = {}): Fn {
 const handled = (handler: string) =>
   ({ type: "code", kind: "nodejs:24", digest: "0".repeat(64), handler, command: null }) as const;
 
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let waits = 0; !holds(); waits++) {
-    if (waits > 2000) assert.fail(`Not so: ${what}`);
-    await pause(5);
-  }
-}
-
 /** With these cells ready. */
 async function filled(rules: readonly StemCellRule[], ready: number, config: Parameters<typeof fakeAgent>[0] = {}) {
   const fake = fakeAgent({ stemCells: rules, ...config });
   fake.agent.expect(another(), null);
   await until(`${ready} cells`, () => fake.agent.stats().stemCells.ready === ready);
   return fake;
-}
-
-async function within(fake: FakeAgent, body: (fake: FakeAgent) => Promise<void>): Promise<void> {
-  try {
-    await body(fake);
-  } finally {
-    await fake.agent.close(0);
-    assert.equal(fake.driver.living.length, 0, "every sandbox has ended");
-    assert.equal(fake.agent.stats().stemCells.starting, 0);
-  }
 }
 
 test("a first call takes a cell, which serves that function only, and another is made", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sampleFn } from "../../test/samples.ts";
+import { until } from "../../test/within-agent.ts";
 import type { Prepared } from "../image/image.ts";
 import { realWorld } from "../lib/world.ts";
 import type { Fn } from "../model/model.ts";
@@ -91,14 +92,6 @@ async function within(made: Setting, body: (made: Setting) => Promise<void>): Pr
     await made.compiler.close();
     assert.equal(made.driver.living.length, 0, "every sandbox has ended");
     assert.equal(made.memory.promisedMiB, 0, "all memory is given back");
-  }
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const giveUpAt = performance.now() + 20_000;
-  while (!holds()) {
-    if (performance.now() > giveUpAt) assert.fail(`Not so within 20 s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 

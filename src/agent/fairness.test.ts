@@ -1,23 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type FakeAgent, fakeAgent } from "../../test/fake-agent.ts";
+import { until, within } from "../../test/within-agent.ts";
 import { sampleFn } from "../../test/samples.ts";
 import { WaitingCounts } from "./waiting-counts.ts";
-
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await pause(5);
-}
-
-async function within(fake: FakeAgent, body: () => Promise<void>): Promise<void> {
-  try {
-    await body();
-  } finally {
-    await fake.agent.close(0);
-    assert.equal(fake.driver.living.length, 0, "every sandbox has ended");
-  }
-}
 
 const noisy = sampleFn({ id: "noisy", namespace: "noisy", memoryMiB: 100 });
 const quiet = sampleFn({ id: "quiet", namespace: "quiet", memoryMiB: 100 });
@@ -52,16 +38,16 @@ for (const isolation of ["shared", "fresh"] as const) {
     const fake = fakeAgent({ memoryMiB: 400 });
     await within(fake, async () => {
       const load = callers(fake, { ...noisy, isolation }, 12, "sleep 50");
-      await until(() => load.answered() >= 24);
-      await until(() => fake.agent.sandboxes("noisy").busy === 4);
+      await until("the first calls are answered", () => load.answered() >= 24);
+      await until("the first namespace fills the memory", () => fake.agent.sandboxes("noisy").busy === 4);
       assert.equal((await fake.call(quiet, "quick", { waitMsMax: 2000 })).answer, "quick");
       const second = callers(fake, quiet, 12, "sleep 50");
-      await until(() => fake.agent.sandboxes("quiet").busy === 2);
-      await until(() => second.answered() >= 24);
+      await until("the second has its share", () => fake.agent.sandboxes("quiet").busy === 2);
+      await until("the second's calls are answered", () => second.answered() >= 24);
       const { busy, starting } = fake.agent.sandboxes("quiet");
       assert.ok(busy + starting <= 2, "and no more than its share while the other wants it");
       await load.end();
-      await until(() => fake.agent.sandboxes("quiet").busy === 4);
+      await until("the first's share is given to the second", () => fake.agent.sandboxes("quiet").busy === 4);
       await second.end();
     });
   });
@@ -71,7 +57,7 @@ test("many calls at a time in each sandbox keep no other out either", async () =
   const fake = fakeAgent({ memoryMiB: 200 });
   await within(fake, async () => {
     const load = callers(fake, { ...noisy, concurrency: 2 }, 8, "sleep 20");
-    await until(() => load.answered() >= 16);
+    await until("calls are answered", () => load.answered() >= 16);
     assert.equal((await fake.call(quiet, "quick", { waitMsMax: 2000 })).answer, "quick");
     await load.end();
   });
@@ -81,11 +67,11 @@ test("a function bigger than its share gets its only sandbox", async () => {
   const fake = fakeAgent({ memoryMiB: 400 });
   await within(fake, async () => {
     const load = callers(fake, noisy, 12, "sleep 20");
-    await until(() => load.answered() >= 24);
+    await until("calls are answered", () => load.answered() >= 24);
     const big = { ...quiet, memoryMiB: 400 };
     assert.equal((await fake.call(big, "quick", { waitMsMax: 2000 })).answer, "quick");
     const before = load.answered();
-    await until(() => load.answered() > before + 12);
+    await until("calls go on being answered", () => load.answered() > before + 12);
     await load.end();
   });
 });
@@ -96,11 +82,11 @@ test("sandboxes of two namespaces weigh the same together, however many each has
     fake.driver.living.filter(({ id }) => id.startsWith(namespace)).map(({ cpuWeight }) => cpuWeight ?? 0);
   await within(fake, async () => {
     const load = callers(fake, { ...noisy, sandboxesMax: 5 }, 20, "sleep 30");
-    await until(() => fake.agent.sandboxes("noisy").busy === 5);
+    await until("five run at once", () => fake.agent.sandboxes("noisy").busy === 5);
     assert.equal(sum(weights("noisy")), 0, "alone nothing is said");
     const other = callers(fake, quiet, 1, "sleep 30");
-    await until(() => weights("quiet")[0] === 10_000);
-    await until(() => weights("noisy").every((weight) => weight === 2000));
+    await until("the single sandbox weighs most", () => weights("quiet")[0] === 10_000);
+    await until("the five weigh as much together", () => weights("noisy").every((weight) => weight === 2000));
     await load.end();
     await other.end();
   });
@@ -113,7 +99,7 @@ test("who waits is counted by function and namespace, and nobody is left when th
     const fn = { ...noisy, sandboxesMax: 1 };
     const other = { ...fn, id: "other" };
     const [first] = [fake.call(fn, "sleep 200")];
-    await until(() => fake.agent.sandboxes("noisy").busy === 1);
+    await until("the first call runs", () => fake.agent.sandboxes("noisy").busy === 1);
     const ends = [fn, fn].map((each) => fake.call(each, "quick", { signal: gone.signal }));
     const told = fake.agent.refusal(fn);
     assert.deepEqual([told?.code, told?.details["limit"], told?.details["max"]], ["overloaded", "functionWaitingMax", 2]);

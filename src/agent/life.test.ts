@@ -1,31 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type FakeAgent, fakeAgent } from "../../test/fake-agent.ts";
+import { fakeAgent } from "../../test/fake-agent.ts";
+import { pause, until, within } from "../../test/within-agent.ts";
 import { sampleFn } from "../../test/samples.ts";
 
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const quick = sampleFn({ timeoutMs: 5000 });
 const named = (letter: string, settings: Parameters<typeof sampleFn>[0] = {}) =>
   sampleFn({ id: `01JD00000000000000000000A${letter}`, name: letter, ...settings });
-
-async function within(fake: FakeAgent, body: () => Promise<void>): Promise<void> {
-  try {
-    await body();
-  } finally {
-    await fake.agent.close(0);
-    assert.equal(fake.driver.living.length, 0, "every sandbox has ended");
-    assert.equal(fake.agent.stats().memory.promisedMiB, 0, "all memory is given back");
-  }
-}
-
-/** Machines that run tests are slow at times: waits for what is to come. */
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  const giveUpAt = performance.now() + 10_000;
-  while (!isSo()) {
-    assert.ok(performance.now() < giveUpAt, `${what} within 10 s`);
-    await pause(2);
-  }
-}
 
 test("an idle sandbox is frozen, the next call thaws it and is warm, the one after is hot", async () => {
   const fake = fakeAgent({ freezeAfterMs: 30 });

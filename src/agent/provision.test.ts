@@ -1,30 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type FakeAgent, fakeAgent } from "../../test/fake-agent.ts";
+import { pause, until, within } from "../../test/within-agent.ts";
 import { sampleApp, sampleFn } from "../../test/samples.ts";
 import type { Fn } from "../model/model.ts";
 
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const hello = sampleFn({ timeoutMs: 60_000, memoryMiB: 100 });
 const other = sampleFn({ id: "01JD00000000000000000000OT", name: "other", memoryMiB: 100, timeoutMs: 60_000 });
-
-async function within(fake: FakeAgent, body: () => Promise<void>): Promise<void> {
-  try {
-    await body();
-  } finally {
-    await fake.agent.close(0);
-    assert.equal(fake.driver.living.length, 0, "every sandbox has ended");
-    assert.equal(fake.agent.stats().memory.promisedMiB, 0, "all memory is given back");
-  }
-}
-
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  const giveUpAt = performance.now() + 10_000;
-  while (!isSo()) {
-    assert.ok(performance.now() < giveUpAt, `${what} within 10 s`);
-    await pause(2);
-  }
-}
 
 const keep = ({ agent }: FakeAgent, fn: Fn, count: number) => agent.provision(fn.namespace, [{ fn, app: null, count }]);
 const isReady = ({ agent }: FakeAgent, fn: Fn) => {
@@ -135,7 +117,7 @@ test("a revision that is called again while its old sandboxes still end is kept 
   });
 });
 
-test("fewer, or none any more: the others are as any sandbox", async () => {
+test("with fewer kept ready, or with none, the others are as any sandbox", async () => {
   const fake = fakeAgent();
   await within(fake, async () => {
     const fn = { ...hello, idleTimeoutMs: 50 };
