@@ -41,6 +41,7 @@ const cases: [name: string, steps: string[], expected: string[]][] = [
   ],
   ["a mark in the middle of a line is text", ["> a", "1 \nMARK=a\nx MARK=a\n"], ["a|1|x MARK=a"]],
   ["a kit without marks", ["1 s\n", "> a", "1 x\n", "> b", "1 y\n", "2 z\n"], ["-|1|s", "-|1|x", "b|1|y", "b|2|z"]],
+  ["what came first is nobody's also when it is read late", ["> a", "> b", "1 start\n\nMARK=a\nx\n"], ["-|1|start", "a|1|x"]],
   ["a kit whose first mark is late", ["> a", "> b", "1 \nMARK=a\nx\n\nMARK=b\ny\n"], ["a|1|x", "b|1|y"]],
 ];
 
@@ -51,5 +52,5 @@ test("only the newest calls are remembered, and the newest always is", () => {
   const output = new OutputAttribution("MARK", (callId, line) => heard.push(`${callId ?? "-"}|${line.text}`));
   for (let i = 0; i < 20_000; i++) output.called(`id${i}`);
   output.push("stdout", Buffer.from("\nMARK=id1\nx\n\nMARK=id19999\ny\n"));
-  assert.deepEqual(heard, ["id19999|", "id19999|MARK=id1", "id19999|x", "id19999|y"]);
+  assert.deepEqual(heard, ["-|", "-|MARK=id1", "-|x", "id19999|y"]);
 });

@@ -10,8 +10,9 @@ type Stream = "stdout" | "stderr";
  * Tells which call printed a line. Kits print `\n<frame name>=<call id>\n` on both streams before each call; what follows on
  * that stream is of that call. Marks of calls that this session never ran, or that go back in time, are only text.
  *
- * `unknown`: no mark yet, lines are nobody's. `marks`: a mark was seen. `none`: a call went by without one, so this kit prints
- * none, and lines are the newest call's.
+ * `unknown`: no mark yet, lines are nobody's. `marks`: a mark was seen. `none`: a call went by, and what was printed next had
+ * no mark before it or behind it, so this kit prints none, and lines are the newest call's. Behind it counts too: output may be
+ * read long after the answer, and what a kit prints while it loads then comes together with the first mark.
  */
 export class OutputAttribution {
   readonly #prefix: string;
@@ -22,6 +23,8 @@ export class OutputAttribution {
   #kit: "unknown" | "marks" | "none" = "unknown";
   #calls = 0;
   #newest: string | null = null;
+  /** Lines of the piece of output that decides what kind of kit this is, with their callers by marks. */
+  #undecided: [callId: string | null, text: string][] | null = null;
 
   constructor(frameName: string, log: (callId: string | null, line: Omit<LogLine, "at">) => void) {
     this.#prefix = `${frameName}=`;
@@ -34,14 +37,19 @@ export class OutputAttribution {
 
   /** A call begins. */
   called(callId: string): void {
-    if (this.#kit === "unknown" && this.#calls > 0) this.#kit = "none";
     this.#newest = callId;
     this.#numbers.set(callId, ++this.#calls);
     if (this.#numbers.size > idsMax) this.#numbers.delete(this.#numbers.keys().next().value as string);
   }
 
   push(stream: Stream, data: Buffer): void {
+    if (this.#kit !== "unknown" || this.#calls < 2) return this.#streams[stream].lines.push(data);
+    this.#undecided = [];
     this.#streams[stream].lines.push(data);
+    const lines = this.#undecided;
+    this.#undecided = null;
+    if (this.#kit === "unknown" && lines.length > 0) this.#kit = "none";
+    for (const [callId, text] of lines) this.#log(this.#kit === "none" ? this.#newest : callId, { stream, text });
   }
 
   /** No more output comes. */
@@ -87,7 +95,9 @@ export class OutputAttribution {
   }
 
   #emit(stream: Stream, text: string): void {
-    this.#log(this.#kit === "none" ? this.#newest : this.#streams[stream].callId, { stream, text });
+    const { callId } = this.#streams[stream];
+    if (this.#undecided !== null) this.#undecided.push([callId, text]);
+    else this.#log(this.#kit === "none" ? this.#newest : callId, { stream, text });
   }
 }
 
