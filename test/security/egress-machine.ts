@@ -198,7 +198,7 @@ function inventory(): string {
     ...(isUser ? { processes: ownProcesses().size } : machineFilter()),
     routerLinks: inRouter("ip -o link").trim().split("\n").length,
     routerRoutes: inRouter("ip route; ip -6 route | grep -v fe80").trim().split("\n").length,
-    marks: inRouter("nft list map inet kiln marks").includes("elements"),
+    groups: inRouter("ip -o link").match(/ group (?!default)\S+/g)?.length ?? 0,
     routerRules: inRouter("nft --terse list ruleset").split("\n").length,
     connections: inRouter("nft list set inet kiln connections4").includes("elements"),
     routerDescriptors: readdirSync(`/proc/${routerPid()}/fd`).length,

@@ -75,7 +75,7 @@ test("sandboxes with the same list share it; `platform` is an address and a name
   assert.equal(second.list, first.list);
   assert.deepEqual(second.lines, []);
   assert.ok(first.list.hasPlatform && first.list.has("a.example") && !first.list.has("b.example"));
-  assert.notEqual(lists.use(["a.example:81"]).list.mark, first.list.mark);
+  assert.notEqual(lists.use(["a.example:81"]).list.group, first.list.group);
 });
 
 test("what a name was resolved to is let through on each of its ports", async () => {
@@ -111,5 +111,5 @@ test("a list that nobody uses any more goes with all it has", async () => {
   await pass(120_000);
   assert.deepEqual([...elements], []);
   assert.equal(timers(), 0);
-  assert.equal(lists.use(["8.8.8.8:53", "a.example:80"]).list.mark, 2);
+  assert.equal(lists.use(["8.8.8.8:53", "a.example:80"]).list.group, 2);
 });

@@ -1,6 +1,6 @@
 /**
- * The lists of `HOST:PORT` that sandboxes are limited to. Sandboxes with the same list share a mark, and what the packet filter
- * lets through for that mark: the addresses that the list's names were resolved to, by us, of late.
+ * The lists of `HOST:PORT` that sandboxes are limited to. Sandboxes with the same list share a group, and what the packet filter
+ * lets through for that group: the addresses that the list's names were resolved to, by us, of late.
  */
 import { isIP } from "node:net";
 import type { World } from "../../lib/world.ts";
@@ -23,7 +23,8 @@ export interface ListActs {
 
 /** What one list allows. */
 export class AllowList {
-  readonly mark: number;
+  /** Of the interfaces of its sandboxes; never 0, which is for all without a list. */
+  readonly group: number;
   readonly hasPlatform: boolean;
   readonly #ports = new Map<string, number[]>();
   /** When each element of the filter was last confirmed. */
@@ -32,8 +33,8 @@ export class AllowList {
   readonly #world: World;
   users = 0;
 
-  constructor(mark: number, entries: readonly string[], acts: ListActs, world: World) {
-    this.mark = mark;
+  constructor(group: number, entries: readonly string[], acts: ListActs, world: World) {
+    this.group = group;
     this.#acts = acts;
     this.#world = world;
     this.hasPlatform = entries.includes("platform");
@@ -84,7 +85,7 @@ export class AllowList {
   }
 
   #confirm(address: string, port: number, confirmedAt: number): string[] {
-    const element = `inet kiln ${isIP(address) === 4 ? "allowed4" : "allowed6"} { ${this.mark} . ${address} . ${port} }`;
+    const element = `inet kiln ${isIP(address) === 4 ? "allowed4" : "allowed6"} { ${this.group} . ${address} . ${port} }`;
     const isNew = !this.#elements.has(element);
     if (isNew && this.#elements.size >= addressesMax) return [];
     this.#elements.set(element, confirmedAt);
@@ -102,7 +103,7 @@ export class AllowLists {
   readonly #acts: ListActs;
   readonly #world: World;
   readonly #lists = new Map<string, AllowList>();
-  #nextMark = 1;
+  #nextGroup = 1;
   #callOff: (() => void) | null = null;
 
   constructor(acts: ListActs, world: World) {
@@ -114,7 +115,7 @@ export class AllowLists {
   use(entries: readonly string[]): { list: AllowList; lines: readonly string[] } {
     const key = JSON.stringify(entries.toSorted());
     const known = this.#lists.get(key);
-    const list = known ?? new AllowList(this.#nextMark++, entries, this.#acts, this.#world);
+    const list = known ?? new AllowList(this.#nextGroup++, entries, this.#acts, this.#world);
     this.#lists.set(key, list);
     list.users += 1;
     this.#callOff ??= this.#world.after(againMs, () => void this.#refresh());

@@ -153,7 +153,6 @@ class RouterNetwork implements Network {
         if (list === null) return;
         list.users -= 1;
         list = null;
-        void this.#change([`delete element inet kiln marks { ${link} }`]).catch(() => {});
       },
     };
   }
@@ -200,7 +199,8 @@ class RouterNetwork implements Network {
   async #useList(entries: readonly string[], link: string): Promise<AllowList> {
     const { list, lines } = this.#lists.use(entries);
     try {
-      await this.#change([...lines, `add element inet kiln marks { ${link} : ${list.mark} }`]);
+      // Until both are done nothing runs in it.
+      await Promise.all([this.#change(lines), this.#router.tell(`link set ${link} group ${list.group}`)]);
     } catch (error) {
       list.users -= 1;
       throw error;

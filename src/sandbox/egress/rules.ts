@@ -13,7 +13,8 @@ const questionsPerSecond = 100;
 export const uplinkName = "up0";
 
 /**
- * Sandboxes with a list have a mark, and `allowed` tells who with that mark may go where. All others may go wherever nobody is
+ * The interfaces of sandboxes with a list are in that list's group, and `allowed` tells where the group may go. Changing an
+ * interface's group costs next to nothing, changing a set 2 ms. All others are in group 0 and may go wherever nobody is
  * refused. Who has no route of its own back (`fib`) has made up its address. The machine's own addresses are here only for a quick
  * answer; the machine does not listen to the router in any case.
  */
@@ -24,9 +25,8 @@ table inet kiln {
   ${addressSets(privateNetworks)}
   set own4 { type ipv4_addr; }
   set own6 { type ipv6_addr; }
-  map marks { type ifname : mark; }
-  set allowed4 { type mark . ipv4_addr . inet_service; }
-  set allowed6 { type mark . ipv6_addr . inet_service; }
+  set allowed4 { type devgroup . ipv4_addr . inet_service; }
+  set allowed6 { type devgroup . ipv6_addr . inet_service; }
   set connections4 { type ipv4_addr; size 65535; flags dynamic; }
   set connections6 { type ipv6_addr; size 65535; flags dynamic; }
   set questions { type ifname; size 65535; flags dynamic,timeout; timeout 10s; }
@@ -50,8 +50,7 @@ table inet kiln {
   }
   chain platform {
     add @connections4 { ip saddr ct count over ${connectionsMax} } goto refuse
-    meta mark set iifname map @marks
-    meta mark . ip daddr . th dport @allowed4 accept
+    meta iifgroup . ip daddr . th dport @allowed4 accept
     goto refuse
   }
   chain forward {
@@ -66,8 +65,7 @@ table inet kiln {
     add @connections6 { ip6 saddr ct count over ${connectionsMax} } goto refuse
     ip daddr @own4 goto refuse
     ip6 daddr @own6 goto refuse
-    meta mark set iifname map @marks
-    meta mark != 0 goto listed
+    meta iifgroup != 0 goto listed
     ip daddr @refused4 goto refuse
     ip6 daddr != ${global6} goto refuse
     ip6 daddr @refused6 goto refuse
@@ -77,8 +75,8 @@ table inet kiln {
     ip daddr @refused4 ip daddr != @opened4 goto refuse
     ip6 daddr != ${global6} ip6 daddr != @opened6 goto refuse
     ip6 daddr @refused6 ip6 daddr != @opened6 goto refuse
-    meta mark . ip daddr . th dport @allowed4 accept
-    meta mark . ip6 daddr . th dport @allowed6 accept
+    meta iifgroup . ip daddr . th dport @allowed4 accept
+    meta iifgroup . ip6 daddr . th dport @allowed6 accept
     goto refuse
   }
   chain refuse {
