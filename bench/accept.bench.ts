@@ -8,7 +8,7 @@ import { type Bench, compare, median, RawClient } from "./bench.ts";
 const backlogCalls = 100_000;
 const connections = 48;
 const targetPerS = 5000;
-const syncRounds = 8;
+const syncRounds = 24;
 const callsARound = 250;
 /** A caller of a service has something else to do between two calls. */
 const pauseMs = 2;

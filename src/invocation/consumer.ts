@@ -40,7 +40,7 @@ export class Consumer {
   readonly #turns = new Turns();
   readonly #settler: Settler;
   /** Running, or over and not settled. */
-  readonly #attempts = new Map<string, Attempt>();
+  readonly #attempts = new Map<string, { readonly attempt: Attempt; readonly beganAt: number }>();
   readonly #counts = { attempts: 0, succeeded: 0, retries: 0, deadLettered: 0, cancelled: 0 };
   /** Called when a call is settled. */
   readonly #listeners = new Set<{ readonly id: string; readonly heard: () => void }>();
@@ -93,7 +93,7 @@ export class Consumer {
     this.#stopTimer?.();
     this.#stopHeart?.();
     await this.#allSettled(graceMs);
-    for (const attempt of this.#attempts.values()) attempt.stop();
+    for (const { attempt } of this.#attempts.values()) attempt.stop();
     await this.#allSettled(cutOffMs);
   }
 
@@ -110,7 +110,7 @@ export class Consumer {
 
   #beat(): void {
     this.#stopHeart = this.#parts.world.after(leaseMs / 3, () => {
-      const receipts = [...this.#attempts.values()].map(({ delivery }) => delivery.receipt);
+      const receipts = [...this.#attempts.values()].map(({ attempt }) => attempt.delivery.receipt);
       if (receipts.length > 0) this.#parts.queue.extend(receipts, leaseMs).catch((error: unknown) => this.#pause(error));
       this.#beat();
     });
@@ -146,14 +146,17 @@ export class Consumer {
   /** Takes of one lane. How long there is nothing more to do, in ms (null: until something moves; 0: there may be more). */
   async #takeTurn(): Promise<number | null> {
     if (this.#stopped || !this.#settler.hasRoom) return null;
-    const { calls, againMs } = this.#pace.room;
+    const { traffic, world } = this.#parts;
+    const { calls, againMs, inGap } = this.#pace.room;
+    if (inGap) traffic.onceGap(() => this.#look());
     if (calls === 0) return againMs;
+    const beganAt = world.monotonic();
     const { due, nextMs } = await this.#parts.queue.lanes();
     const turn = this.#turns.next(due, (lane) => this.#callsMaxOf(lane), calls);
     if (turn === undefined) return nextMs === null ? lookMsMax : Math.max(1, nextMs);
     const deliveries = await this.#parts.queue.receive(turn.lane, turn.limit, leaseMs);
-    if (deliveries.length > 0) this.#parts.world.crashPoint?.("lease");
-    for (const delivery of deliveries) this.#run(delivery);
+    if (deliveries.length > 0) world.crashPoint?.("lease");
+    for (const delivery of deliveries) this.#run(delivery, beganAt);
     return 0;
   }
 
@@ -165,16 +168,16 @@ export class Consumer {
     return fn === undefined ? most : Math.min(most, fn.sandboxesMax * fn.concurrency);
   }
 
-  #run(delivery: Delivery): void {
+  #run(delivery: Delivery, beganAt: number): void {
     // Only if the queue lost count: the one that runs is the one that counts.
     if (this.#attempts.has(delivery.id)) return;
     const attempt = new Attempt(this.#parts, delivery);
-    this.#attempts.set(delivery.id, attempt);
+    this.#attempts.set(delivery.id, { attempt, beganAt });
     this.#turns.began(delivery.lane);
     this.#counts.attempts++;
-    const beganAt = this.#pace.began();
+    this.#pace.began(beganAt);
     void attempt.run().then((finished) => {
-      this.#pace.ended(beganAt);
+      this.#pace.ended();
       this.#turns.ended(delivery.lane);
       this.#settler.add(finished);
       this.#look();
@@ -184,6 +187,8 @@ export class Consumer {
   #settled(batch: readonly Finished[]): void {
     for (const { outcome, record } of batch) {
       const { id } = outcome.receipt;
+      const beganAt = this.#attempts.get(id)?.beganAt;
+      if (beganAt !== undefined) this.#pace.settled(beganAt);
       this.#attempts.delete(id);
       if (outcome.type === "retry") this.#counts.retries++;
       else if (outcome.type === "bury") this.#counts.deadLettered++;

@@ -10,54 +10,82 @@ function paced() {
   return { world, traffic, pace: new Pace({ world, traffic, callsMax: 4, busyCallsMax: 1 }) };
 }
 
+/** A call that ran and was written; the time of both. */
+function work({ world, pace }: ReturnType<typeof paced>, runMs: number, writeMs: number): void {
+  const lookedAt = world.monotonic();
+  pace.began(lookedAt);
+  world.pass(runMs);
+  pace.ended();
+  assert.equal(pace.room.calls, 0, "no other before it is written");
+  world.pass(writeMs);
+  pace.settled(lookedAt);
+}
+
 test("with nobody waiting for an answer there are as many calls as slots", () => {
   const { pace, world } = paced();
-  assert.deepEqual(pace.room, { calls: 4, againMs: null });
-  const began = [pace.began(), pace.began(), pace.began(), pace.began()];
-  assert.deepEqual(pace.room, { calls: 0, againMs: null });
+  assert.deepEqual(pace.room, { calls: 4, againMs: null, inGap: false });
+  for (let call = 0; call < 4; call++) pace.began(world.monotonic());
+  assert.deepEqual(pace.room, { calls: 0, againMs: null, inGap: false });
   world.pass(5);
-  pace.ended(began[0] as number);
-  assert.deepEqual(pace.room, { calls: 1, againMs: null });
+  pace.ended();
+  assert.deepEqual(pace.room, { calls: 1, againMs: null, inGap: false });
 });
 
-test("while somebody waits, one at a time runs and a rest of nine times its length follows", () => {
-  const { pace, world, traffic } = paced();
+test("while somebody waits, one at a time runs and a rest of four times its length follows, what was written included", () => {
+  const parts = paced();
+  const { pace, world, traffic } = parts;
   traffic.enter();
   let worked = 0;
-  for (let ms = 0; ms < 1000; ) {
+  while (world.monotonic() < 10_000) {
     const { calls, againMs } = pace.room;
     assert.ok(calls <= 1);
-    const stepMs = calls === 0 ? (againMs as number) : 2;
-    const began = calls === 0 ? null : pace.began();
-    if (began !== null) assert.equal(pace.room.calls, 0);
-    world.pass(stepMs);
-    if (began !== null) {
-      pace.ended(began);
-      worked += stepMs;
-    }
-    ms += stepMs;
+    if (calls === 0) world.pass(againMs as number);
+    else work(parts, 6, 14);
+    worked += calls * 20;
   }
-  assert.ok(worked > 50 && worked <= 102, `${worked} of 1000 ms`);
+  // After each rest of 80 ms it waits 50 ms for a moment in which nobody waits.
+  assert.ok(worked > 1100 && worked <= 1400, `${worked} of 10,000 ms`);
+});
+
+test("after its rest a call begins when the last caller has his answer, without a look in between", () => {
+  const parts = paced();
+  const { pace, world, traffic } = parts;
+  let looks = 0;
+  traffic.enter();
+  world.pass(1000);
+  work(parts, 1, 1);
+  world.pass(8);
+  const { calls, againMs, inGap } = pace.room;
+  assert.deepEqual([calls, againMs, inGap], [0, 50, true]);
+  traffic.onceGap(() => looks++);
+  traffic.enter();
+  traffic.leave();
+  assert.equal(looks, 0, "one still waits");
+  traffic.leave();
+  assert.equal(looks, 1);
+  assert.equal(pace.room.calls, 1);
+  traffic.enter();
+  traffic.leave();
+  assert.equal(looks, 1, "nobody asked again");
 });
 
 test("a moment after the last caller is gone there is no rest any more", () => {
-  const { pace, world, traffic } = paced();
+  const parts = paced();
+  const { pace, world, traffic } = parts;
   traffic.enter();
-  const began = pace.began();
-  world.pass(20);
-  pace.ended(began);
+  work(parts, 10, 15);
   traffic.leave();
   assert.equal(pace.room.calls, 0);
-  world.pass(99);
-  assert.equal(pace.room.calls, 0);
-  world.pass(1);
+  world.pass(79);
+  assert.equal(pace.room.calls, 0, "it rests");
+  world.pass(21);
   assert.equal(pace.room.calls, 4);
 });
 
 test("a long call does not keep others from being started", () => {
   const { pace, world, traffic } = paced();
   traffic.enter();
-  pace.began();
+  pace.began(world.monotonic());
   assert.equal(pace.room.calls, 0);
   world.pass(1000);
   assert.equal(pace.room.calls, 1);

@@ -8,6 +8,7 @@ export class Traffic {
   readonly #world: World;
   #underway = 0;
   #leftAt = Number.NEGATIVE_INFINITY;
+  #heard: (() => void) | null = null;
 
   constructor(world: World) {
     this.#world = world;
@@ -20,6 +21,20 @@ export class Traffic {
   leave(): void {
     this.#underway--;
     this.#leftAt = this.#world.monotonic();
+    if (this.#underway > 0 || this.#heard === null) return;
+    const heard = this.#heard;
+    this.#heard = null;
+    heard();
+  }
+
+  /** Nobody waits right now, though a next caller may be expected. */
+  get hasGap(): boolean {
+    return this.#underway === 0;
+  }
+
+  /** Calls `heard` once, when the last one who waits now has his answer. */
+  onceGap(heard: () => void): void {
+    this.#heard = heard;
   }
 
   get busy(): boolean {
