@@ -55,13 +55,17 @@ export class RawClient {
   readonly #socket: Socket;
   #answer: { resolve(text: string): void; reject(error: Error): void } | undefined;
   #text = "";
+  #closed = false;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.setNoDelay(true);
     socket.setEncoding("latin1");
     socket.on("data", (chunk: string) => this.#read(chunk));
-    socket.on("close", () => this.#answer?.reject(new Error("The server closed the connection")));
+    socket.on("close", () => {
+      this.#closed = true;
+      this.#answer?.reject(closedError());
+    });
   }
 
   static async connect(port: number): Promise<RawClient> {
@@ -72,6 +76,7 @@ export class RawClient {
 
   /** Sends a request, resolves with the whole answer. */
   call(request: string): Promise<string> {
+    if (this.#closed) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
       this.#answer = { resolve, reject };
       this.#socket.write(request, "latin1");
@@ -97,6 +102,10 @@ export class RawClient {
     if (length !== null) return this.#text.length >= head + 4 + Number(length[1]);
     return this.#text.endsWith("0\r\n\r\n");
   }
+}
+
+function closedError(): Error {
+  return new Error("The server closed the connection");
 }
 
 /** The p50 of `count` calls on one connection, in ms. */
