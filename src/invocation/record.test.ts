@@ -1,27 +1,27 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sampleActivation } from "../../test/samples.ts";
-import { realWorld } from "../lib/world.ts";
+import { setWorld } from "../../test/set-world.ts";
+import { realWorld, type World } from "../lib/world.ts";
+import { asPlatformError, type PlatformError } from "../model/error.ts";
 import type { Activation } from "../model/model.ts";
 import { MemoryActivations } from "../store/memory/activations.ts";
 import type { Activations } from "../store/store.ts";
 import { Recorder } from "./record.ts";
-
-const world = realWorld();
 
 function activation(number: number): Activation {
   return sampleActivation({ id: String(number).padStart(26, "0"), startedAt: number, endedAt: number });
 }
 
 /** A recorder over a store in memory that remembers the batches; `disk` runs before each is taken. */
-function recording(disk: (batch: readonly Activation[]) => Promise<void> = async () => {}) {
+function recording(disk: () => Promise<void> = async () => {}, world: World = realWorld()) {
   const memory = new MemoryActivations(1_000_000);
   const batches: number[][] = [];
   const warnings: string[] = [];
   const store: Activations = {
     async append(records) {
-      await disk(records);
-      batches.push(records.map(({ startedAt }) => startedAt));
+      await disk();
+      batches.push(Array.from(records, ({ startedAt }) => startedAt));
       await memory.append(records);
     },
     get: (namespace, id) => memory.get(namespace, id),
@@ -102,14 +102,51 @@ test("flush of nothing is nothing, and of much is all of it", async () => {
   assert.equal((await memory.list("guest", {}, { limit: 5000 })).items.length, 2500);
 });
 
-test("while the disk is stuck there is room for so many and no more", async () => {
-  const stuck = Promise.withResolvers<void>();
-  const { recorder, batches } = recording(() => stuck.promise);
+/** Records until there is no more room; how many. */
+function fill(recorder: Recorder): number {
   let number = 0;
   for (; recorder.hasRoom && number < 1_000_000; number++) recorder.add(activation(number));
-  assert.ok(number >= 100_000 && number < 110_000);
+  return number;
+}
+
+test("while the disk is stuck there is room for so many; who waits for more comes in when it moves again", async () => {
+  const stuck = Promise.withResolvers<void>();
+  const { recorder, batches } = recording(() => stuck.promise);
+  await recorder.room();
+  const number = fill(recorder);
+  assert.ok(number >= 100_000 && number < 200_000, `${number}`);
+  const waiters = Array.from({ length: 100 }, () => recorder.room());
+  assert.equal(await Promise.race([...waiters, pause(60).then(() => "nobody")]), "nobody");
   stuck.resolve();
-  await recorder.flush();
+  await Promise.all(waiters);
   assert.equal(recorder.hasRoom, true);
+  await recorder.flush();
   assert.equal(batches.flat().length, number);
+});
+
+test("while the disk stays stuck, who waits for room is refused in the end, and at once where too many wait", async () => {
+  const world = setWorld();
+  const { recorder } = recording(() => new Promise(() => {}), world);
+  fill(recorder);
+  const waiters = Array.from({ length: 10_000 }, () => recorder.room().catch(asPlatformError));
+  const overloaded = { code: "overloaded", details: { limit: "records", retryAfterS: 1 } };
+  await assert.rejects(recorder.room(), overloaded);
+  world.pass(5000);
+  for (const error of await Promise.all(waiters)) assert.equal((error as PlatformError).code, "overloaded");
+  const next = recorder.room();
+  world.pass(5000);
+  await assert.rejects(next, overloaded);
+});
+
+test("long messages and results take room as well", async () => {
+  const message = "x".repeat(1024 * 1024);
+  const { recorder } = recording(() => new Promise(() => {}));
+  for (let number = 0; number < 20; number++)
+    recorder.add({ ...activation(number), error: { code: "function_failed", message: message + number } });
+  assert.equal(recorder.hasRoom, false);
+
+  const other = recording(() => new Promise(() => {})).recorder;
+  const result = { namespace: "guest", status: 200, contentType: null, body: new Uint8Array(20 * 1024 * 1024), bytes: 9 };
+  void other.append([activation(1)], [{ activationId: activation(1).id, ...result }]);
+  assert.equal(other.hasRoom, false);
 });

@@ -1,13 +1,17 @@
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Activation } from "../model/model.ts";
+import { PackedRecords } from "../store/packed-records.ts";
 import type { ActivationFilter, Activations, CallResult, Page, PageRequest } from "../store/store.ts";
 
 /** Records wait this long for company, in ms: with a commit well under the 100 ms within which they are promised to be on disk. */
 const flushAfterMs = 40;
 const batchMax = 1000;
-/** Above this the disk is too slow and calls are told so. */
-const pendingMax = 100_000;
+/** Memory of what waits, above which calls have to wait as well: some hundred thousand records. */
+const pendingBytesMax = 16 * 1024 * 1024;
+/** A call waits so long for that at most, in ms, and so many calls. */
+const roomWaitMs = 5000;
+const roomWaitersMax = 10_000;
 const retryMs = [50, 100, 250, 500, 1000] as const;
 
 /**
@@ -19,8 +23,13 @@ export class Recorder implements Activations {
   readonly #world: World;
   readonly #warn: (message: string, error: unknown) => void;
   readonly #heard: (record: Activation) => void;
-  #pending: Activation[] = [];
+  /** Of two batches one is filled while the other is written. */
+  #filling = new PackedRecords();
+  #other = new PackedRecords();
   #results: CallResult[] = [];
+  #resultBytes = 0;
+  /** Those who wait for room. */
+  readonly #waiters = new Set<() => void>();
   /** Records added, and records on disk. */
   #added = 0;
   #written = 0;
@@ -40,17 +49,34 @@ export class Recorder implements Activations {
     this.#heard = heard;
   }
 
-  /** False while so many records wait for the disk that no more calls should be taken. */
+  /** False while so much waits for the disk that no call should begin: see `room`. */
   get hasRoom(): boolean {
-    return this.#pending.length < pendingMax;
+    return this.#filling.bytes + this.#other.bytes + this.#resultBytes < pendingBytesMax;
+  }
+
+  /** Resolves when there is room, so that calls are as slow as the disk; rejects with `overloaded` when that takes too long. */
+  room(): Promise<void> {
+    if (this.hasRoom) return Promise.resolve();
+    if (this.#waiters.size >= roomWaitersMax) return Promise.reject(diskTooSlow());
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const giveUp = this.#world.after(roomWaitMs, () => {
+      this.#waiters.delete(enter);
+      reject(diskTooSlow());
+    });
+    const enter = () => {
+      giveUp();
+      resolve();
+    };
+    this.#waiters.add(enter);
+    return promise;
   }
 
   /** Takes a record; it will be on disk within 100 ms unless the disk is slow. */
   add(record: Activation): void {
-    this.#pending.push(record);
+    this.#filling.add(record);
     this.#added++;
     this.#heard(record);
-    if (this.#pending.length >= batchMax) void this.#writeBatch();
+    if (this.#filling.count >= batchMax) void this.#writeBatch();
     this.#arm();
   }
 
@@ -61,8 +87,9 @@ export class Recorder implements Activations {
     while (this.#written < goal) await this.#writeBatch();
   }
 
-  async append(records: readonly Activation[], results: readonly CallResult[] = []): Promise<void> {
+  async append(records: Iterable<Activation>, results: readonly CallResult[] = []): Promise<void> {
     this.#results.push(...results);
+    this.#resultBytes += bytesOf(results);
     for (const record of records) this.add(record);
     await this.flush();
   }
@@ -128,7 +155,7 @@ export class Recorder implements Activations {
       this.#armed = false;
       // What comes while this batch is written waits for the next: batches of one or two cost more than the calls they record.
       void this.#writeBatch().then(() => {
-        if (this.#pending.length > 0) this.#arm();
+        if (this.#filling.count > 0) this.#arm();
       });
     });
   }
@@ -136,18 +163,29 @@ export class Recorder implements Activations {
   /** Writes what waits; while a batch is being written, waits for that one. */
   #writeBatch(): Promise<void> {
     if (this.#writing !== undefined) return this.#writing;
-    const batch = this.#pending;
+    const batch = this.#filling;
     const results = this.#results;
-    this.#pending = [];
+    this.#filling = this.#other;
+    this.#other = batch;
     this.#results = [];
     this.#writing = this.#write(batch, results).finally(() => {
-      this.#written += batch.length;
+      this.#written += batch.count;
+      this.#resultBytes -= bytesOf(results);
+      batch.clear();
       this.#writing = undefined;
+      this.#letIn();
+      if (this.#filling.count >= batchMax) void this.#writeBatch();
     });
     return this.#writing;
   }
 
-  async #write(batch: readonly Activation[], results: readonly CallResult[]): Promise<void> {
+  #letIn(): void {
+    if (!this.hasRoom) return;
+    for (const enter of this.#waiters) enter();
+    this.#waiters.clear();
+  }
+
+  async #write(batch: PackedRecords, results: readonly CallResult[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.#store.append(batch, results);
@@ -159,4 +197,14 @@ export class Recorder implements Activations {
       }
     }
   }
+}
+
+function diskTooSlow(): PlatformError {
+  return new PlatformError("overloaded", "The disk is too slow for the records of more calls; try again", {
+    details: { limit: "records", retryAfterS: 1 },
+  });
+}
+
+function bytesOf(results: readonly CallResult[]): number {
+  return results.reduce((bytes, { body }) => bytes + body.length, 0);
 }

@@ -31,11 +31,37 @@ export interface Statement {
 
 /**
  * One statement run once per row, with one list per column: handing columns to a thread costs a tenth of handing rows. All
- * lists are of one length. Numbers go fastest as Float64Array, where NaN stands for NULL.
+ * lists are of one length. Typed arrays go fastest; those of shared memory are not copied, and must stay as they are until the
+ * write is over.
  */
 export interface BulkStatement {
   readonly sql: string;
-  readonly columns: readonly (readonly SqlValue[] | Float64Array)[];
+  readonly columns: readonly BulkColumn[];
+}
+
+/** Rows for a table, given as the columns of a bulk statement by their names; the fastest way in. */
+export interface BulkInsert {
+  readonly into: string;
+  readonly columns: Readonly<Record<string, BulkColumn>>;
+  /** A row that has something a unique index has already: left out, or the whole write is refused. */
+  readonly whenTaken: "skip" | "refuse";
+}
+
+/** In a Float64Array NaN stands for NULL. */
+export type BulkColumn = readonly SqlValue[] | Float64Array | CodedColumn | BytesColumn;
+
+export type WriteStatement = Statement | BulkStatement | BulkInsert;
+
+/** Values that repeat: a row has that of its code. */
+export interface CodedColumn {
+  readonly codes: Uint32Array;
+  readonly values: readonly SqlValue[];
+}
+
+/** Byte strings of one length, one after the other. */
+export interface BytesColumn {
+  readonly bytes: Uint8Array;
+  readonly width: number;
 }
 
 /** Numbered SQL files of one room, applied in order at open and never changed once released. */
@@ -62,7 +88,7 @@ export interface Database {
   /** Rows of a SELECT. */
   read(sql: string, params?: readonly SqlValue[]): Promise<readonly Row[]>;
   /** Runs the statements as one transaction; resolves after the commit. */
-  write(statements: readonly (Statement | BulkStatement)[]): Promise<void>;
+  write(statements: readonly WriteStatement[]): Promise<void>;
   /** As `write`; resolves with the rows that its statements give (`RETURNING`, `SELECT`), one after the other. */
   writeReturning(statements: readonly Statement[]): Promise<readonly Row[]>;
   readonly counts: CommitCounts;

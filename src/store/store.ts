@@ -83,6 +83,10 @@ export interface Functions extends Repository<Fn> {
   revisions(namespace: string, id: string, page: PageRequest): Promise<Page<Fn>>;
   /** Those of all namespaces that keep sandboxes ready, or of one, by id. Costs nothing for the others. */
   provisioned(namespace: string | null, page: PageRequest): Promise<Page<Fn>>;
+  /** Those of a namespace that were created last, the newest first. */
+  newest(namespace: string, limit: number): Promise<readonly Fn[]>;
+  /** Whether a kept revision of this function (null: of any, in any namespace) has code of this digest. May err on the side of yes. */
+  usesCode(digest: string, id: string | null): Promise<boolean>;
   /** Makes no revision. Throws not_found for the function, `invalid` for a revision that is not kept. */
   setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void>;
 }
@@ -130,8 +134,11 @@ export interface CallResult {
 
 /** Records of calls. Written in batches off the call's path; the first record of an id wins (P2). */
 export interface Activations {
-  /** Resolves when the records are on disk, and the results of some of them; all or nothing. */
-  append(records: readonly Activation[], results?: readonly CallResult[]): Promise<void>;
+  /**
+   * Resolves when the records are on disk, and the results of some of them; all or nothing. `PackedRecords` are for many at a time:
+   * an implementation may take their columns as they are, so they must not be changed before it is over.
+   */
+  append(records: Iterable<Activation>, results?: readonly CallResult[]): Promise<void>;
   get(namespace: string, id: string): Promise<Activation | undefined>;
   /** Only asynchronous calls that succeeded leave one. */
   result(namespace: string, id: string): Promise<CallResult | undefined>;

@@ -193,7 +193,38 @@ function testProvisioned(it: It): void {
     await functions.remove("other", "c");
     assert.deepEqual(await pages((page) => functions.provisioned(null, page), 5, "id"), ["d"]);
   });
+  it("functions: code is in use while a revision that is kept has it", async ({ functions }) => {
+    const used = (...digits: string[]) => Promise.all(digits.map((digit) => functions.usesCode(digit.repeat(64), null)));
+    for (const id of ["a", "b"]) await functions.create(aFunction({ id, name: id, appId: null, source: withCode("1") }));
+    for (let revision = 2; revision <= 3; revision++)
+      await functions.update(aFunction({ id: "a", name: "a", appId: null, revision, source: withCode("2") }));
+    assert.deepEqual(await used("1", "2", "3"), [true, true, false]);
+    assert.deepEqual(
+      [await functions.usesCode("2".repeat(64), "a"), await functions.usesCode("2".repeat(64), "b")],
+      [true, false],
+    );
+    for (let revision = 4; revision <= 13; revision++)
+      await functions.update(aFunction({ id: "a", name: "a", appId: null, revision, source: withCode("3") }));
+    assert.deepEqual(await used("1", "2", "3"), [true, false, true]);
+    await functions.remove("guest", "b");
+    assert.deepEqual(await used("1", "3"), [false, true]);
+  });
+  it("functions: the newest of a namespace come first", async ({ functions }) => {
+    for (const id of ["b", "d", "a", "c"]) await functions.create(aFunction({ id, name: `x-${id}`, appId: null }));
+    await functions.create(aFunction({ id: "e", name: "e", appId: null, namespace: "other" }));
+    const newest = async (limit: number) => (await functions.newest("guest", limit)).map(({ id }) => id);
+    assert.deepEqual(
+      [await newest(3), await newest(10)],
+      [
+        ["d", "c", "b"],
+        ["d", "c", "b", "a"],
+      ],
+    );
+  });
 }
+
+const withCode = (digit: string) =>
+  ({ type: "code", kind: "nodejs:24", digest: digit.repeat(64), handler: null, command: null }) as const;
 
 function testRevisions(it: It): void {
   it("functions: revisions are kept, the newest ten and those with traffic, and go with their function", async ({

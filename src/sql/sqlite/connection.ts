@@ -1,7 +1,7 @@
 /** One open database on the thread it lives on: prepared statements, reads, and groups of writes in one commit. */
 import type { StatementSync } from "node:sqlite";
-import { PlatformError } from "../../model/error.ts";
-import type { BulkStatement, CommitCounts, Row, SqlValue, Statement } from "../sql.ts";
+import type { CommitCounts, Row, SqlValue, WriteStatement } from "../sql.ts";
+import { insertBulk, runBulk } from "./bulk.ts";
 import { RefusedError, toFailure } from "./failures.ts";
 import type { Answer, OpenOptions, ReadRequest, WriteRequest } from "./messages.ts";
 import { type OpenedFile, openFile } from "./open.ts";
@@ -105,20 +105,20 @@ export class Connection {
     for (const statement of request.statements) this.#execute(statement);
   }
 
-  #rows(statement: Statement | BulkStatement): Row[] {
-    const prepared = this.#prepare(statement.sql);
-    if (!prepared.answersRows || "columns" in statement) {
+  #rows(statement: WriteStatement): Row[] {
+    if ("columns" in statement || !this.#prepare(statement.sql).answersRows) {
       this.#execute(statement);
       return [];
     }
-    const rows = prepared.statement.all(...(statement.params ?? [])) as Row[];
+    const rows = this.#prepare(statement.sql).statement.all(...(statement.params ?? [])) as Row[];
     if (statement.oneRowElse !== undefined && rows.length !== 1) throw new RefusedError(statement.oneRowElse);
     return rows;
   }
 
-  #execute(statement: Statement | BulkStatement): void {
+  #execute(statement: WriteStatement): void {
+    if ("into" in statement) return insertBulk(this.#prepareBulk, statement);
+    if ("columns" in statement) return runBulk(this.#prepareBulk, statement);
     const prepared = this.#prepare(statement.sql);
-    if ("columns" in statement) return runBulk(prepared.statement, statement);
     const params = statement.params ?? [];
     const found = prepared.answersRows
       ? countRows(prepared.statement, params)
@@ -129,6 +129,8 @@ export class Connection {
   #run(sql: string): void {
     this.#prepare(sql).statement.run();
   }
+
+  readonly #prepareBulk = (sql: string): StatementSync => this.#prepare(sql).statement;
 
   #prepare(sql: string): Prepared {
     const known = this.#prepared.get(sql);
@@ -142,15 +144,4 @@ export class Connection {
 
 function countRows(statement: StatementSync, params: readonly SqlValue[]): number {
   return statement.get(...params) === undefined ? 0 : 1;
-}
-
-function runBulk(statement: StatementSync, { columns }: BulkStatement): void {
-  const rowCount = columns[0]?.length ?? 0;
-  if (columns.some((column) => column.length !== rowCount))
-    throw new PlatformError("internal", "The columns of a bulk statement differ in length");
-  const row: SqlValue[] = Array.from(columns, () => null);
-  for (let index = 0; index < rowCount; index++) {
-    for (let column = 0; column < columns.length; column++) row[column] = columns[column]?.[index] ?? null;
-    statement.run(...row);
-  }
 }

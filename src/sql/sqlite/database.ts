@@ -1,7 +1,7 @@
 /** A SQLite database in a worker thread: the serving thread never waits for a disk. */
 import { Worker } from "node:worker_threads";
 import { PlatformError } from "../../model/error.ts";
-import type { BulkStatement, CommitCounts, Database, Row, Schema, SqlValue, Statement } from "../sql.ts";
+import type { CommitCounts, Database, Row, Schema, SqlValue, Statement, WriteStatement } from "../sql.ts";
 import { fromFailure } from "./failures.ts";
 import type { Answer, OpenOptions, Report, Request } from "./messages.ts";
 
@@ -82,7 +82,7 @@ class SqliteDatabase implements Database {
     return answer.rows ?? [];
   }
 
-  async write(statements: readonly (Statement | BulkStatement)[]): Promise<void> {
+  async write(statements: readonly WriteStatement[]): Promise<void> {
     await this.#ask((id) => ({ id, type: "write", statements, returning: false }));
   }
 

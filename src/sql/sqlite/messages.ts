@@ -1,5 +1,5 @@
 /** What the client and its worker say to each other: plain data, one message per request, one answer per group of requests. */
-import type { BulkStatement, CommitCounts, Refusal, Row, SqlValue, Statement } from "../sql.ts";
+import type { CommitCounts, Refusal, Row, SqlValue, WriteStatement } from "../sql.ts";
 
 /** The file and the migrations to apply; folders as `file:` URLs. */
 export interface OpenOptions {
@@ -14,7 +14,7 @@ export type Request =
   | {
       readonly id: number;
       readonly type: "write";
-      readonly statements: readonly (Statement | BulkStatement)[];
+      readonly statements: readonly WriteStatement[];
       /** The answer carries the rows of the statements. */
       readonly returning: boolean;
     }

@@ -19,7 +19,7 @@ export class MemoryActivations implements Activations {
     this.#recordsMax = recordsMax;
   }
 
-  async append(records: readonly Activation[], results: readonly CallResult[] = []): Promise<void> {
+  async append(records: Iterable<Activation>, results: readonly CallResult[] = []): Promise<void> {
     for (const result of results)
       if (!this.#results.has(result.activationId)) this.#results.set(result.activationId, { ...result });
     for (const record of records) {

@@ -60,6 +60,16 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
     return toPage(structuredClone(found.slice(0, page.limit + 1)), page.limit, (fn) => fn.id);
   }
 
+  async newest(namespace: string, limit: number): Promise<readonly Fn[]> {
+    const newestFirst = this.all(namespace).toSorted((one, other) => compareBytes(other.id, one.id));
+    return structuredClone(newestFirst.slice(0, limit));
+  }
+
+  async usesCode(digest: string, id: string | null): Promise<boolean> {
+    const kept = [...this.#revisions.values()].flat();
+    return kept.some((fn) => (id === null || fn.id === id) && fn.source.type !== "image" && fn.source.digest === digest);
+  }
+
   async setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void> {
     const fn = this.all(namespace).find((item) => item.id === id);
     if (fn === undefined) throw refuse(missing("Function", id));

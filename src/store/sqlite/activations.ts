@@ -1,12 +1,12 @@
 /** Records of calls: appended in bulk, read newest first along an index. */
 import type { Activation } from "../../model/model.ts";
-import { PlatformError } from "../../model/error.ts";
-import type { BulkStatement, Database, Row, SqlValue } from "../../sql/sql.ts";
+import type { Database, SqlValue } from "../../sql/sql.ts";
 import type { Names } from "../../sql/sqlite/names.ts";
+import { PackedRecords } from "../packed-records.ts";
 import { toPage } from "../page.ts";
 import { refuse, unknownCursor } from "../refusals.ts";
 import type { ActivationFilter, Activations, CallResult, Page, PageRequest } from "../store.ts";
-import { textOrNull } from "./queries.ts";
+import { idParam, insertRecords, insertResults, toActivation, toResult } from "./activation-rows.ts";
 
 /** Records that go in one transaction: others wait for it. */
 const pruneRowsMax = 500;
@@ -26,21 +26,28 @@ export class SqliteActivations implements Activations {
     this.#names = names;
   }
 
-  async append(records: readonly Activation[], results: readonly CallResult[] = []): Promise<void> {
-    if (records.length === 0) return;
-    const refs = await this.#names.refs(namesOf(records));
-    const statements = [{ sql: insert, columns: Object.values(toColumns(records, refs)) }];
-    if (results.length > 0) statements.push({ sql: insertResult, columns: resultColumns(results) });
+  async append(records: Iterable<Activation>, results: readonly CallResult[] = []): Promise<void> {
+    const batch = PackedRecords.of(records);
+    if (batch.count === 0) return;
+    const refs = await this.#names.refs(batch.names.filter((name) => name !== null));
+    const statements = [insertRecords(batch, refs)];
+    if (results.length > 0) statements.push(insertResults(results));
     await this.#database.write(statements);
   }
 
   async get(namespace: string, id: string): Promise<Activation | undefined> {
-    const [row] = await this.#database.read("SELECT * FROM activation_records WHERE id = ? AND namespace = ?", [id, namespace]);
-    return row === undefined ? undefined : fromRow(row);
+    const [row] = await this.#database.read("SELECT * FROM activation_records WHERE id = ? AND namespace = ?", [
+      idParam(id),
+      namespace,
+    ]);
+    return row === undefined ? undefined : toActivation(row);
   }
 
   async result(namespace: string, id: string): Promise<CallResult | undefined> {
-    const [row] = await this.#database.read("SELECT * FROM results WHERE activation = ? AND namespace = ?", [id, namespace]);
+    const [row] = await this.#database.read("SELECT * FROM results WHERE activation = ? AND namespace = ?", [
+      idParam(id),
+      namespace,
+    ]);
     return row === undefined ? undefined : toResult(row);
   }
 
@@ -51,7 +58,7 @@ export class SqliteActivations implements Activations {
       SELECT seq FROM activations INDEXED BY ${indexFor(filter)} WHERE ${query.sql.join(" AND ")} ORDER BY started_at DESC, seq DESC LIMIT ?
     ) ORDER BY started_at DESC, seq DESC`;
     const rows = await this.#database.read(sql, [...query.params, page.limit + 1]);
-    return toPage(rows.map(fromRow), page.limit, (record) => record.id);
+    return toPage(rows.map(toActivation), page.limit, (record) => record.id);
   }
 
   async lastPlace(): Promise<number> {
@@ -61,7 +68,7 @@ export class SqliteActivations implements Activations {
 
   async place(namespace: string, id: string): Promise<number | undefined> {
     const sql = `SELECT seq FROM activations WHERE id = ? AND namespace = ${refOf}`;
-    const [row] = await this.#database.read(sql, [id, namespace]);
+    const [row] = await this.#database.read(sql, [idParam(id), namespace]);
     return row === undefined ? undefined : Number(row.seq);
   }
 
@@ -72,7 +79,7 @@ export class SqliteActivations implements Activations {
       SELECT seq FROM activations WHERE seq > ? AND seq <= ? AND +namespace = ${refOf}
     ) ORDER BY seq`;
     const rows = await this.#database.read(sql, [place, end, namespace]);
-    return { items: rows.map(fromRow), next: end < last ? end : null };
+    return { items: rows.map(toActivation), next: end < last ? end : null };
   }
 
   /**
@@ -92,7 +99,7 @@ export class SqliteActivations implements Activations {
 
   async #startAfter(query: Conditions, namespace: string, id: string): Promise<void> {
     const sql = `SELECT started_at, seq FROM activations WHERE id = ? AND namespace = ${refOf}`;
-    const [last] = await this.#database.read(sql, [id, namespace]);
+    const [last] = await this.#database.read(sql, [idParam(id), namespace]);
     if (last === undefined) throw refuse(unknownCursor(id));
     add(query, "(started_at, seq) < (?, ?)", Number(last.started_at), Number(last.seq));
   }
@@ -124,118 +131,4 @@ function conditions(namespace: string, filter: ActivationFilter): Conditions {
   if (filter.from !== undefined) add(query, "started_at >= ?", filter.from);
   if (filter.to !== undefined) add(query, "started_at <= ?", filter.to);
   return query;
-}
-
-function namesOf(records: readonly Activation[]): Set<string> {
-  const names = new Set<string>();
-  for (const record of records) {
-    names.add(record.namespace).add(record.functionId).add(record.functionName);
-    if (record.appId !== null) names.add(record.appId);
-    if (record.routeId !== null) names.add(record.routeId);
-  }
-  return names;
-}
-
-type Column = BulkStatement["columns"][number];
-
-/** The columns of a batch by name. */
-function toColumns(records: readonly Activation[], refs: ReadonlyMap<string, number>): Readonly<Record<string, Column>> {
-  const texts = (value: (record: Activation) => string | null) => records.map(value);
-  const numbers = (value: (record: Activation) => number) => fill(records, value);
-  const names = (value: (record: Activation) => string | null) => fill(records, (record) => refIn(refs, value(record)));
-  return {
-    id: texts((record) => record.id),
-    status: texts((record) => record.status),
-    start: texts((record) => record.start),
-    error_code: texts((record) => record.error?.code ?? null),
-    error_message: texts((record) => record.error?.message ?? null),
-    trace_id: texts((record) => record.traceId ?? null),
-    namespace: names((record) => record.namespace),
-    function: names((record) => record.functionId),
-    function_name: names((record) => record.functionName),
-    app: names((record) => record.appId),
-    route: names((record) => record.routeId),
-    revision: numbers((record) => record.revision),
-    attempt: numbers((record) => record.attempt),
-    started_at: numbers((record) => record.startedAt),
-    ended_at: numbers((record) => record.endedAt),
-    wait_ms: numbers((record) => record.waitMs),
-    create_ms: numbers((record) => record.createMs),
-    init_ms: numbers((record) => record.initMs),
-    run_ms: numbers((record) => record.runMs),
-    request_bytes: numbers((record) => record.requestBytes),
-    response_bytes: numbers((record) => record.responseBytes),
-    billed_units: numbers((record) => record.billedUnits),
-  };
-}
-
-const columnNames = Object.keys(toColumns([], new Map()));
-const insert = `INSERT INTO activations (${columnNames.join(", ")}) VALUES (${columnNames.map(() => "?").join(", ")}) ON CONFLICT DO NOTHING`;
-
-const insertResult =
-  "INSERT INTO results (activation, namespace, status, content_type, bytes, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-
-function resultColumns(results: readonly CallResult[]): Column[] {
-  return [
-    results.map(({ activationId }) => activationId),
-    results.map(({ namespace }) => namespace),
-    results.map(({ status }) => status),
-    results.map(({ contentType }) => contentType),
-    results.map(({ bytes }) => bytes),
-    // A copy: a view of a shared buffer would take all of it along to the thread.
-    results.map(({ body }) => new Uint8Array(body)),
-  ];
-}
-
-function toResult(row: Row): CallResult {
-  return {
-    activationId: String(row.activation),
-    namespace: String(row.namespace),
-    status: Number(row.status),
-    contentType: textOrNull(row.content_type),
-    bytes: Number(row.bytes),
-    body: row.body instanceof Uint8Array ? row.body : new Uint8Array(),
-  };
-}
-
-/** Three times as fast as Float64Array.from. */
-function fill(records: readonly Activation[], value: (record: Activation) => number): Float64Array {
-  const column = new Float64Array(records.length);
-  for (let index = 0; index < records.length; index++) column[index] = value(records[index] as Activation);
-  return column;
-}
-
-/** NaN, which is NULL there, for what has no name. */
-function refIn(refs: ReadonlyMap<string, number>, text: string | null): number {
-  if (text === null) return Number.NaN;
-  const ref = refs.get(text);
-  if (ref === undefined) throw new PlatformError("internal", "A record names something that is not Unicode text");
-  return ref;
-}
-
-function fromRow(row: Row): Activation {
-  const errorCode = textOrNull(row.error_code);
-  return {
-    id: String(row.id),
-    namespace: String(row.namespace),
-    appId: textOrNull(row.app_id),
-    functionId: String(row.function_id),
-    functionName: String(row.function_name),
-    revision: Number(row.revision),
-    routeId: textOrNull(row.route_id),
-    status: String(row.status) as Activation["status"],
-    start: String(row.start) as Activation["start"],
-    attempt: Number(row.attempt),
-    error: errorCode === null ? null : { code: errorCode, message: String(row.error_message) },
-    startedAt: Number(row.started_at),
-    endedAt: Number(row.ended_at),
-    waitMs: Number(row.wait_ms),
-    createMs: Number(row.create_ms),
-    initMs: Number(row.init_ms),
-    runMs: Number(row.run_ms),
-    requestBytes: Number(row.request_bytes),
-    responseBytes: Number(row.response_bytes),
-    billedUnits: Number(row.billed_units),
-    ...(row.trace_id === null ? {} : { traceId: String(row.trace_id) }),
-  };
 }

@@ -50,6 +50,19 @@ export class SqliteFunctions extends SqliteRepository<Fn> implements Functions {
     return toPage(found, page.limit, (fn) => fn.id);
   }
 
+  /** Ids begin with the time: the primary key has them in this order. */
+  newest(namespace: string, limit: number): Promise<readonly Fn[]> {
+    return this.select("namespace = ?", [namespace], "id DESC", limit - 1);
+  }
+
+  async usesCode(digest: string, id: string | null): Promise<boolean> {
+    const [ofFunction, params] = id === null ? ["", []] : [" AND function_id = ?", [id]];
+    // As in the index, which has the beginning of a digest: a million of them are 50 MB less.
+    const sql = `SELECT 1 FROM revisions WHERE substr(fn_json ->> '$.source.digest', 1, 16) = ?${ofFunction} LIMIT 1`;
+    const rows = await this.#database.read(sql, [digest.slice(0, 16), ...params]);
+    return rows.length > 0;
+  }
+
   async setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void> {
     const kept = traffic.map(
       ({ revision }): Statement => ({

@@ -1,9 +1,10 @@
 -- One row per call, hundreds of millions of them: rows are appended in order of `seq`, and what repeats (namespace, app,
--- function, route) is a ref into `names`. To read them as text, ask the view below.
+-- function, route) is a ref into `names`. To read them as text, ask the view below. An id is its 128 bits: `hex(id)` shows it, and
+-- `id = x'…'` finds it.
 
 CREATE TABLE activations (
   seq            INTEGER PRIMARY KEY,
-  id             TEXT NOT NULL,
+  id             BLOB NOT NULL,
   namespace      INTEGER NOT NULL,
   function       INTEGER NOT NULL,
   function_name  INTEGER NOT NULL,

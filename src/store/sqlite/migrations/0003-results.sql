@@ -3,7 +3,7 @@
 
 CREATE TABLE results (
   seq          INTEGER PRIMARY KEY,
-  activation   TEXT NOT NULL UNIQUE,
+  activation   BLOB NOT NULL UNIQUE,
   namespace    TEXT NOT NULL,
   status       INTEGER NOT NULL,
   content_type TEXT,

@@ -1,0 +1,94 @@
+/** Statements that run for many rows, as fast as rows go in. */
+import type { StatementSync } from "node:sqlite";
+import { PlatformError } from "../../model/error.ts";
+import type { BulkColumn, BulkInsert, BulkStatement, BytesColumn, CodedColumn, SqlValue } from "../sql.ts";
+
+/** Rows that one statement inserts: it opens the table and its indexes once for all of them. */
+const rowsAtOnce = 32;
+
+type Prepare = (sql: string) => StatementSync;
+
+/** Throws `internal` when the columns differ in length, and whatever SQLite throws. */
+export function runBulk(prepare: Prepare, { sql, columns }: BulkStatement): void {
+  runRows(prepare(sql), columns, 0, commonLength(columns), 1);
+}
+
+/** As `runBulk`. */
+export function insertBulk(prepare: Prepare, insert: BulkInsert): void {
+  const columns = Object.values(insert.columns);
+  const rows = commonLength(columns);
+  const whole = rows - (rows % rowsAtOnce);
+  if (whole > 0) runRows(prepare(insertSql(insert, rowsAtOnce)), columns, 0, whole, rowsAtOnce);
+  if (whole < rows) runRows(prepare(insertSql(insert, 1)), columns, whole, rows, 1);
+}
+
+/**
+ * Who fails rolls back to a savepoint, so what the statement has done before need not be undone: with `FAIL` SQLite does not keep a
+ * copy of every page for that.
+ */
+function insertSql({ into, columns, whenTaken }: BulkInsert, rows: number): string {
+  const names = Object.keys(columns);
+  const row = `(${names.map(() => "?").join(", ")})`;
+  const values = Array.from({ length: rows }, () => row).join(", ");
+  return `INSERT OR FAIL INTO ${into} (${names.join(", ")}) VALUES ${values}${whenTaken === "skip" ? " ON CONFLICT DO NOTHING" : ""}`;
+}
+
+/** `step`: rows that the statement takes at a time. */
+function runRows(statement: StatementSync, columns: readonly BulkColumn[], from: number, to: number, step: number): void {
+  const width = columns.length;
+  const params = Array.from<SqlValue>({ length: width * step }).fill(null);
+  const fillers = columns.map((column, at) => fillerOf(column, params, at, width));
+  for (let row = from; row < to; row += step) {
+    for (const fill of fillers) fill(row);
+    // Not `run`, which makes an object each time to say what changed.
+    statement.get(...params);
+  }
+}
+
+/** Puts the values of a column for the rows from `row` in their places among the parameters. */
+type Filler = (row: number) => void;
+
+function fillerOf(column: BulkColumn, params: SqlValue[], at: number, width: number): Filler {
+  if ("codes" in column) return codedFiller(column, params, at, width);
+  if ("width" in column) return bytesFiller(column, params, at, width);
+  if (column instanceof Float64Array) return numberFiller(column, params, at, width);
+  return (row) => {
+    for (let to = at; to < params.length; to += width) params[to] = column[row++] ?? null;
+  };
+}
+
+function numberFiller(column: Float64Array, params: SqlValue[], at: number, width: number): Filler {
+  return (row) => {
+    for (let to = at; to < params.length; to += width) params[to] = column[row++] as number;
+  };
+}
+
+function codedFiller({ codes, values }: CodedColumn, params: SqlValue[], at: number, width: number): Filler {
+  return (row) => {
+    for (let to = at; to < params.length; to += width) params[to] = values[codes[row++] as number] ?? null;
+  };
+}
+
+/** SQLite copies what it is given, so the same arrays serve all rows. */
+function bytesFiller({ bytes, width: length }: BytesColumn, params: SqlValue[], at: number, width: number): Filler {
+  for (let to = at; to < params.length; to += width) params[to] = new Uint8Array(length);
+  return (row) => {
+    let from = row * length;
+    for (let to = at; to < params.length; to += width) {
+      const value = params[to] as Uint8Array;
+      for (let index = 0; index < length; index++) value[index] = bytes[from++] as number;
+    }
+  };
+}
+
+function commonLength(columns: readonly BulkColumn[]): number {
+  const lengths = new Set(columns.map(lengthOf));
+  if (lengths.size > 1) throw new PlatformError("internal", "The columns of a bulk statement differ in length");
+  return lengths.values().next().value ?? 0;
+}
+
+function lengthOf(column: BulkColumn): number {
+  if ("codes" in column) return column.codes.length;
+  if ("width" in column) return column.bytes.length / column.width;
+  return column.length;
+}

@@ -1,0 +1,222 @@
+/**
+ * Records of calls as columns of numbers. A record that waits for the disk is then no object that the garbage collector has to keep
+ * and copy, and it reaches the thread or the process that writes it without being cloned. Texts are kept once in each batch.
+ */
+import { idBytes, readId, writeId } from "../model/id-bytes.ts";
+import { type Activation, activationStatuses, startTypes } from "../model/model.ts";
+
+const roomAtFirst = 256;
+/** Memory for more is given back when it was not needed lately. */
+const roomKept = 8192;
+
+/** Hold a code for one of `names` or `texts`, or an index in the model's list of statuses or start types. */
+const codeColumns = [
+  "namespace",
+  "app",
+  "function",
+  "functionName",
+  "route",
+  "status",
+  "start",
+  "errorCode",
+  "errorMessage",
+  "trace",
+] as const;
+
+const numberColumns = [
+  "revision",
+  "attempt",
+  "startedAt",
+  "endedAt",
+  "waitMs",
+  "createMs",
+  "initMs",
+  "runMs",
+  "requestBytes",
+  "responseBytes",
+  "billedUnits",
+] as const;
+
+const recordBytes = numberColumns.length * 8 + codeColumns.length * 4 + idBytes;
+
+/** One value for each record, of ids 16 bytes. */
+export type RecordColumns = Readonly<Record<(typeof codeColumns)[number], Uint32Array>> &
+  Readonly<Record<(typeof numberColumns)[number], Float64Array>> & { readonly id: Uint8Array };
+
+/** A batch. It can be filled again; its columns are shared memory, which nobody may read any more then. */
+export class PackedRecords implements Iterable<Activation> {
+  #room = roomAtFirst;
+  #memory = new SharedArrayBuffer(roomAtFirst * recordBytes);
+  #columns = columnsOf(this.#memory, roomAtFirst, roomAtFirst);
+  #names = new Texts();
+  #texts = new Texts();
+  #count = 0;
+
+  /** A batch of those records; one that is a batch already stays as it is. */
+  static of(records: Iterable<Activation>): PackedRecords {
+    if (records instanceof PackedRecords) return records;
+    const packed = new PackedRecords();
+    for (const record of records) packed.add(record);
+    return packed;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Memory that the records take, about. */
+  get bytes(): number {
+    return this.#count * recordBytes + this.#names.bytes + this.#texts.bytes;
+  }
+
+  /** Of namespaces, apps, functions and routes; the first is null. */
+  get names(): readonly (string | null)[] {
+    return this.#names.values;
+  }
+
+  /** Of errors, and ids of traces; the first is null. */
+  get texts(): readonly (string | null)[] {
+    return this.#texts.values;
+  }
+
+  /** As long as there are records. */
+  get columns(): RecordColumns {
+    return columnsOf(this.#memory, this.#room, this.#count);
+  }
+
+  /** Throws `internal` when the record's id is none. */
+  add(record: Activation): void {
+    if (this.#count === this.#room) this.#moveTo(2 * this.#room);
+    const row = this.#count;
+    const columns = this.#columns;
+    const names = this.#names;
+    const texts = this.#texts;
+    writeId(record.id, columns.id, row * idBytes);
+    columns.namespace[row] = names.codeOf(record.namespace);
+    columns.app[row] = names.codeOf(record.appId);
+    columns.function[row] = names.codeOf(record.functionId);
+    columns.functionName[row] = names.codeOf(record.functionName);
+    columns.route[row] = names.codeOf(record.routeId);
+    columns.status[row] = statusCodes[record.status];
+    columns.start[row] = startCodes[record.start];
+    columns.errorCode[row] = texts.codeOf(record.error?.code ?? null);
+    columns.errorMessage[row] = texts.codeOf(record.error?.message ?? null);
+    columns.trace[row] = texts.codeOf(record.traceId ?? null);
+    columns.revision[row] = record.revision;
+    columns.attempt[row] = record.attempt;
+    columns.startedAt[row] = record.startedAt;
+    columns.endedAt[row] = record.endedAt;
+    columns.waitMs[row] = record.waitMs;
+    columns.createMs[row] = record.createMs;
+    columns.initMs[row] = record.initMs;
+    columns.runMs[row] = record.runMs;
+    columns.requestBytes[row] = record.requestBytes;
+    columns.responseBytes[row] = record.responseBytes;
+    columns.billedUnits[row] = record.billedUnits;
+    this.#count++;
+  }
+
+  /** As they were added. */
+  *[Symbol.iterator](): Generator<Activation> {
+    for (let row = 0; row < this.#count; row++) yield recordIn(this.#columns, row, this.names, this.texts);
+  }
+
+  /** Empty again. */
+  clear(): void {
+    const isLarge = this.#room > Math.max(roomKept, 4 * this.#count);
+    this.#count = 0;
+    this.#names = new Texts();
+    this.#texts = new Texts();
+    if (isLarge) this.#moveTo(roomAtFirst);
+  }
+
+  #moveTo(room: number): void {
+    const filled = this.columns;
+    this.#room = room;
+    this.#memory = new SharedArrayBuffer(room * recordBytes);
+    this.#columns = columnsOf(this.#memory, room, room);
+    for (const name of [...codeColumns, ...numberColumns, "id"] as const) this.#columns[name].set(filled[name]);
+  }
+}
+
+/** Texts by the order in which they came; 0 is none. */
+class Texts {
+  readonly values: (string | null)[] = [null];
+  readonly #codes = new Map<string, number>();
+  #characters = 0;
+
+  get bytes(): number {
+    return this.#characters * 2 + this.#codes.size * textOverheadBytes;
+  }
+
+  codeOf(text: string | null): number {
+    if (text === null) return 0;
+    return this.#codes.get(text) ?? this.#add(text);
+  }
+
+  #add(text: string): number {
+    const code = this.values.push(text) - 1;
+    this.#codes.set(text, code);
+    this.#characters += text.length;
+    return code;
+  }
+}
+
+const textOverheadBytes = 64;
+
+const statusCodes = codesOf(activationStatuses);
+const startCodes = codesOf(startTypes);
+
+function codesOf<Name extends string>(names: readonly Name[]): Readonly<Record<Name, number>> {
+  return Object.fromEntries(names.map((name, code) => [name, code])) as Record<Name, number>;
+}
+
+/** Views of the first `count` of `room` records. Numbers come first, because their places are multiples of eight. */
+function columnsOf(memory: SharedArrayBuffer, room: number, count: number): RecordColumns {
+  let at = 0;
+  const place = (bytes: number) => {
+    at += bytes * room;
+    return at - bytes * room;
+  };
+  return Object.fromEntries([
+    ...numberColumns.map((name) => [name, new Float64Array(memory, place(8), count)]),
+    ...codeColumns.map((name) => [name, new Uint32Array(memory, place(4), count)]),
+    ["id", new Uint8Array(memory, place(idBytes), count * idBytes)],
+  ]) as RecordColumns;
+}
+
+function recordIn(
+  columns: RecordColumns,
+  row: number,
+  names: readonly (string | null)[],
+  texts: readonly (string | null)[],
+): Activation {
+  const number = (column: Float64Array) => column[row] as number;
+  const code = (column: Uint32Array) => column[row] as number;
+  const nameOrNull = (column: Uint32Array) => names[code(column)] as string | null;
+  const name = (column: Uint32Array) => names[code(column)] as string;
+  const text = (column: Uint32Array) => texts[code(column)] as string;
+  return {
+    id: readId(columns.id, row * idBytes),
+    namespace: name(columns.namespace),
+    appId: nameOrNull(columns.app),
+    functionId: name(columns.function),
+    functionName: name(columns.functionName),
+    revision: number(columns.revision),
+    routeId: nameOrNull(columns.route),
+    status: activationStatuses[code(columns.status)] as Activation["status"],
+    start: startTypes[code(columns.start)] as Activation["start"],
+    attempt: number(columns.attempt),
+    error: columns.errorCode[row] === 0 ? null : { code: text(columns.errorCode), message: text(columns.errorMessage) },
+    startedAt: number(columns.startedAt),
+    endedAt: number(columns.endedAt),
+    waitMs: number(columns.waitMs),
+    createMs: number(columns.createMs),
+    initMs: number(columns.initMs),
+    runMs: number(columns.runMs),
+    requestBytes: number(columns.requestBytes),
+    responseBytes: number(columns.responseBytes),
+    billedUnits: number(columns.billedUnits),
+    ...(columns.trace[row] === 0 ? undefined : { traceId: text(columns.trace) }),
+  };
+}
