@@ -26,7 +26,7 @@ interface Lane {
 
 /** The npm Fn kit, one call at a time in each process, as Fn has it. */
 export const bench: Bench = {
-  question: `How many calls of the npm Fn kit a second in ${sandboxes} sandboxes, beside a node:http + Agent proxy to ${sandboxes} of its processes?`,
+  question: `How many calls of the npm Fn kit a second in ${sandboxes} sandboxes, beside a node:http + Agent proxy to ${sandboxes} such sandboxes?`,
   unit: "calls/s or us",
   run: () =>
     withOpen(async (keep) => {

@@ -1,43 +1,29 @@
 /**
- * Functions of the npm Fn kit as plain processes, and the proxy that one would write for them: `node:http` in front, its `Agent` with kept
- * connections behind, one call at a time for each process, by turns.
+ * The proxy that one would write for functions of the npm Fn kit: `node:http` in front, its `Agent` with kept connections behind, one call
+ * at a time for each function, by turns. The functions are in sandboxes like ours, which print what ours print.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { cleanEnvironment, firstLine } from "../../test/platform.ts";
+import { startKitSandboxes } from "./kit-sandboxes.ts";
 import type { Reference } from "./references.ts";
 
 /** `folder` has the function's `func.js` and its packages. */
-export async function startKitProxy(folder: string, processes: number): Promise<Reference> {
-  const sockets = mkdtempSync(join(tmpdir(), "kiln-fdk-"));
-  const paths = Array.from({ length: processes }, (_, index) => join(sockets, String(index), "lsnr.sock"));
-  const functions = paths.map((path) => {
-    mkdirSync(join(path, ".."));
-    const env = { ...cleanEnvironment, FN_LISTENER: `unix:${path}`, FN_FORMAT: "http-stream", FN_MEMORY: "128" };
-    return spawn(process.execPath, [join(folder, "func.js")], { stdio: ["ignore", "ignore", "inherit"], env });
-  });
-  const proxy = spawn(process.execPath, [import.meta.filename, ...paths], {
+export async function startKitProxy(folder: string, count: number): Promise<Reference> {
+  const kits = await startKitSandboxes(folder, count);
+  const proxy = spawn(process.execPath, [import.meta.filename, ...kits.sockets], {
     stdio: ["ignore", "pipe", "inherit"],
     env: cleanEnvironment,
   });
-  const all = [proxy, ...functions];
-  const ended = Promise.all(all.map((child) => new Promise((resolve) => child.once("exit", resolve))));
+  const ended = new Promise((resolve) => proxy.once("exit", resolve));
   const stop = async () => {
-    for (const child of all) child.kill("SIGKILL");
+    proxy.kill("SIGKILL");
     await ended;
-    rmSync(sockets, { recursive: true, force: true });
+    await kits.stop();
   };
   try {
-    const port = Number(await firstLine(proxy));
-    for (const giveUpAt = performance.now() + 10_000; !paths.every((path) => existsSync(path)); await sleep(20)) {
-      if (performance.now() > giveUpAt) throw new Error("The functions do not listen");
-    }
-    return { name: "node:http + Agent proxy", port, pid: proxy.pid as number, stop };
+    return { name: "node:http + Agent proxy", port: Number(await firstLine(proxy)), pid: proxy.pid as number, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,15 +1,13 @@
 import type { CancelSignal } from "../lib/cancel.ts";
 import type { World } from "../lib/world.ts";
 import { asPlatformError, type PlatformError } from "../model/error.ts";
+import { Deadlines, type Timed } from "./deadlines.ts";
 import type { AgentCall } from "./link.ts";
 
-/** A call that waits for a `T`. */
-interface Waiter<T> {
-  readonly call: AgentCall;
-  /** Monotonic ms. */
-  readonly since: number;
-  resolve(outcome: T): void;
-  reject(error: PlatformError): void;
+/** Who waits for a `T`: hears once, maybe before `wait` returns. */
+export interface Taker<T> {
+  served(outcome: T): void;
+  failed(error: PlatformError): void;
 }
 
 /** Calls that wait, first come, first served. Each leaves when it is served, when its time is up, or when its caller goes away. */
@@ -18,6 +16,8 @@ export class WaitingLine<T> {
   readonly #noRoom: (waitedMs: number) => PlatformError;
   readonly #left: () => void;
   readonly #waiters: Waiter<T>[] = [];
+  /** By how long the calls may wait, of which there are few kinds. */
+  readonly #deadlines = new Map<number, Deadlines>();
 
   /** `noRoom` makes the error of one whose time is up; `left` hears when one went away unserved. */
   constructor(world: World, noRoom: (waitedMs: number) => PlatformError, left: () => void) {
@@ -34,31 +34,14 @@ export class WaitingLine<T> {
     return this.#waiters[0];
   }
 
-  /** Rejects with `noRoom` after `call.waitMsMax`, and with the signal's reason. */
-  wait(call: AgentCall, signal: CancelSignal): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const stopClock = this.#world.after(call.waitMsMax, () => this.#drop(waiter, this.#noRoom(call.waitMsMax)));
-      const onAbort = () => this.#drop(waiter, asPlatformError(signal.reason));
-      const settled = () => {
-        stopClock();
-        signal.removeEventListener("abort", onAbort);
-      };
-      const waiter: Waiter<T> = {
-        call,
-        since: this.#world.monotonic(),
-        resolve(outcome) {
-          settled();
-          resolve(outcome);
-        },
-        reject(error) {
-          settled();
-          reject(error);
-        },
-      };
-      this.#waiters.push(waiter);
-      signal.addEventListener("abort", onAbort);
-      if (signal.aborted) onAbort();
-    });
+  /** The taker hears `noRoom` after `call.waitMsMax`, and the signal's reason. */
+  wait(call: AgentCall, signal: CancelSignal, taker: Taker<T>): void {
+    const now = this.#world.monotonic();
+    const waiter = new Waiter(this, call, signal, taker, now);
+    this.#waiters.push(waiter);
+    this.#deadlinesOf(call.waitMsMax).add(waiter, now);
+    signal.addEventListener("abort", waiter);
+    if (signal.aborted) waiter.handleEvent();
   }
 
   /** Takes the one that waits longest, to be settled by the caller. */
@@ -67,14 +50,79 @@ export class WaitingLine<T> {
   }
 
   failAll(error: PlatformError): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+    for (const waiter of this.#waiters.splice(0)) waiter.fail(error);
   }
 
-  #drop(waiter: Waiter<T>, error: PlatformError): void {
+  /** For those who wait: it has been settled. */
+  settled(waiter: Waiter<T>): void {
+    this.#deadlinesOf(waiter.call.waitMsMax).remove(waiter);
+  }
+
+  /** For those who wait: the time is up. */
+  timeUp(waiter: Waiter<T>): void {
+    this.drop(waiter, this.#noRoom(waiter.call.waitMsMax));
+  }
+
+  /** For those who wait: it goes away unserved. */
+  drop(waiter: Waiter<T>, error: PlatformError): void {
     const at = this.#waiters.indexOf(waiter);
     if (at === -1) return;
     this.#waiters.splice(at, 1);
-    waiter.reject(error);
+    waiter.fail(error);
     this.#left();
+  }
+
+  #deadlinesOf(waitMsMax: number): Deadlines {
+    let deadlines = this.#deadlines.get(waitMsMax);
+    if (deadlines === undefined) {
+      deadlines = new Deadlines(this.#world, waitMsMax);
+      this.#deadlines.set(waitMsMax, deadlines);
+    }
+    return deadlines;
+  }
+}
+
+/** A call that waits. It is itself what the clock and the signal tell. */
+class Waiter<T> implements Timed {
+  readonly call: AgentCall;
+  /** Monotonic ms. */
+  readonly since: number;
+  // Of the list of time limits.
+  dueAt = 0;
+  earlier: Timed | null = null;
+  later: Timed | null = null;
+  readonly #line: WaitingLine<T>;
+  readonly #signal: CancelSignal;
+  readonly #taker: Taker<T>;
+
+  constructor(line: WaitingLine<T>, call: AgentCall, signal: CancelSignal, taker: Taker<T>, now: number) {
+    this.#line = line;
+    this.call = call;
+    this.#signal = signal;
+    this.#taker = taker;
+    this.since = now;
+  }
+
+  serve(outcome: T): void {
+    this.#settled();
+    this.#taker.served(outcome);
+  }
+
+  fail(error: PlatformError): void {
+    this.#settled();
+    this.#taker.failed(error);
+  }
+
+  timeUp(): void {
+    this.#line.timeUp(this);
+  }
+
+  handleEvent(): void {
+    this.#line.drop(this, asPlatformError(this.#signal.reason));
+  }
+
+  #settled(): void {
+    this.#signal.removeEventListener("abort", this);
+    this.#line.settled(this);
   }
 }

@@ -16,6 +16,11 @@ export class LineSplitter {
     this.#emit = emit;
   }
 
+  /** No line has begun. */
+  get isEmpty(): boolean {
+    return this.#rest === undefined;
+  }
+
   push(chunk: Uint8Array): void {
     const view = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const data = this.#rest === undefined ? view : Buffer.concat([this.#rest, view]);

@@ -10,8 +10,9 @@ import type { BodySource } from "../lib/body.ts";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import { limits } from "../model/limits.ts";
-import { atomicWriteBytes, Http1Client, type Http1Response, type Http1Watcher } from "../wire/http1-client.ts";
-import type { Http1RequestHead } from "../wire/http1-request.ts";
+import { atomicWriteBytes, type Http1Caller, Http1Client, type Http1Response, type Http1Watcher } from "../wire/http1-client.ts";
+import { headerLines, type Http1RequestHead, requestLine } from "../wire/http1-request.ts";
+import type { Http1ResponseHead } from "../wire/http1-response.ts";
 import { Http1Error } from "../wire/http1-error.ts";
 import { gatherBody } from "./gathered-body.ts";
 import type { Dial } from "./protocol.ts";
@@ -47,44 +48,57 @@ export class ConnectionPool {
     this.idle(connection);
   }
 
-  /** Runs one exchange. Rejects with a PlatformError or the signal's reason. */
+  /** `begin` with a promise of what its caller hears. */
   exchange(head: Http1RequestHead, body: BodySource, signal: CancelSignal): Promise<Http1Response> {
-    const content = gatherBody(body, atomicWriteBytes);
+    return new Promise((resolve, reject) => {
+      const caller: Http1Caller = {
+        answered: ({ status, headers }, content) => resolve({ status, headers, body: content }),
+        failed: reject,
+      };
+      const lines = textOf(head, body, caller);
+      if (lines !== null) this.begin(head.method, lines, body, signal, caller);
+    });
+  }
+
+  /**
+   * Runs one exchange. `lines`: the head without the lines about its length. The caller hears a PlatformError or the signal's reason
+   * where it fails.
+   */
+  begin(method: string, lines: string, body: BodySource, signal: CancelSignal, caller: Http1Caller): void {
+    const exchange = { method, lines, body: gatherBody(body, atomicWriteBytes), signal, caller };
     const connection = this.#take();
-    if (connection === undefined) return this.#exchangeOnNew(head, content, signal);
-    return connection.exchange(head, content, signal).catch((error) => {
-      if (isUnsent(error)) return this.#exchangeOnNew(head, content, signal);
-      throw this.#failed(connection, content, error);
-    });
+    if (connection === undefined) void this.#beginOnNew(exchange);
+    else connection.begin(exchange);
   }
 
-  async #exchangeOnNew(head: Http1RequestHead, body: Buffer | BodySource, signal: CancelSignal): Promise<Http1Response> {
-    const connection = new Connection(await this.#dial(body, signal), this);
-    this.#all.add(connection);
-    this.#dialling--;
-    if (this.#closed) connection.close();
-    return connection.exchange(head, body, signal).catch((error) => {
-      throw this.#failed(connection, body, error);
-    });
-  }
-
-  async #dial(body: Buffer | BodySource, signal: CancelSignal): Promise<Duplex> {
+  async #beginOnNew(exchange: Exchange): Promise<void> {
     this.#dialling++;
+    let stream: Duplex;
     try {
       if (this.#all.size + this.#dialling > this.#options.connectionsMax) throw tooMany();
-      return await this.#options.dial(abortSignalOf(signal));
+      stream = await this.#options.dial(abortSignalOf(exchange.signal));
     } catch (error) {
       this.#dialling--;
-      cancel(body);
-      throw error;
+      cancel(exchange.body);
+      exchange.caller.failed(error as Error);
+      return;
     }
+    this.#dialling--;
+    const connection = new Connection(stream, this);
+    this.#all.add(connection);
+    if (this.#closed) connection.close();
+    connection.isNew = true;
+    connection.begin(exchange);
   }
 
-  /** A request that never went out left its connection open or its body untouched. */
-  #failed(connection: Connection, body: Buffer | BodySource, error: Error): Error {
-    if (connection.open) connection.idle();
-    if (connection.open || isUnsent(error)) cancel(body);
-    return this.failure(error);
+  /** For connections: an exchange on it failed before its answer began. */
+  failed(connection: Connection, exchange: Exchange, error: Error): void {
+    if (isUnsent(error) && !connection.isNew) {
+      void this.#beginOnNew(exchange);
+      return;
+    }
+    if (isUnsent(error)) cancel(exchange.body);
+    exchange.caller.failed(this.failure(error));
   }
 
   /** Ends every connection; running exchanges fail. */
@@ -149,11 +163,34 @@ function cancel(body: Buffer | BodySource): void {
   if (!Buffer.isBuffer(body)) body.cancel();
 }
 
-/** One connection and the signal of its exchange. */
-class Connection implements Http1Watcher {
+/** Null: the caller has heard what no head can say. */
+function textOf({ method, target, headers }: Http1RequestHead, body: BodySource, caller: Http1Caller): string | null {
+  try {
+    return requestLine(method, target) + headerLines(headers);
+  } catch (error) {
+    body.cancel();
+    caller.failed(error as Error);
+    return null;
+  }
+}
+
+/** All that is needed to run it, if need be again. */
+interface Exchange {
+  readonly method: string;
+  readonly lines: string;
+  readonly body: Buffer | BodySource;
+  readonly signal: CancelSignal;
+  readonly caller: Http1Caller;
+}
+
+/** One connection and its exchange. */
+class Connection implements Http1Watcher, Http1Caller {
   readonly #client: Http1Client;
   readonly #pool: ConnectionPool;
+  #exchange: Exchange | null = null;
   #signal: CancelSignal | null = null;
+  /** It has carried no exchange: it cannot have been closed for want of one. */
+  isNew = false;
   idleSince = 0;
 
   constructor(stream: Duplex, pool: ConnectionPool) {
@@ -165,13 +202,27 @@ class Connection implements Http1Watcher {
     return this.#client.idle;
   }
 
-  exchange(head: Http1RequestHead, body: Buffer | BodySource, signal: CancelSignal): Promise<Http1Response> {
+  begin(exchange: Exchange): void {
+    const { method, lines, body, signal } = exchange;
+    this.#exchange = exchange;
     this.#signal = signal;
     signal.addEventListener("abort", this);
-    const response = this.#client.request(head, body);
+    this.#client.begin(method, lines, body, this);
     // An aborted signal tells nobody any more.
     if (signal.aborted) this.handleEvent();
-    return response;
+  }
+
+  answered(head: Http1ResponseHead, body: BodySource): void {
+    const { caller } = this.#exchange as Exchange;
+    this.#exchange = null;
+    caller.answered(head, body);
+  }
+
+  failed(error: Error): void {
+    const exchange = this.#exchange as Exchange;
+    this.#exchange = null;
+    this.#forgetSignal();
+    this.#pool.failed(this, exchange, error);
   }
 
   /** The signal aborts; the connection is its own listener, so that a call makes no closure. */
@@ -184,6 +235,7 @@ class Connection implements Http1Watcher {
   }
 
   idle(): void {
+    this.isNew = false;
     this.#forgetSignal();
     this.#pool.idle(this);
   }

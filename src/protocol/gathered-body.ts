@@ -6,6 +6,8 @@ import type { BodySink, BodySource } from "../lib/body.ts";
  */
 export function gatherBody(source: BodySource, bytesMax: number): Buffer | BodySource {
   if (source.bytes === undefined || source.bytes > bytesMax) return source;
+  const whole = source.take?.() ?? null;
+  if (whole !== null) return whole;
   const gathered = new GatheredBody(source);
   source.pipe(gathered);
   return gathered.whole() ?? gathered;

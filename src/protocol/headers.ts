@@ -1,5 +1,7 @@
 /** Headers as lists of names and values by turns: what the HTTP contracts of this room share. */
 
+import type { FunctionRequest } from "./protocol.ts";
+
 /** Headers that concern one connection only (RFC 9110 section 7.6.1) and what goes with them. */
 const hopByHop = new Set([
   "connection",
@@ -29,6 +31,11 @@ export function connectionListed(headers: readonly string[]): ReadonlySet<string
 }
 
 const none: ReadonlySet<string> = new Set();
+
+/** All headers of a request: what is given of its trace is one, too. */
+export function allHeaders({ headers, traceparent }: Pick<FunctionRequest, "headers" | "traceparent">): readonly string[] {
+  return traceparent === undefined ? headers : [...headers, "traceparent", traceparent];
+}
 
 /** Header names come from callers, so the memory of them is bounded. */
 const namesMax = 1000;

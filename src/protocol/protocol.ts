@@ -72,8 +72,10 @@ export interface Launch {
   readonly endpoint:
     | { readonly via: "callback" }
     | { readonly via: "unix"; readonly folder: string; readonly name: string }
-    | { readonly via: "tcp"; readonly port: number }
+    | { readonly via: "tcp"; readonly port: number; readonly connections?: number | undefined }
     | { readonly via: "stdio" };
+  /** How lines begin by which the program says whose output follows; absent: it prints none. */
+  readonly outputMark?: string;
   /** True: the sandbox runs our shim of the kind (`runtimes/`). False: the function's own command. */
   readonly shim: boolean;
 }
@@ -94,6 +96,11 @@ export interface Session {
    * or the signal's reason. Never more calls at a time than the function's concurrency.
    */
   call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse>;
+  /**
+   * The same without a promise, where a protocol is made for calls that take no time: `caller` hears all that `call` says, and what the
+   * code prints. Absent elsewhere.
+   */
+  begin?(request: FunctionRequest, signal: CancelSignal, caller: SessionCaller): void;
   /** Feeds raw output of the program to a session that attributes it (`attributesOutput`). */
   output?(stream: "stdout" | "stderr", data: Buffer): void;
   /**
@@ -107,13 +114,23 @@ export interface Session {
   close(): void;
 }
 
+/** Who began a call: hears once of the answer or of why there is none, maybe before `begin` returns. */
+export interface SessionCaller {
+  answered(status: number, headers: readonly string[], body: BodySource): void;
+  failed(error: unknown): void;
+  /** A line that the code printed in this call. */
+  printed(line: Omit<LogLine, "at">): void;
+}
+
 /** One call as the code is to see it. */
 export interface FunctionRequest {
   readonly callId: string;
   /** Milliseconds since the epoch. */
   readonly deadlineAt: number;
-  /** Names and values by turns, in the caller's order; hop-by-hop headers are gone already. */
+  /** Names and values by turns, in the caller's order; hop-by-hop headers are gone already. The same list for equal requests, mostly. */
   readonly headers: readonly string[];
+  /** One header more, of this call alone (`telemetry/trace-context.ts`); absent: there is none. */
+  readonly traceparent?: string | undefined;
   /** The HTTP request behind a route; null for a direct invocation. */
   readonly http: HttpOrigin | null;
   readonly body: BodySource;

@@ -1,5 +1,5 @@
 /**
- * The frames that our own runtimes, the spawner and (later) remote agents speak: `docs/frames.md` has the whole format.
+ * The frames that our own runtimes, the spawner, front processes and (later) remote agents speak: `docs/frames.md` has the whole format.
  * A frame is a head of ten bytes (payload length u32, id u32, type u8, flags u8; big endian) and its payload.
  */
 export const frameType = {
@@ -25,7 +25,12 @@ export const frameType = {
   killed: 39,
   command: 40,
   reply: 41,
+  expect: 42,
   notice: 43,
+  request: 48,
+  connection: 49,
+  drain: 50,
+  figures: 51,
 } as const;
 
 /** The last frame of a body. */
@@ -75,51 +80,77 @@ export function creditFrame(id: number, bytes: number): Buffer {
 /** Hears each frame; the payload is a view that is only valid during the call unless it is kept whole. */
 export type FrameSink = (type: number, id: number, flags: number, payload: Buffer) => void;
 
+/** Hears each frame, whose payload lies from `start` to `end`; who keeps bytes copies them. */
+export type FrameRangeSink = (type: number, id: number, flags: number, data: Buffer, start: number, end: number) => void;
+
 /**
- * Cuts a byte stream into frames. Payloads are views of the chunks they came in and are copied only when they span chunks.
+ * Cuts a byte stream into frames. Payloads are ranges of the chunks they came in and are copied only when they span chunks.
  * `push` throws `RangeError` on a length over `payloadBytesMax`.
  */
-export class FrameReader {
-  readonly #sink: FrameSink;
+export class FrameCutter {
+  readonly #sink: FrameRangeSink;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #neededBytes = frameHeadBytes;
 
-  constructor(sink: FrameSink) {
+  constructor(sink: FrameRangeSink) {
     this.#sink = sink;
   }
 
-  push(chunk: Buffer): void {
+  /** The first bytes of a chunk. `lent`: it will soon hold others, and what is left of a frame is copied. */
+  push(chunk: Buffer, bytes: number, lent: boolean): void {
     let data = chunk;
+    let endOfData = bytes;
     if (this.#pendingBytes > 0) {
-      this.#pending.push(chunk);
-      this.#pendingBytes += chunk.length;
+      this.#keep(chunk, 0, bytes, lent);
       if (this.#pendingBytes < this.#neededBytes) return;
       data = Buffer.concat(this.#pending, this.#pendingBytes);
+      endOfData = this.#pendingBytes;
       this.#pending = [];
       this.#pendingBytes = 0;
     }
+    const offset = this.#cut(data, endOfData);
+    if (offset < endOfData) this.#keep(data, offset, endOfData, lent && data === chunk);
+  }
+
+  /** Gives out the whole frames; returns where the rest begins. */
+  #cut(data: Buffer, endOfData: number): number {
     let offset = 0;
     for (;;) {
-      const left = data.length - offset;
+      const left = endOfData - offset;
       if (left < frameHeadBytes) {
         this.#neededBytes = frameHeadBytes;
-        break;
+        return offset;
       }
       const length = data.readUInt32BE(offset);
       if (length > payloadBytesMax) throw new RangeError(`A frame of ${length} bytes is over the limit of ${payloadBytesMax}`);
       if (left < frameHeadBytes + length) {
         this.#neededBytes = frameHeadBytes + length;
-        break;
+        return offset;
       }
       const start = offset + frameHeadBytes;
       const id = data.readUInt32BE(offset + 4);
       offset = start + length;
-      this.#sink(data[start - 2] as number, id, data[start - 1] as number, data.subarray(start, offset));
+      this.#sink(data[start - 2] as number, id, data[start - 1] as number, data, start, offset);
     }
-    if (offset < data.length) {
-      this.#pending.push(offset === 0 ? data : data.subarray(offset));
-      this.#pendingBytes = data.length - offset;
-    }
+  }
+
+  #keep(data: Buffer, start: number, end: number, lent: boolean): void {
+    const kept = data.subarray(start, end);
+    this.#pending.push(lent ? Buffer.from(kept) : kept);
+    this.#pendingBytes += end - start;
+  }
+}
+
+/** The same for chunks that stay as they are, with payloads as views. */
+export class FrameReader {
+  readonly #cutter: FrameCutter;
+
+  constructor(sink: FrameSink) {
+    this.#cutter = new FrameCutter((type, id, flags, data, start, end) => sink(type, id, flags, data.subarray(start, end)));
+  }
+
+  push(chunk: Buffer): void {
+    this.#cutter.push(chunk, chunk.length, false);
   }
 }

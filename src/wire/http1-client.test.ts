@@ -308,6 +308,49 @@ test("runs exchanges one after the other and frees the connection before the bod
   }
 });
 
+test("an answer that begins as the last one did is read as itself", async () => {
+  const { wire, client } = open();
+  const ask = async (method: string, answer: string) => {
+    const exchange = client.request({ ...get, method }, nothing);
+    wire.push(Buffer.from(answer));
+    const response = await exchange;
+    return [response.status, ...response.headers, await text(response)];
+  };
+  const chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: 1\r\n\r\n";
+  const seen = [200, "Transfer-Encoding", "chunked", "X", "1"];
+  assert.deepEqual(await ask("GET", `${chunks}3\r\nabc\r\n0\r\n\r\n`), [...seen, "abc"]);
+  assert.deepEqual(await ask("GET", `${chunks}0\r\n\r\n`), [...seen, ""]);
+  assert.deepEqual(await ask("GET", `${chunks}1;x=y\r\na\r\n2\r\nbc\r\n0\r\nT: 1\r\n\r\n`), [...seen, "abc"]);
+  assert.deepEqual(await ask("HEAD", chunks), [...seen, ""]);
+  assert.deepEqual(await ask("GET", `${chunks.replace("X: 1", "X: 2")}1\r\na\r\n0\r\n\r\n`), [...seen.slice(0, 4), "2", "a"]);
+  assert.deepEqual(await ask("GET", `HTTP/1.1 100 Continue\r\n\r\n${chunks}1\r\na\r\n0\r\n\r\n`), [...seen, "a"]);
+  for (const bad of ["3\r\nabc0\r\n\r\n", "3\nabc\r\n0\r\n\r\n", "3\r\nabc\r\n0\r\n\r\nx"]) {
+    const broken = open();
+    const exchange = broken.client.request(get, nothing).then(text);
+    broken.wire.push(Buffer.from(chunks + bad));
+    await assert.rejects(exchange, (error: Http1Error) => error.kind === "garbage", JSON.stringify(bad));
+  }
+});
+
+test("whoever hears of an answer may begin the next exchange before returning", async () => {
+  const { wire, client } = open();
+  const heard: number[] = [];
+  const next = (): void => {
+    if (heard.length === 3) return;
+    client.begin("GET", "GET / HTTP/1.1\r\n", nothing, {
+      answered: ({ status }) => {
+        heard.push(status);
+        next();
+      },
+      failed: (error) => assert.fail(error),
+    });
+    setImmediate(() => wire.push(Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")));
+  };
+  next();
+  while (heard.length < 3) await sleep(1);
+  assert.equal(client.idle, true);
+});
+
 test("bytes that come while nothing was asked end the connection", async () => {
   const { wire, client, watcher } = open();
   wire.push("HTTP/1.1 200 OK\r\n\r\n");

@@ -2,28 +2,36 @@
  * Speaks HTTP/1.1 as a client over one connection that is already open.
  *
  * Promises: one exchange at a time; bodies stream both ways and hold each other back; whatever breaks the protocol fails the
- * exchange and ends the connection; bytes that nobody asked for end it too. Per exchange one promise, none per chunk.
+ * exchange and ends the connection; bytes that nobody asked for end it too. No promise per exchange, unless it is asked for with one.
  * Deliberately absent: dialling, pools, retries, time limits (whoever owns the connection closes it).
  */
 import type { Duplex } from "node:stream";
-import { type BodySink, type BodySource, bytesBody } from "../lib/body.ts";
+import { type BodySink, type BodySource, WholeBody } from "../lib/body.ts";
 import { Http1Error } from "./http1-error.ts";
-import { type Http1RequestHead, RequestBodyWriter, renderRequestHead } from "./http1-request.ts";
+import { type Http1RequestHead, headEnd, headerLines, RequestBodyWriter, requestLine } from "./http1-request.ts";
 import {
   ChunkedDecoder,
   framing,
   HeadReader,
   type Http1Limits,
   type Http1ResponseHead,
-  parseResponseHead,
+  KnownHead,
+  onlyChunk,
 } from "./http1-response.ts";
 
 export interface Http1Response {
   readonly status: number;
-  /** Names and values by turns, as they came, framing headers included. */
-  readonly headers: string[];
+  /** Names and values by turns, as they came, framing headers included. Not to be changed: the next answer may share them. */
+  readonly headers: readonly string[];
   /** Fails with the watcher's `failure`. Cancelling it before its end closes the connection. */
   readonly body: BodySource;
+}
+
+/** Whoever began an exchange: hears once, maybe before `begin` returns. Neither may throw. */
+export interface Http1Caller {
+  answered(head: Http1ResponseHead, body: BodySource): void;
+  /** With an `Http1Error`, with what the request's body failed with, or with the reason given to `close`. */
+  failed(error: Error): void;
 }
 
 /** Whoever owns a connection. */
@@ -56,16 +64,21 @@ export class Http1Client {
   readonly #limits: Http1Limits;
   readonly #watcher: Http1Watcher;
   readonly #headReader: HeadReader;
+  readonly #known: KnownHead;
   #state: State = "idle";
   #method = "";
   #interim = 0;
-  #resolve: ((response: Http1Response) => void) | null = null;
-  #reject: ((error: Error) => void) | null = null;
+  /** Until it has heard. */
+  #caller: Http1Caller | null = null;
   #writer: RequestBodyWriter | null = null;
   /** Bytes of the first write while its fate is unknown. */
   #firstWriteBytes = 0;
   #source: BodySource | null = null;
   #head: Http1ResponseHead | null = null;
+  /** Who is to hear of the answer that was just read, and its body. */
+  #answered: Http1Caller | null = null;
+  #answerHead: Http1ResponseHead | null = null;
+  #answerBody: BodySource | null = null;
   #body: ResponseBody | null = null;
   #bodyLeft = 0;
   #chunks: ChunkedDecoder | null = null;
@@ -82,6 +95,7 @@ export class Http1Client {
     this.#limits = limits;
     this.#watcher = watcher;
     this.#headReader = new HeadReader(limits.headerBytesMax);
+    this.#known = new KnownHead(limits);
     stream.on("data", (data: Buffer) => this.#onData(data));
     stream.on("end", () => this.#onEnd("end"));
     stream.on("error", (error) => this.#onEnd(error));
@@ -94,27 +108,32 @@ export class Http1Client {
     return this.#state === "idle" && this.#stream.writable && !this.#stream.readableEnded;
   }
 
-  /**
-   * Sends a request and resolves with the head of its answer. A Buffer goes out with the head in one write. Rejects with
-   * `Http1Error`, with what the request's body failed with, or with the reason given to `close`.
-   */
+  /** `begin` with a promise of what its caller hears. Rejects with PlatformError invalid, too, on what no head can say. */
   request(head: Http1RequestHead, body: Buffer | BodySource): Promise<Http1Response> {
     return new Promise((resolve, reject) => {
-      if (!this.idle) {
-        reject(new Http1Error("unsent", "The connection was closed before the request was sent"));
-        return;
-      }
-      const whole = Buffer.isBuffer(body);
-      const text = renderRequestHead(head, whole ? body.length : body.bytes);
-      this.#state = "head";
-      this.#method = head.method;
-      this.#interim = 0;
-      this.#resolve = resolve;
-      this.#reject = reject;
-      this.#source = whole ? null : body;
-      if (whole) this.#send(text, body);
-      else this.#sendHead(text);
+      const lines = requestLine(head.method, head.target) + headerLines(head.headers);
+      this.begin(head.method, lines, body, {
+        answered: ({ status, headers }, content) => resolve({ status, headers, body: content }),
+        failed: reject,
+      });
     });
+  }
+
+  /** Sends a request. `lines`: its head without the lines about its length. A Buffer goes out with the head in one write. */
+  begin(method: string, lines: string, body: Buffer | BodySource, caller: Http1Caller): void {
+    if (!this.idle) {
+      caller.failed(new Http1Error("unsent", "The connection was closed before the request was sent"));
+      return;
+    }
+    const whole = Buffer.isBuffer(body);
+    const text = lines + headEnd(method, whole ? body.length : body.bytes);
+    this.#state = "head";
+    this.#method = method;
+    this.#interim = 0;
+    this.#caller = caller;
+    this.#source = whole ? null : body;
+    if (whole) this.#send(text, body);
+    else this.#sendHead(text);
   }
 
   /** Ends the connection at once. A running exchange fails with `reason`. */
@@ -125,21 +144,24 @@ export class Http1Client {
 
   #send(text: string, body: Buffer): void {
     this.#firstWriteBytes = text.length + body.length;
-    if (body.length === 0) {
-      this.#stream.write(text, "latin1", this.#written);
-      return;
-    }
-    if (this.#firstWriteBytes <= atomicWriteBytes) {
-      const all = Buffer.allocUnsafe(this.#firstWriteBytes);
-      all.write(text, 0, "latin1");
-      body.copy(all, text.length);
-      this.#stream.write(all, this.#written);
-      return;
-    }
+    if (this.#firstWriteBytes <= atomicWriteBytes) return this.#sendAtOnce(text, body);
     this.#stream.cork();
     this.#stream.write(text, "latin1", this.#written);
     this.#stream.write(body);
     this.#stream.uncork();
+  }
+
+  /** Without a callback, which would cost a turn of its own: mostly the kernel takes it right away, and what fails is told as an error. */
+  #sendAtOnce(text: string, body: Buffer): void {
+    const stream = this.#stream;
+    if (body.length === 0) stream.write(text, "latin1");
+    else {
+      const all = Buffer.allocUnsafe(this.#firstWriteBytes);
+      all.write(text, 0, "latin1");
+      body.copy(all, text.length);
+      stream.write(all);
+    }
+    if (stream.writableLength === 0 && stream.errored === null) this.#firstWriteBytes = 0;
   }
 
   /** The body is not touched before the head was taken, so that a stale connection does not cost it. */
@@ -197,13 +219,29 @@ export class Http1Client {
       this.#fail(error as Error, error as Error);
     }
     this.#taking = false;
+    this.#tell();
+  }
+
+  /** Last of all, because the caller may begin the next exchange before it returns. */
+  #tell(): void {
+    const caller = this.#answered;
+    if (caller === null) return;
+    const head = this.#answerHead as Http1ResponseHead;
+    const body = this.#answerBody as BodySource;
+    this.#answered = null;
+    this.#answerHead = null;
+    this.#answerBody = null;
+    caller.answered(head, body);
   }
 
   #takeHead(data: Buffer, at: number): number {
+    if (this.#headReader.empty && this.#known.begins(data, at, this.#method)) {
+      return this.#answer(this.#known.head, data, at + this.#known.bytes);
+    }
     const text = this.#headReader.read(data, at);
     const next = this.#headReader.used;
     if (text === undefined) return next;
-    const head = parseResponseHead(text, this.#method, this.#limits);
+    const head = this.#known.learn(text, this.#method);
     if (head.status < 200) this.#skipInterim(head.status);
     else return this.#answer(head, data, next);
     return next;
@@ -216,23 +254,29 @@ export class Http1Client {
 
   /** The head is whole; a body that is already here is handed over with it and the connection is free at once. */
   #answer(head: Http1ResponseHead, data: Buffer, at: number): number {
-    const resolve = this.#resolve as (response: Http1Response) => void;
+    const caller = this.#caller;
     this.#head = head;
-    if (head.framing >= 0 && data.length - at >= head.framing) {
-      const end = at + head.framing;
+    const whole = wholeBody(head.framing, data, at);
+    if (whole !== undefined) {
+      const end = head.framing >= 0 ? at + whole.length : data.length;
       this.#over(end === data.length);
-      resolve({ status: head.status, headers: head.headers, body: bytesBody(data.subarray(at, end)) });
+      this.#toTell(caller, head, new WholeBody(whole));
       return end;
     }
-    this.#resolve = null;
-    this.#reject = null;
+    this.#caller = null;
     this.#state = "body";
     this.#bodyLeft = head.framing;
     this.#chunks = head.framing === framing.chunked ? new ChunkedDecoder(this.#limits.headerBytesMax) : null;
     const body = new ResponseBody(this, head.framing >= 0 ? head.framing : undefined);
     this.#body = body;
-    resolve({ status: head.status, headers: head.headers, body });
+    this.#toTell(caller, head, body);
     return at;
+  }
+
+  #toTell(caller: Http1Caller | null, head: Http1ResponseHead, body: BodySource): void {
+    this.#answered = caller;
+    this.#answerHead = head;
+    this.#answerBody = body;
   }
 
   #takeBody(data: Buffer, at: number): number {
@@ -293,8 +337,8 @@ export class Http1Client {
     this.#source?.cancel();
     this.#writer = null;
     this.#source = null;
-    this.#resolve = null;
-    this.#reject = null;
+    this.#caller = null;
+    this.#firstWriteBytes = 0;
     this.#head = null;
     this.#body?.forget();
     this.#body = null;
@@ -305,6 +349,8 @@ export class Http1Client {
 
   #onEnd(how: Error | "end"): void {
     if (this.#state === "closed") return;
+    // The first write has failed, of which nobody else is told.
+    if (how !== "end" && this.#firstWriteBytes > 0) return this.#written(how);
     this.#ended ??= how;
     // A body that nobody listens to yet hears of its end when somebody does.
     const unheard = this.#held !== null || (this.#state === "body" && this.#sink === null);
@@ -318,7 +364,7 @@ export class Http1Client {
       this.#watcher.closed(this, null);
     } else if (how === "end" && this.#state === "body" && this.#head?.framing === framing.untilClose) this.#endBody();
     else {
-      // A failed write is judged by its own callback, which comes first; here the peer has gone after it took the request.
+      // A failed write was judged before; here the peer has gone after it took the request.
       const what = this.#state === "head" ? "before it answered" : "in the middle of its answer";
       const error = new Http1Error("closed", `The function closed the connection ${what}`, how === "end" ? undefined : how);
       this.#fail(error, error);
@@ -327,7 +373,7 @@ export class Http1Client {
 
   #fail(error: Error, told: Error | null): void {
     if (this.#state === "closed") return;
-    const reject = this.#reject;
+    const caller = this.#caller;
     const sink = this.#sink;
     const body = this.#body;
     const busy = this.#state !== "idle";
@@ -336,7 +382,7 @@ export class Http1Client {
     this.#release();
     this.#stream.destroy();
     this.#watcher.closed(this, busy ? error : told);
-    reject?.(error);
+    caller?.failed(error);
     if (body === null) return;
     const failure = error instanceof Http1Error ? this.#watcher.failure(error) : error;
     if (sink !== null) sink.fail(failure);
@@ -372,6 +418,12 @@ export class Http1Client {
     if (this.#ended !== null) this.#peerGone(this.#ended);
     else if (!this.#paused) this.#stream.resume();
   }
+}
+
+/** A body that is here to its end. */
+function wholeBody(bytes: number, data: Buffer, at: number): Buffer | undefined {
+  if (bytes === framing.chunked) return onlyChunk(data, at);
+  return bytes >= 0 && data.length - at >= bytes ? data.subarray(at, at + bytes) : undefined;
 }
 
 const surplus = () => new Http1Error("garbage", "The function sent more than its answer");

@@ -15,27 +15,52 @@ const targetPattern = /^[\x21-\x7e\x80-\xff]+$/;
 // Characters over 255 would be cut to their low byte, which may be a CR or LF.
 const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** The text of a head. `bodyBytes` undefined: chunked. Throws PlatformError invalid on anything that could end a line. */
-export function renderRequestHead(head: Http1RequestHead, bodyBytes: number | undefined): string {
-  const { method, target, headers } = head;
+/** The first line of a head. Throws PlatformError invalid on anything that could end it. */
+export function requestLine(method: string, target: string): string {
   if (!tokenPattern.test(method)) throw new PlatformError("invalid", "The method of the request is not a token");
   if (!targetPattern.test(target)) throw new PlatformError("invalid", "The target of the request has a forbidden character");
-  let text = `${method} ${target} HTTP/1.1\r\n`;
+  return `${method} ${target} HTTP/1.1\r\n`;
+}
+
+/** The lines of headers, without those about framing. Throws PlatformError invalid on anything that could end one. */
+export function headerLines(headers: readonly string[]): string {
+  let text = "";
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
-    if (isFraming(name)) continue;
-    if (!tokenPattern.test(name)) throw new PlatformError("invalid", "The name of a request header is not a token");
+    const start = lineStart(name);
+    if (start === "") continue;
     if (!valuePattern.test(value)) throw new PlatformError("invalid", `The request header ${name} has a forbidden character`);
-    text += `${name}: ${value}\r\n`;
+    text += `${start}${value}\r\n`;
   }
-  if (bodyBytes === undefined) return `${text}Transfer-Encoding: chunked\r\n\r\n`;
-  if (bodyBytes === 0 && !expectsBody(method)) return `${text}\r\n`;
-  return `${text}Content-Length: ${bodyBytes}\r\n\r\n`;
+  return text;
+}
+
+/** What comes after the lines of the headers. `bodyBytes` undefined: the body is chunked. */
+export function headEnd(method: string, bodyBytes: number | undefined): string {
+  if (bodyBytes === undefined) return "Transfer-Encoding: chunked\r\n\r\n";
+  if (bodyBytes === 0 && !expectsBody(method)) return "\r\n";
+  return `Content-Length: ${bodyBytes}\r\n\r\n`;
 }
 
 /** RFC 9110 section 8.6: a length of 0 is only said where the method defines a body. */
 const expectsBody = (method: string) => method === "POST" || method === "PUT" || method === "PATCH";
+
+/** Names come again and again, so each is looked at once. Bounded, because callers choose them. */
+const lineStarts = new Map<string, string>();
+const lineStartsMax = 1000;
+
+/** A name as it begins its line; empty for a header about framing. */
+function lineStart(name: string): string {
+  const known = lineStarts.get(name);
+  if (known !== undefined) return known;
+  if (!tokenPattern.test(name)) throw new PlatformError("invalid", "The name of a request header is not a token");
+  // In memory of its own: a part of a caller's head would keep the whole head.
+  const own = Buffer.from(name, "latin1").toString("latin1");
+  const start = isFraming(own) ? "" : `${own}: `;
+  if (lineStarts.size < lineStartsMax && name.length <= 64) lineStarts.set(own, start);
+  return start;
+}
 
 function isFraming(name: string): boolean {
   switch (name.length) {

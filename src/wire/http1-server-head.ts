@@ -18,7 +18,7 @@ export interface RequestLimits {
 /** Value of `RequestHead.framing` for a body in chunks. */
 export const chunkedFraming = -1;
 
-/** A head that was well formed. It never changes, so that an equal head can be answered by the same object. */
+/** A head that was well formed. It never changes, so that equal heads can be one object. */
 export interface RequestHead {
   readonly method: string;
   /** Path and query as sent, whatever form the target had. */
@@ -41,6 +41,8 @@ export interface RequestHead {
   readonly expect: "nothing" | "continue" | "unknown";
   /** The client asks for another protocol. */
   readonly upgrade: boolean;
+  /** Whatever its reader found out about it and keeps with it: the one thing that changes. Null at first. */
+  known: unknown;
 }
 
 /** Those of node:http, whose parser refuses all others. A tunnel is never opened here. */
@@ -67,7 +69,7 @@ export function parseRequestHead(text: string, limits: RequestLimits): RequestHe
   const known = meaning(headers, http11, authority);
   // Blanks around it that parsers know or do not know have made two messages of one.
   if (known.framing === chunkedFraming && !chunkedLine.test(text)) throw badCoding();
-  return { method, target, path, headers, http11, ...known };
+  return { method, target, path, headers, http11, ...known, known: null };
 }
 
 /** The head is not valid HTTP/1.1; the message completes "The request is not valid HTTP/1.1: …". */

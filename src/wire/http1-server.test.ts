@@ -6,15 +6,18 @@ import { RequestReader } from "./http1-server-reader.ts";
 
 const limits = { lineBytesMax: 100, headerBytesMax: 400, headerCountMax: 5 };
 
-/** What a reader makes of bytes that come in pieces of `size`: one line a request, then what it refused. */
-function read(bytes: string, size: number): string[] {
+/** What a reader makes of bytes that come in pieces of `size`: one line a request, then what it refused. `lent`: all in the same memory. */
+function read(bytes: string, size: number, lent = false): string[] {
+  const shared = Buffer.alloc(bytes.length);
   const reader = new RequestReader(limits);
   const seen: string[] = [];
   let inBody = false;
   let body = "";
   try {
     for (let at = 0; at < bytes.length; at += size) {
-      reader.give(Buffer.from(bytes.slice(at, at + size), "latin1"));
+      const piece = bytes.slice(at, at + size);
+      if (lent) reader.lend(shared, shared.write(piece, "latin1"));
+      else reader.give(Buffer.from(piece, "latin1"));
       for (;;) {
         if (!inBody) {
           const head = reader.head();
@@ -32,6 +35,8 @@ function read(bytes: string, size: number): string[] {
         body = "";
         inBody = false;
       }
+      reader.settle();
+      shared.fill(0);
     }
   } catch (error) {
     assert.ok(error instanceof Http1Error);
@@ -46,6 +51,7 @@ const check = (name: string, bytes: string, expected: readonly string[] | RegExp
       const seen = read(bytes, size);
       if (expected instanceof RegExp) assert.match(seen.at(-1) ?? "", expected, `in pieces of ${size}`);
       else assert.deepEqual(seen, expected, `in pieces of ${size}`);
+      assert.deepEqual(read(bytes, size, true), seen, `in pieces of ${size} that are lent`);
     }
   });
 
@@ -154,4 +160,32 @@ test("a head goes back whole, with what follows it", () => {
 
 test("no bytes make it throw anything else", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => void read(Buffer.from(bytes).toString("latin1"), 3)));
+});
+
+test("a body of a known length is taken as a whole where all of it is there, and stays as it was", () => {
+  const reader = new RequestReader(limits);
+  const shared = Buffer.from("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
+  reader.lend(shared, shared.length - 1);
+  reader.head();
+  assert.deepEqual([reader.bodyArrived, reader.takeBody()], [false, null]);
+  reader.settle();
+  shared.write("y");
+  reader.lend(shared, 1);
+  assert.equal(reader.bodyArrived, true);
+  const body = reader.takeBody();
+  shared.fill(0);
+  assert.deepEqual([String(body), reader.bodyComplete, reader.held, reader.takeBody()], ["body", true, 0, null]);
+});
+
+test("a body of which a part was read, or one in chunks, is not taken", () => {
+  const reader = new RequestReader(limits);
+  reader.give(Buffer.from("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbo"));
+  reader.head();
+  reader.readBody({ piece: () => true });
+  reader.give(Buffer.from("dy"));
+  assert.equal(reader.takeBody(), null);
+  const chunks = new RequestReader(limits);
+  chunks.give(Buffer.from(`POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`));
+  chunks.head();
+  assert.equal(chunks.takeBody(), null);
 });

@@ -107,7 +107,7 @@ class Rehearsal implements BlankRuntime {
 
   #goOn(state: "calls"): void {
     this.#state = state;
-    if (this.#calls < rehearsalCalls) this.#outbox.call(firstId + this.#calls, head, body, true);
+    if (this.#calls < rehearsalCalls) this.#outbox.call(firstId + this.#calls, fields, lines, body, true);
     else {
       this.#state = "done";
       this.#settled(null);
@@ -119,7 +119,8 @@ class Rehearsal implements BlankRuntime {
   }
 }
 
-const head = ":call:01JD0000000000000000000000\n:deadline:4102444800000\ncontent-type:application/json\n";
+const fields = ":call:01JD0000000000000000000000\n:deadline:4102444800000\n";
+const lines = Buffer.from("content-type:application/json\n");
 const body = Buffer.from('{"name":"sample"}');
 
 function ignore(): void {}

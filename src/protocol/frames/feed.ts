@@ -28,13 +28,14 @@ export class RequestFeed implements BodySink, RoomWaiter {
     this.#failed = failed;
   }
 
-  start(head: string): void {
+  /** `fields`, `lines`: the head (`outbox.ts`). */
+  start(fields: string, lines: Buffer): void {
     this.#source.pipe(this);
     if (this.#state === "over") return;
     const piece = this.#next();
     this.#state = this.#endedEarly ? "ended" : "open";
     const last = this.#isLast();
-    this.#outbox.call(this.#id, head, piece, last);
+    this.#outbox.call(this.#id, fields, lines, piece, last);
     if (last) this.#state = "over";
     else this.pump();
   }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { FunctionRequest } from "../protocol.ts";
 import { bytesBody } from "../../lib/body.ts";
-import { Breach, callHead, HeadMemory, readResultHead } from "./heads.ts";
+import { Breach, callFields, CallLines, HeadMemory, resultBodyStart, type ResultHead } from "./heads.ts";
 
 const request = (fields: Partial<FunctionRequest>): FunctionRequest => ({
   callId: "01J",
@@ -14,13 +14,25 @@ const request = (fields: Partial<FunctionRequest>): FunctionRequest => ({
   ...fields,
 });
 
-test("callHead writes ids, origin and headers, line by line", () => {
+const callHead = (call: FunctionRequest): string => callFields(call) + new CallLines().of(call);
+
+test("the head of a call has ids, origin and headers, line by line", () => {
   const http = { method: "PUT", url: "http://a/b?c=d:e", target: "/" };
   const head = callHead(request({ http, headers: ["X-A", "1: 2", "x-a", ""] }));
   assert.equal(head, ":call:01J\n:deadline:12\n:method:PUT\n:url:http://a/b?c=d:e\n:target:/\nx-a:1: 2\nx-a:\n");
 });
 
-test("callHead lets no header pass for a field or a line", () => {
+test("the lines of a list of headers are written once, and those of another anew", () => {
+  const lines = new CallLines();
+  const headers = ["X-A", "\u00e9"];
+  const first = lines.of(request({ headers }));
+  assert.equal(first.toString(), "x-a:\u00e9\n");
+  assert.equal(lines.of(request({ headers })), first);
+  assert.equal(lines.of(request({ headers: ["b", "1"] })).toString(), "b:1\n");
+  assert.equal(callFields(request({ traceparent: "00-a-b-00" })), ":call:01J\n:deadline:12\ntraceparent:00-a-b-00\n");
+});
+
+test("the head of a call lets no header pass for a field or a line", () => {
   const text = fc.string({ unit: "binary" });
   fc.assert(
     fc.property(fc.array(fc.tuple(text, text)), (pairs) => {
@@ -38,6 +50,11 @@ const payload = (head: string, body = ""): Buffer => {
   bytes.writeUInt32BE(Buffer.byteLength(head));
   return Buffer.concat([bytes, Buffer.from(head + body)]);
 };
+
+function readResultHead(data: Buffer, memory: HeadMemory): { head: ResultHead; bodyStart: number } {
+  const bodyStart = resultBodyStart(data, 0, data.length);
+  return { head: memory.read(data, 4, bodyStart), bodyStart };
+}
 
 const check = (head: string, expected: string | RegExp) =>
   test(`a result's head ${JSON.stringify(head.slice(0, 40))}`, () => {
@@ -83,7 +100,7 @@ test("HeadMemory gives the head that belongs to the text", () => {
   const memory = new HeadMemory();
   const texts = ["x:1\n", "x:1\n", "x:2\n", "", "x:1\n"];
   assert.deepEqual(
-    texts.map((text) => memory.read(text).headers.join()),
+    texts.map((text) => memory.read(Buffer.from(text), 0, text.length).headers.join()),
     ["x,1", "x,1", "x,2", "", "x,1"],
   );
 });

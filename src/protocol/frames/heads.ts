@@ -4,7 +4,7 @@
  */
 import { limits } from "../../model/limits.ts";
 import { isHopByHop } from "../headers.ts";
-import type { FunctionRequest } from "../protocol.ts";
+import type { FunctionRequest, HttpOrigin } from "../protocol.ts";
 
 /** The code sent something that its contract does not allow; the message completes "it sent …". */
 export class Breach extends Error {}
@@ -16,18 +16,54 @@ export interface ResultHead {
   readonly headers: readonly string[];
 }
 
-/** The head of a call as text. Header names become lower case; line breaks in values, which no door lets through, become spaces. */
-export function callHead(request: FunctionRequest): string {
-  let head = `:call:${request.callId}\n:deadline:${Math.floor(request.deadlineAt)}\n`;
-  const { headers, http } = request;
-  if (http !== null) head += `:method:${oneLine(http.method)}\n:url:${oneLine(http.url)}\n:target:${oneLine(http.target)}\n`;
+/** The part of a call's head that no other call has, as text in ASCII. Of few pieces, because each costs. */
+export function callFields({ callId, deadlineAt, traceparent }: FunctionRequest): string {
+  const deadline = deadlineLine(deadlineAt);
+  return traceparent === undefined ? `:call:${callId}${deadline}` : `:call:${callId}${deadline}traceparent:${traceparent}\n`;
+}
+
+/** The rest of a call's head. Equal requests share their list of headers: the last one is kept as it is written. */
+export class CallLines {
+  #headers: readonly string[] | null = null;
+  #lines: Buffer = Buffer.alloc(0);
+
+  of({ headers, http }: FunctionRequest): Buffer {
+    if (http !== null) return Buffer.from(originLines(http) + headerLines(headers));
+    if (headers !== this.#headers) {
+      this.#lines = Buffer.from(headerLines(headers));
+      this.#headers = headers;
+    }
+    return this.#lines;
+  }
+}
+
+function originLines({ method, url, target }: HttpOrigin): string {
+  return `:method:${oneLine(method)}\n:url:${oneLine(url)}\n:target:${oneLine(target)}\n`;
+}
+
+/** Names become lower case; line breaks in values, which no door lets through, become spaces. */
+function headerLines(headers: readonly string[]): string {
+  let lines = "";
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] as string;
     // A name that begins with a colon would pass for one of the platform's own fields.
-    if (name.charCodeAt(0) !== colon) head += `${oneLine(name.toLowerCase())}:${oneLine(headers[i + 1] as string)}\n`;
+    if (name.charCodeAt(0) !== colon) lines += `${oneLine(name.toLowerCase())}:${oneLine(headers[i + 1] as string)}\n`;
   }
-  return head;
+  return lines;
 }
+
+/** Behind the call's id. Many calls end at the same millisecond. */
+function deadlineLine(deadlineAt: number): string {
+  const ms = Math.floor(deadlineAt);
+  if (ms !== lastDeadline) {
+    lastDeadline = ms;
+    lastDeadlineLine = `\n:deadline:${ms}\n`;
+  }
+  return lastDeadlineLine;
+}
+
+let lastDeadline = Number.NaN;
+let lastDeadlineLine = "";
 
 const colon = 0x3a;
 
@@ -35,32 +71,36 @@ function oneLine(text: string): string {
   return text.includes("\n") || text.includes("\r") ? text.replaceAll(/[\r\n]/g, " ") : text;
 }
 
-/**
- * Reads the head at the start of a result's payload. Throws `Breach`. Gives also where the body begins.
- * Successive answers of a function mostly have the same head: `memory` keeps the last one.
- */
-export function readResultHead(payload: Buffer, memory: HeadMemory): { head: ResultHead; bodyStart: number } {
-  if (payload.length < 4) throw new Breach("a result without a head");
-  const bytes = payload.readUInt32BE(0);
+/** Where the body begins in the payload of a result that lies from `start` to `end`; its head begins after four bytes. Throws `Breach`. */
+export function resultBodyStart(data: Buffer, start: number, end: number): number {
+  if (end - start < 4) throw new Breach("a result without a head");
+  const bytes = data.readUInt32BE(start);
   if (bytes > limits.headerBytesMax)
     throw new Breach(`a head of ${bytes} bytes, more than the limit of ${limits.headerBytesMax}`);
-  const bodyStart = 4 + bytes;
-  if (bodyStart > payload.length) throw new Breach(`a head of ${bytes} bytes in a payload of ${payload.length}`);
-  return { head: memory.read(payload.toString("utf8", 4, bodyStart)), bodyStart };
+  const bodyStart = start + 4 + bytes;
+  if (bodyStart > end) throw new Breach(`a head of ${bytes} bytes in a payload of ${end - start}`);
+  return bodyStart;
 }
 
-/** Parses heads; a head with the text of the one before it costs one comparison. */
+/** Parses heads. Successive answers of a function mostly have the same: a head with the bytes of the one before it costs one comparison. */
 export class HeadMemory {
-  #text = "";
+  #bytes: Buffer = Buffer.alloc(0);
   #head: ResultHead = { status: 200, headers: [] };
 
-  read(text: string): ResultHead {
-    if (text !== this.#text) {
-      this.#head = parseHead(text);
-      this.#text = text;
+  read(data: Buffer, start: number, end: number): ResultHead {
+    if (!isAt(this.#bytes, data, start, end)) {
+      this.#head = parseHead(data.toString("utf8", start, end));
+      this.#bytes = Buffer.from(data.subarray(start, end));
     }
     return this.#head;
   }
+}
+
+/** Byte by byte: heads are short, and a call of `compare` takes longer. */
+function isAt(bytes: Buffer, data: Buffer, start: number, end: number): boolean {
+  if (bytes.length !== end - start) return false;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== data[start + i]) return false;
+  return true;
 }
 
 // What a field and its value may consist of: RFC 9110, sections 5.1 and 5.5.

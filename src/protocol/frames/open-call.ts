@@ -1,17 +1,18 @@
 import type { CancelSignal } from "../../lib/cancel.ts";
 import type { BodySource } from "../../lib/body.ts";
-import type { FunctionRequest, FunctionResponse } from "../protocol.ts";
+import type { FunctionRequest, SessionCaller } from "../protocol.ts";
 import { AnswerBody, type AnswerOwner } from "./answer.ts";
 import { RequestFeed } from "./feed.ts";
-import type { ResultHead } from "./heads.ts";
-import type { Outbox } from "./outbox.ts";
-import type { Output } from "./output.ts";
+import { callFields, type CallLines, type ResultHead } from "./heads.ts";
+import { type Outbox, pieceBytesMax } from "./outbox.ts";
+import { Output } from "./output.ts";
 
 /** The connection behind a call. */
 interface CallOwner {
   /** Of a request and of an answer, how much may be sent before there is credit, in bytes. */
   readonly requestWindowBytes: number;
   readonly answerWindowBytes: number;
+  readonly lines: CallLines;
   abandon(call: OpenCall): void;
   /** The code may send so many bytes more of the answer. */
   credit(call: OpenCall, bytes: number): void;
@@ -23,43 +24,43 @@ interface CallOwner {
  */
 export class OpenCall implements AnswerOwner {
   readonly id: number;
-  /** Of the activation. */
-  readonly callId: string;
   answered = false;
   abandoned = false;
-  /** Made with the first output. */
-  output: Output | null = null;
   readonly #owner: CallOwner;
   readonly #request: FunctionRequest;
   readonly #signal: CancelSignal;
-  readonly #resolve: (response: FunctionResponse) => void;
-  readonly #reject: (error: Error) => void;
+  readonly #caller: SessionCaller;
   #feed: RequestFeed | null = null;
   #body: AnswerBody | null = null;
+  /** Made with the first output. */
+  #output: Output | null = null;
 
-  constructor(
-    owner: CallOwner,
-    id: number,
-    request: FunctionRequest,
-    signal: CancelSignal,
-    resolve: (response: FunctionResponse) => void,
-    reject: (error: Error) => void,
-  ) {
+  constructor(owner: CallOwner, id: number, request: FunctionRequest, signal: CancelSignal, caller: SessionCaller) {
     this.id = id;
-    this.callId = request.callId;
     this.#owner = owner;
     this.#request = request;
     this.#signal = signal;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#caller = caller;
     // The object itself listens: a closure per call would cost more.
     signal.addEventListener("abort", this);
   }
 
-  feed(outbox: Outbox): RequestFeed {
+  /** Sends the request: in one frame where all of it is there, else piece by piece. */
+  send(outbox: Outbox): void {
+    const { body } = this.#request;
     const { requestWindowBytes } = this.#owner;
-    this.#feed = new RequestFeed(this.id, outbox, this.#request.body, requestWindowBytes, (error) => this.#abandon(error));
-    return this.#feed;
+    const bytesMax = Math.min(pieceBytesMax, requestWindowBytes);
+    const whole = body.take !== undefined && (body.bytes ?? 0) <= bytesMax ? body.take() : null;
+    const fields = callFields(this.#request);
+    const lines = this.#owner.lines.of(this.#request);
+    if (whole !== null) return outbox.call(this.id, fields, lines, whole.length === 0 ? null : whole, true);
+    this.#feed = new RequestFeed(this.id, outbox, body, requestWindowBytes, (error) => this.#abandon(error));
+    this.#feed.start(fields, lines);
+  }
+
+  print(stream: 1 | 2, data: Buffer): void {
+    this.#output ??= new Output((line) => this.#caller.printed(line));
+    this.#output.push(stream, data);
   }
 
   handleEvent(): void {
@@ -77,7 +78,7 @@ export class OpenCall implements AnswerOwner {
 
   /** The whole answer, or its head with the body to come. */
   answer(head: ResultHead, body: BodySource): void {
-    if (!this.abandoned) this.#resolve({ status: head.status, headers: head.headers, body });
+    if (!this.abandoned) this.#caller.answered(head.status, head.headers, body);
   }
 
   piece(data: Buffer): void {
@@ -90,7 +91,7 @@ export class OpenCall implements AnswerOwner {
 
   fail(error: Error): void {
     if (this.#body !== null) this.#body.close(error);
-    else if (!this.abandoned) this.#reject(error);
+    else if (!this.abandoned) this.#caller.failed(error);
   }
 
   /** The code takes so many bytes more of the request. */
@@ -105,7 +106,7 @@ export class OpenCall implements AnswerOwner {
 
   /** No frame belongs to the call any more. */
   end(): void {
-    this.output?.end();
+    this.#output?.end();
     this.#feed?.stop();
     this.#signal.removeEventListener("abort", this);
   }

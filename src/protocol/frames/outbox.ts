@@ -16,7 +16,7 @@ const slabBytes = 64 * 1024;
 
 /**
  * Writes the platform's frames. Where calls overlap, the frames of one turn of the event loop gather in a slab and leave in
- * one write; where they cannot, each leaves at once.
+ * one write; where they cannot, each leaves at once, and so does the first one of several: the code begins with it while the others gather.
  */
 export class Outbox {
   readonly #connection: Duplex;
@@ -27,6 +27,8 @@ export class Outbox {
   #end = 0;
   #scheduled = false;
   #waiters = new Set<RoomWaiter>();
+  /** No other call is open. */
+  alone = false;
 
   constructor(connection: Duplex, joins: boolean) {
     this.#connection = connection;
@@ -48,12 +50,14 @@ export class Outbox {
     this.#waiters.delete(waiter);
   }
 
-  /** A `call` frame: head and first piece of the body. */
-  call(id: number, head: string, piece: Buffer | null, last: boolean): void {
-    const headBytes = Buffer.byteLength(head);
+  /** A `call` frame: head, given as its text in ASCII and the rest of its lines, and first piece of the body. */
+  call(id: number, fields: string, lines: Buffer, piece: Buffer | null, last: boolean): void {
+    const headBytes = fields.length + lines.length;
     const start = this.#begin(frameType.call, id, 4 + headBytes, piece, last);
-    this.#buffer.writeUInt32BE(headBytes, start);
-    this.#buffer.write(head, start + 4);
+    const buffer = this.#buffer;
+    buffer.writeUInt32BE(headBytes, start);
+    buffer.write(fields, start + 4, "latin1");
+    buffer.set(lines, start + 4 + fields.length);
     this.#finish(piece);
   }
 
@@ -105,7 +109,7 @@ export class Outbox {
       this.#flush();
       this.#connection.write(piece);
       this.#connection.uncork();
-    } else if (!this.#joins) this.#flush();
+    } else if (!this.#joins || (this.alone && !this.#scheduled)) this.#flush();
     else if (!this.#scheduled) {
       this.#scheduled = true;
       setImmediate(() => {

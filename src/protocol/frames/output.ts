@@ -1,15 +1,13 @@
 import { LineSplitter } from "../../lib/lines.ts";
-import type { SessionHooks } from "../protocol.ts";
+import type { LogLine } from "../../model/model.ts";
 
-/** What one call prints, cut into lines; with a null id what is printed outside any. A stream is set up with its first output. */
+/** What one call prints, or what is printed outside any, cut into lines. A stream is set up with its first output. */
 export class Output {
-  readonly #hooks: SessionHooks;
-  readonly #callId: string | null;
+  readonly #printed: (line: Omit<LogLine, "at">) => void;
   readonly #splitters: [LineSplitter | null, LineSplitter | null] = [null, null];
 
-  constructor(hooks: SessionHooks, callId: string | null) {
-    this.#hooks = hooks;
-    this.#callId = callId;
+  constructor(printed: (line: Omit<LogLine, "at">) => void) {
+    this.#printed = printed;
   }
 
   /** Output of stdout (1) or stderr (2). */
@@ -24,6 +22,6 @@ export class Output {
   }
 
   #splitter(stream: "stdout" | "stderr"): LineSplitter {
-    return new LineSplitter((text) => this.#hooks.log(this.#callId, { stream, text }));
+    return new LineSplitter((text) => this.#printed({ stream, text }));
   }
 }

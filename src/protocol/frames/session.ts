@@ -1,10 +1,12 @@
 import type { CancelSignal } from "../../lib/cancel.ts";
 import type { Duplex } from "node:stream";
-import { bytesBody } from "../../lib/body.ts";
+import { WholeBody } from "../../lib/body.ts";
 import { PlatformError } from "../../model/error.ts";
-import { creditFrame, FrameReader, flagEnd, flagExit, frameType, textFrame } from "../../wire/frames.ts";
-import type { FunctionRequest, FunctionResponse, Session, SessionHooks } from "../protocol.ts";
-import { Breach, callHead, HeadMemory, readResultHead } from "./heads.ts";
+import { creditFrame, FrameCutter, flagEnd, flagExit, frameType, textFrame } from "../../wire/frames.ts";
+import { readShared } from "../../wire/shared-reads.ts";
+import type { FunctionRequest, FunctionResponse, Session, SessionCaller, SessionHooks } from "../protocol.ts";
+import { readFailure, readJson } from "./failure.ts";
+import { Breach, CallLines, HeadMemory, resultBodyStart } from "./heads.ts";
 import { Output } from "./output.ts";
 import { OpenCall } from "./open-call.ts";
 import { Outbox } from "./outbox.ts";
@@ -38,9 +40,13 @@ export class FramesSession implements Session {
   readonly #hooks: SessionHooks;
   readonly #opening: SessionOpening;
   readonly #calls = new Map<number, OpenCall>();
+  readonly #cutter = new FrameCutter((type, id, flags, data, start, end) => this.#hear(type, id, flags, data, start, end));
   readonly #headMemory = new HeadMemory();
+  readonly lines = new CallLines();
   requestWindowBytes = requestWindowDefault;
   readonly answerWindowBytes: number;
+  /** What is read is in memory that others use, too. */
+  readonly #lent: boolean;
   #state: "hello" | "loading" | "ready" | "closed" = "hello";
   /** The runtime said that it is about to end. */
   #exiting = false;
@@ -59,12 +65,12 @@ export class FramesSession implements Session {
     this.#opening = opening;
     this.answerWindowBytes = answerWindow(init.concurrency);
     this.#outbox = new Outbox(connection, init.concurrency > 1);
-    const reader = new FrameReader((type, id, flags, payload) => this.#hear(type, id, flags, payload));
-    connection.on("data", (data: Buffer) => this.#read(reader, data));
+    this.#lent = readShared(connection, (bytes, buffer) => this.#read(buffer, bytes, true));
+    if (!this.#lent) connection.on("data", (data: Buffer) => this.#read(data, data.length, false));
     connection.on("error", () => {}); // Close follows and tells the same.
     connection.once("end", () => this.#end());
     connection.once("close", () => this.#end());
-    if (opening.hello !== undefined) this.#hear(frameType.hello, 0, 0, opening.hello);
+    if (opening.hello !== undefined) this.#hear(frameType.hello, 0, 0, opening.hello, 0, opening.hello.length);
   }
 
   get usable(): boolean {
@@ -73,14 +79,23 @@ export class FramesSession implements Session {
 
   call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
     return new Promise((resolve, reject) => {
-      if (this.#state !== "ready" || this.#exiting) return reject(exited("The function's process has ended already"));
-      if (signal.aborted) return reject(signal.reason as Error);
-      if (this.#lastId === 0xffffffff) return reject(new PlatformError("internal", "The session has used up its ids of calls"));
-      const id = ++this.#lastId;
-      const call = new OpenCall(this, id, request, signal, resolve, reject);
-      this.#calls.set(id, call);
-      call.feed(this.#outbox).start(callHead(request));
+      this.begin(request, signal, {
+        answered: (status, headers, body) => resolve({ status, headers, body }),
+        failed: reject,
+        printed: (line) => this.#hooks.log(request.callId, line),
+      });
     });
+  }
+
+  begin(request: FunctionRequest, signal: CancelSignal, caller: SessionCaller): void {
+    if (this.#state !== "ready" || this.#exiting) return caller.failed(exited("The function's process has ended already"));
+    if (signal.aborted) return caller.failed(signal.reason);
+    if (this.#lastId === 0xffffffff)
+      return caller.failed(new PlatformError("internal", "The session has used up its ids of calls"));
+    const call = new OpenCall(this, ++this.#lastId, request, signal, caller);
+    this.#calls.set(call.id, call);
+    this.#outbox.alone = this.#calls.size === 1;
+    call.send(this.#outbox);
   }
 
   abandonedEnded(): Promise<void> {
@@ -104,21 +119,22 @@ export class FramesSession implements Session {
     if (this.#state === "ready") this.#outbox.write(creditFrame(call.id, bytes));
   }
 
-  #read(reader: FrameReader, data: Buffer): void {
+  #read(data: Buffer, bytes: number, lent: boolean): void {
     try {
-      reader.push(data);
+      this.#cutter.push(data, bytes, lent);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       this.#break(`what is no frame: ${error.message}`);
     }
   }
 
-  #hear(type: number, id: number, flags: number, payload: Buffer): void {
+  #hear(type: number, id: number, flags: number, data: Buffer, start: number, end: number): void {
     if (this.#state === "closed") return;
     try {
-      if (type === frameType.log) this.#log(id, payload);
-      else if (this.#state === "ready") this.#hearCall(type, id, flags, payload);
-      else this.#hearOpening(type, payload);
+      if (type === frameType.result && this.#state === "ready") this.#hearResult(id, flags, data, start, end);
+      else if (type === frameType.log) this.#log(id, data.subarray(start, end));
+      else if (this.#state === "ready") this.#hearCall(type, id, flags, this.#kept(data, start, end));
+      else this.#hearOpening(type, data.subarray(start, end));
     } catch (error) {
       // A bug of ours must not pass for the reader's RangeError, which is the code's fault.
       if (!(error instanceof Breach)) throw new Error("Hearing a frame failed", { cause: error });
@@ -153,21 +169,32 @@ export class FramesSession implements Session {
     if (type === frameType.error && (flags & flagExit) !== 0) this.#exiting = true;
     const call = this.#calls.get(id);
     if (call === undefined) return; // It has ended, or never was.
-    if (type === frameType.result) this.#result(call, flags, payload);
-    else if (type === frameType.body) this.#body(call, flags, payload);
+    if (type === frameType.body) this.#body(call, flags, payload);
     else if (type === frameType.error) this.#error(call, payload);
     else if (type === frameType.cancel) call.stopRequest();
     else if (type === frameType.credit) call.creditRequest(readCredit(payload));
   }
 
-  #result(call: OpenCall, flags: number, payload: Buffer): void {
+  #hearResult(id: number, flags: number, data: Buffer, start: number, end: number): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return; // It has ended, or never was.
     if (call.answered) throw new Breach("a second result for one call");
-    const { head, bodyStart } = readResultHead(payload, this.#headMemory);
-    const piece = payload.subarray(bodyStart);
-    if (piece.length > this.answerWindowBytes) throw new Breach(`a piece of an answer of ${piece.length} bytes, without credit`);
+    const bodyStart = resultBodyStart(data, start, end);
+    const head = this.#headMemory.read(data, start + 4, bodyStart);
+    if (end - bodyStart > this.answerWindowBytes)
+      throw new Breach(`a piece of an answer of ${end - bodyStart} bytes, without credit`);
+    const piece = this.#kept(data, bodyStart, end);
     if ((flags & flagEnd) === 0) return call.begin(head, piece);
     this.#forget(call);
-    call.answer(head, bytesBody(piece));
+    call.answer(head, new WholeBody(piece));
+  }
+
+  /** A part of what was read that stays as it is. */
+  #kept(data: Buffer, start: number, end: number): Buffer {
+    if (!this.#lent) return data.subarray(start, end);
+    const copy = Buffer.allocUnsafe(end - start);
+    data.copy(copy, 0, start, end);
+    return copy;
   }
 
   #body(call: OpenCall, flags: number, payload: Buffer): void {
@@ -200,11 +227,10 @@ export class FramesSession implements Session {
     if (stream !== 1 && stream !== 2) throw new Breach("output of a stream that is neither 1 nor 2");
     const call = this.#calls.get(id);
     if (call === undefined) {
-      this.#output ??= new Output(this.#hooks, null);
+      this.#output ??= new Output((line) => this.#hooks.log(null, line));
       this.#output.push(stream, payload.subarray(1));
     } else {
-      call.output ??= new Output(this.#hooks, call.callId);
-      call.output.push(stream, payload.subarray(1));
+      call.print(stream, payload.subarray(1));
     }
   }
 
@@ -247,32 +273,4 @@ export class FramesSession implements Session {
 
 function exited(message: string): PlatformError {
   return new PlatformError("function_exited", message);
-}
-
-interface Failure {
-  readonly type: string;
-  readonly message: string;
-  readonly stack: string | null;
-}
-
-/** What an error may carry; a stack is cut, as records and answers carry it on. */
-const textBytesMax = 32 * 1024;
-
-function readFailure(payload: Buffer, name: string): Failure {
-  const { type, message, stack } = readJson(payload, name);
-  return { type: textOf(type) ?? "", message: textOf(message) ?? "", stack: textOf(stack) };
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === "string" ? value.slice(0, textBytesMax) : null;
-}
-
-function readJson(payload: Buffer, name: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(payload.toString());
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-  } catch {
-    // The same to the code as JSON of another shape.
-  }
-  throw new Breach(`${name === "error" ? "an" : "a"} ${name} frame that is no JSON object`);
 }

@@ -17,7 +17,7 @@ export function httpPortProtocol(world: World): FunctionProtocol {
     attributesOutput: false,
     launch: (fn, app) => ({
       env: { HOST: "127.0.0.1", ...app.config, ...fn.config, PORT: String(port) },
-      endpoint: { via: "tcp", port },
+      endpoint: { via: "tcp", port, connections: fn.concurrency },
       shim: false,
     }),
     async open(_fn, dial, _hooks, signal) {

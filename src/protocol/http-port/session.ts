@@ -2,12 +2,12 @@ import type { CancelSignal } from "../../lib/cancel.ts";
 import type { Duplex } from "node:stream";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
-import type { Http1Response } from "../../wire/http1-client.ts";
-import type { Http1RequestHead } from "../../wire/http1-request.ts";
+import type { BodySource } from "../../lib/body.ts";
+import { headerLines, requestLine } from "../../wire/http1-request.ts";
 import { Http1Error } from "../../wire/http1-error.ts";
 import { ConnectionPool } from "../connection-pool.ts";
-import { connectionListed, isHopByHop, lowerName } from "../headers.ts";
-import type { Dial, FunctionRequest, FunctionResponse, Session } from "../protocol.ts";
+import { allHeaders, connectionListed, isHopByHop, lowerName } from "../headers.ts";
+import type { Dial, FunctionRequest, FunctionResponse, Session, SessionCaller } from "../protocol.ts";
 
 /** Shorter than the keep-alive time of every common server (Gunicorn has the shortest, 2 s), so that we close first. */
 const idleMsMax = 1500;
@@ -31,13 +31,27 @@ export class HttpPortSession implements Session {
     return this.#usable;
   }
 
-  async call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
-    if (request.http?.method === "CONNECT") {
+  call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
+    return new Promise((resolve, reject) => {
+      const answered = (status: number, headers: readonly string[], body: BodySource) => resolve({ status, headers, body });
+      this.begin(request, signal, { answered, failed: reject });
+    });
+  }
+
+  begin(request: FunctionRequest, signal: CancelSignal, caller: Pick<SessionCaller, "answered" | "failed">): void {
+    const method = request.http?.method ?? "POST";
+    let lines: string;
+    try {
+      lines = requestLines(method, request);
+    } catch (error) {
       request.body.cancel();
-      throw new PlatformError("unsupported", "The method CONNECT cannot be passed to a function");
+      caller.failed(error);
+      return;
     }
-    const head = requestHead(request);
-    return answer(head.method, await this.#pool.exchange(head, request.body, signal));
+    this.#pool.begin(method, lines, request.body, signal, {
+      answered: ({ status, headers }, body) => caller.answered(status, answerHeaders(method, status, headers), body),
+      failed: (error) => caller.failed(error),
+    });
   }
 
   close(): void {
@@ -46,10 +60,12 @@ export class HttpPortSession implements Session {
   }
 }
 
-function requestHead(request: FunctionRequest): Http1RequestHead {
-  const headers = endToEnd(request.headers);
+/** The head but for the lines about its length. */
+function requestLines(method: string, request: FunctionRequest): string {
+  if (method === "CONNECT") throw new PlatformError("unsupported", "The method CONNECT cannot be passed to a function");
+  const headers = endToEnd(allHeaders(request));
   if (!hasHost(headers)) headers.unshift("Host", "localhost");
-  return { method: request.http?.method ?? "POST", target: request.http?.target ?? "/", headers };
+  return requestLine(method, request.http?.target ?? "/") + headerLines(headers);
 }
 
 /** Without the headers that concern one connection only. */
@@ -70,10 +86,9 @@ function hasHost(headers: readonly string[]): boolean {
 }
 
 /** Any status is an answer. The body tells its length itself, except where there is a length and no body. */
-function answer(method: string, response: Http1Response): FunctionResponse {
-  const headers = endToEnd(response.headers);
-  const lengthOnly = method === "HEAD" || response.status === 304;
-  return { status: response.status, headers: lengthOnly ? headers : withoutLength(headers), body: response.body };
+function answerHeaders(method: string, status: number, given: readonly string[]): string[] {
+  const headers = endToEnd(given);
+  return method === "HEAD" || status === 304 ? headers : withoutLength(headers);
 }
 
 function withoutLength(headers: string[]): string[] {

@@ -45,6 +45,7 @@ function launch(fn: Fn, app: LaunchApp, frameName: string): Launch {
       FN_LOGFRAME_HDR: "Fn-Call-Id",
     },
     endpoint: { via: "unix", folder: socketFolder, name: socketName },
+    outputMark: `${frameName}=`,
     shim: false,
   };
 }

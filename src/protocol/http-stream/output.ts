@@ -1,8 +1,11 @@
 import { LineSplitter } from "../../lib/lines.ts";
 import type { LogLine } from "../../model/model.ts";
 
-/** Ids remembered while their marks have not been seen on both streams. */
-const idsMax = 4096;
+/** Ids remembered: more than there are marks in a pipe that nobody reads. */
+const idsMax = 2048;
+
+/** Callers remembered besides: one holds on to much more. Lines of calls before these are told with the id alone. */
+const callersMax = 32;
 
 type Stream = "stdout" | "stderr";
 
@@ -14,19 +17,20 @@ type Stream = "stdout" | "stderr";
  * no mark before it or behind it, so this kit prints none, and lines are the newest call's. Behind it counts too: output may be
  * read long after the answer, and what a kit prints while it loads then comes together with the first mark.
  */
-export class OutputAttribution {
+export class OutputAttribution<Caller = null> {
   readonly #prefix: string;
-  readonly #log: (callId: string | null, line: Omit<LogLine, "at">) => void;
-  readonly #streams: Record<Stream, StreamOutput>;
-  /** Number of each call by id; a call's number is higher than those before it. */
-  readonly #numbers = new Map<string, number>();
+  readonly #log: Log<Caller>;
+  readonly #streams: Record<Stream, StreamOutput<Caller>>;
+  /** By number, in turn: most calls are never looked up, since they print nothing. */
+  readonly #recent: Call<Caller>[] = [];
   #kit: "unknown" | "marks" | "none" = "unknown";
   #calls = 0;
-  #newest: string | null = null;
-  /** Lines of the piece of output that decides what kind of kit this is, with their callers by marks. */
-  #undecided: [callId: string | null, text: string][] | null = null;
+  #newest: Call<Caller> | null = null;
+  /** Lines of the piece of output that decides what kind of kit this is, with their calls by marks. */
+  #undecided: [call: Call<Caller> | null, text: string][] | null = null;
 
-  constructor(frameName: string, log: (callId: string | null, line: Omit<LogLine, "at">) => void) {
+  /** `log` hears each line, with null where it is nobody's. */
+  constructor(frameName: string, log: Log<Caller>) {
     this.#prefix = `${frameName}=`;
     this.#log = log;
     this.#streams = {
@@ -35,21 +39,24 @@ export class OutputAttribution {
     };
   }
 
-  /** A call begins. */
-  called(callId: string): void {
-    this.#newest = callId;
-    this.#numbers.set(callId, ++this.#calls);
-    if (this.#numbers.size > idsMax) this.#numbers.delete(this.#numbers.keys().next().value as string);
+  /** A call begins. `caller` comes back with its lines. */
+  called(callId: string, caller: Caller | null = null): void {
+    const number = ++this.#calls;
+    const call: Call<Caller> = { id: callId, number, caller };
+    this.#newest = call;
+    this.#recent[number % idsMax] = call;
+    if (number > callersMax) this.#numbered(number - callersMax).caller = null;
   }
 
   push(stream: Stream, data: Buffer): void {
+    if (this.#isMark(this.#streams[stream], data)) return;
     if (this.#kit !== "unknown" || this.#calls < 2) return this.#streams[stream].lines.push(data);
     this.#undecided = [];
     this.#streams[stream].lines.push(data);
     const lines = this.#undecided;
     this.#undecided = null;
     if (this.#kit === "unknown" && lines.length > 0) this.#kit = "none";
-    for (const [callId, text] of lines) this.#log(this.#kit === "none" ? this.#newest : callId, { stream, text });
+    for (const [call, text] of lines) this.#tell(call, stream, text);
   }
 
   /** No more output comes. */
@@ -60,6 +67,17 @@ export class OutputAttribution {
       if (stream.emptyHeld) this.#emit(name, "");
       stream.emptyHeld = false;
     }
+  }
+
+  /** Of a kit that prints marks, nearly every piece is one and nothing else. */
+  #isMark(stream: StreamOutput<Caller>, data: Buffer): boolean {
+    if (this.#kit !== "marks" || stream.emptyHeld || !stream.lines.isEmpty) return false;
+    if (data.length !== this.#prefix.length + (this.#newest?.id.length ?? 0) + 2) return false;
+    const text = data.toString("latin1");
+    if (!text.startsWith(this.#prefix, 1) || text[0] !== "\n" || !text.endsWith("\n")) return false;
+    if (!this.#mark(stream, text.slice(this.#prefix.length + 1, -1))) return false;
+    stream.afterMark = true;
+    return true;
   }
 
   #line(name: Stream, text: string): void {
@@ -77,39 +95,57 @@ export class OutputAttribution {
     if (text !== "") this.#emit(name, text);
   }
 
-  #mark(stream: StreamOutput, callId: string): boolean {
-    const number = this.#numbers.get(callId);
-    if (number === undefined || number <= stream.number) return false;
-    this.#kit = "marks";
-    stream.callId = callId;
-    stream.number = number;
-    this.#forgetBefore(Math.min(this.#streams.stdout.number, this.#streams.stderr.number));
-    return true;
+  #mark(stream: StreamOutput<Caller>, callId: string): boolean {
+    const oldest = Math.max(stream.number, this.#calls - idsMax);
+    for (let number = this.#calls; number > oldest; number--) {
+      const call = this.#numbered(number);
+      if (call.id !== callId) continue;
+      this.#kit = "marks";
+      stream.call = call;
+      return true;
+    }
+    return false;
   }
 
-  #forgetBefore(number: number): void {
-    for (const [callId, each] of this.#numbers) {
-      if (each >= number) return;
-      this.#numbers.delete(callId);
-    }
+  #numbered(number: number): Call<Caller> {
+    return this.#recent[number % idsMax] as Call<Caller>;
   }
 
   #emit(stream: Stream, text: string): void {
-    const { callId } = this.#streams[stream];
-    if (this.#undecided !== null) this.#undecided.push([callId, text]);
-    else this.#log(this.#kit === "none" ? this.#newest : callId, { stream, text });
+    const { call } = this.#streams[stream];
+    if (this.#undecided !== null) this.#undecided.push([call, text]);
+    else this.#tell(call, stream, text);
+  }
+
+  #tell(marked: Call<Caller> | null, stream: Stream, text: string): void {
+    const call = this.#kit === "none" ? this.#newest : marked;
+    if (call === null) this.#log(null, { stream, text }, null);
+    else this.#log(call.id, { stream, text }, call.caller);
   }
 }
 
+type Log<Caller> = (callId: string | null, line: Omit<LogLine, "at">, caller: Caller | null) => void;
+
+interface Call<Caller> {
+  readonly id: string;
+  /** Higher than those of the calls before it. */
+  readonly number: number;
+  caller: Caller | null;
+}
+
 /** Where one of the two streams stands. */
-class StreamOutput {
+class StreamOutput<Caller> {
   readonly lines: LineSplitter;
-  callId: string | null = null;
-  number = 0;
+  /** The one whose mark came last. */
+  call: Call<Caller> | null = null;
   emptyHeld = false;
   afterMark = false;
 
   constructor(line: (text: string) => void) {
     this.lines = new LineSplitter(line);
+  }
+
+  get number(): number {
+    return this.call?.number ?? 0;
   }
 }

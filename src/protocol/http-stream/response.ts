@@ -1,5 +1,5 @@
 import { PlatformError } from "../../model/error.ts";
-import type { Http1Response } from "../../wire/http1-client.ts";
+import type { BodySource } from "../../lib/body.ts";
 import { connectionListed, isHopByHop, lowerName } from "../headers.ts";
 import type { FunctionResponse } from "../protocol.ts";
 
@@ -25,21 +25,21 @@ const isConnections = (name: string) => isHopByHop(name) || name === "content-le
  * An answer to a call through a route as plain HTTP: what is in `Fn-Http-` headers, and the Content-Type. Throws
  * function_protocol on a status that is none.
  */
-export function decodeHttp(response: Http1Response): FunctionResponse {
+export function decodeHttp(given: readonly string[], body: BodySource): FunctionResponse {
   const headers: string[] = [];
   let status = 200;
   let contentType: string | undefined;
-  for (let i = 0; i < response.headers.length; i += 2) {
-    const name = response.headers[i] as string;
-    const value = response.headers[i + 1] as string;
+  for (let i = 0; i < given.length; i += 2) {
+    const name = given[i] as string;
+    const value = given[i + 1] as string;
     const lower = lowerName(name);
     if (lower === "content-type") contentType = value;
     else if (lower === "fn-http-h-content-type") contentType ??= value;
-    else if (lower === "fn-http-status") status = httpStatus(response, value);
+    else if (lower === "fn-http-status") status = httpStatus(value, body);
     else if (lower.startsWith(headerPrefix)) pushDecoded(headers, name.slice(headerPrefix.length), value);
   }
   if (contentType !== undefined) headers.push("Content-Type", contentType);
-  return { status, headers, body: response.body };
+  return { status, headers, body };
 }
 
 function pushDecoded(headers: string[], name: string, value: string): void {
@@ -49,8 +49,8 @@ function pushDecoded(headers: string[], name: string, value: string): void {
   headers.push(name, value);
 }
 
-function httpStatus(response: Http1Response, value: string): number {
+function httpStatus(value: string, body: BodySource): number {
   if (/^[2-5][0-9][0-9]$/.test(value)) return Number(value);
-  response.body.cancel();
+  body.cancel();
   throw new PlatformError("function_protocol", "The function's Fn-Http-Status is not an HTTP status from 200 to 599");
 }

@@ -208,3 +208,24 @@ test("calls one after the other share one connection", async () => {
   session.close();
   assert.equal(session.usable, false);
 });
+
+test("a line goes to the call whose mark came before it, also after the next call has begun", async () => {
+  const session = await open(answerOf("200 OK")).make();
+  const printed: string[] = [];
+  const run = (callId: string) =>
+    new Promise<void>((resolve, reject) => {
+      session.begin(requestOf({ callId }), never, {
+        answered: () => resolve(),
+        failed: reject,
+        printed: ({ text }) => printed.push(`${callId}: ${text}`),
+      });
+    });
+  await run("C1");
+  const second = run("C2");
+  session.output("stdout", Buffer.from("\nMARK=C1\nof the first\n"));
+  session.output("stdout", Buffer.from("\nMARK=C2\n"));
+  session.output("stdout", Buffer.from("of the second\n"));
+  await second;
+  assert.deepEqual(printed, ["C1: of the first", "C2: of the second"]);
+  session.close();
+});

@@ -3,11 +3,13 @@ import type { Duplex } from "node:stream";
 import type { BodySource } from "../../lib/body.ts";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
-import type { Http1Response } from "../../wire/http1-client.ts";
+import type { LogLine } from "../../model/model.ts";
+import type { Http1Caller } from "../../wire/http1-client.ts";
+import type { Http1ResponseHead } from "../../wire/http1-response.ts";
 import { ConnectionPool } from "../connection-pool.ts";
-import type { Dial, FunctionRequest, FunctionResponse, Session, SessionHooks } from "../protocol.ts";
+import type { Dial, FunctionRequest, FunctionResponse, Session, SessionCaller, SessionHooks } from "../protocol.ts";
 import { OutputAttribution } from "./output.ts";
-import { requestHead } from "./request.ts";
+import { RequestHeads } from "./request.ts";
 import { decodeHttp, plainHeaders } from "./response.ts";
 
 /** As the stock platform: some kits accept connections one after the other, and a thawed one may have lost its. */
@@ -26,12 +28,20 @@ export interface HttpStreamOptions {
 /** One running kit. Never more than one connection, never more than one request on it. */
 export class HttpStreamSession implements Session {
   readonly #pool: ConnectionPool;
-  readonly #output: OutputAttribution;
+  readonly #output: OutputAttribution<SessionCaller>;
+  readonly #heads = new RequestHeads();
+  readonly #log: SessionHooks["log"];
+  #given: readonly string[] = [];
+  #plain: readonly string[] = [];
   #usable = true;
 
   /** `stream`: a connection that is open and unused. */
   constructor(stream: Duplex, options: HttpStreamOptions) {
-    this.#output = new OutputAttribution(options.frameName, (callId, line) => options.hooks.log(callId, line));
+    this.#log = (callId, line) => options.hooks.log(callId, line);
+    this.#output = new OutputAttribution(options.frameName, (callId, line, caller) => {
+      if (caller === null) this.#log(callId, line);
+      else caller.printed(line);
+    });
     const broken = () => {
       // The kit may still be at the old request, and it must never get two at a time.
       this.#usable = false;
@@ -45,8 +55,24 @@ export class HttpStreamSession implements Session {
   }
 
   call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
-    this.#output.called(request.callId);
-    return this.#pool.exchange(requestHead(request), request.body, signal).then((response) => this.#answer(request, response));
+    const printed = (line: Omit<LogLine, "at">) => this.#log(request.callId, line);
+    return new Promise((resolve, reject) => {
+      const answered = (status: number, headers: readonly string[], body: BodySource) => resolve({ status, headers, body });
+      this.begin(request, signal, { answered, failed: reject, printed });
+    });
+  }
+
+  begin(request: FunctionRequest, signal: CancelSignal, caller: SessionCaller): void {
+    let lines: string;
+    try {
+      lines = this.#heads.of(request);
+    } catch (error) {
+      request.body.cancel();
+      caller.failed(error);
+      return;
+    }
+    this.#output.called(request.callId, caller);
+    this.#pool.begin("POST", lines, request.body, signal, new KitCall(this, request.http !== null, caller));
   }
 
   output(stream: "stdout" | "stderr", data: Buffer): void {
@@ -59,24 +85,60 @@ export class HttpStreamSession implements Session {
     this.#output.end();
   }
 
-  #answer(request: FunctionRequest, response: Http1Response): FunctionResponse | Promise<never> {
-    switch (response.status) {
+  /** For calls: what the kit's answer to one of them means. Throws what the call fails with. */
+  answer(isHttp: boolean, head: Http1ResponseHead, body: BodySource): FunctionResponse | Promise<never> {
+    switch (head.status) {
       case 200:
-        return request.http === null
-          ? { status: 200, headers: plainHeaders(response.headers), body: response.body }
-          : decodeHttp(response);
+        return isHttp ? decodeHttp(head.headers, body) : { status: 200, headers: this.#plainHeaders(head.headers), body };
       case 502:
-        return failed(response.body);
+        return failed(body);
       case 504:
-        return timedOut(response.body);
+        return timedOut(body);
       default:
         this.#usable = false;
-        response.body.cancel();
+        body.cancel();
         throw new PlatformError(
           "function_protocol",
-          `The function kit answered status ${response.status}; only 200, 502 and 504 are known`,
+          `The function kit answered status ${head.status}; only 200, 502 and 504 are known`,
         );
     }
+  }
+
+  /** Answers often have the very same headers as the one before. */
+  #plainHeaders(given: readonly string[]): readonly string[] {
+    if (given === this.#given) return this.#plain;
+    this.#given = given;
+    this.#plain = plainHeaders(given);
+    return this.#plain;
+  }
+}
+
+/** A call on its way to the kit. */
+class KitCall implements Http1Caller {
+  readonly #session: HttpStreamSession;
+  readonly #isHttp: boolean;
+  readonly #caller: SessionCaller;
+
+  constructor(session: HttpStreamSession, isHttp: boolean, caller: SessionCaller) {
+    this.#session = session;
+    this.#isHttp = isHttp;
+    this.#caller = caller;
+  }
+
+  answered(head: Http1ResponseHead, content: BodySource): void {
+    let answer: FunctionResponse | Promise<never>;
+    try {
+      answer = this.#session.answer(this.#isHttp, head, content);
+    } catch (error) {
+      this.#caller.failed(error);
+      return;
+    }
+    if (answer instanceof Promise) answer.catch((error: unknown) => this.#caller.failed(error));
+    else this.#caller.answered(answer.status, answer.headers, answer.body);
+  }
+
+  failed(error: Error): void {
+    this.#caller.failed(error);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { World } from "../../lib/world.ts";
 import type { Fn } from "../../model/model.ts";
-import { rfc3339 } from "../headers.ts";
+import { allHeaders, rfc3339 } from "../headers.ts";
 import type { FunctionProtocol, Launch, LaunchApp, LaunchRequest } from "../protocol.ts";
 import { StdioSession } from "./session.ts";
 
@@ -43,9 +43,10 @@ function launch(fn: Fn, app: LaunchApp, request?: LaunchRequest | null): Launch 
 
 function callEnvironment(request: LaunchRequest): Record<string, string> {
   const { http } = request;
+  const headers = allHeaders(request);
   return {
-    ...headerEnvironment(request.headers),
-    ...traceEnvironment(request.headers),
+    ...headerEnvironment(headers),
+    ...traceEnvironment(headers),
     FN_CALL_ID: request.callId,
     FN_DEADLINE: rfc3339(request.deadlineAt),
     FN_METHOD: http?.method ?? "POST",

@@ -16,19 +16,111 @@ const refusedRetryMs = 2;
 /** In case the kernel's notice of a change gets lost. */
 const lookAgainMs = 100;
 
+/** Connections that are being made at a time: a program's queue of them is short. */
+const connectingMax = 64;
+/** When there are more than the program takes. */
+const busyRetryMs = 5;
+
+/**
+ * The way to the socket of one program. The first connection finds it; the next ones go to that same socket without looking again, as long
+ * as the program listens there.
+ */
+export class UnixDialler {
+  readonly #folder: string;
+  readonly #name: string;
+  readonly #world: World;
+  #known: FileHandle | null = null;
+  #connecting = 0;
+  readonly #waiting: (() => void)[] = [];
+  #closed = false;
+
+  constructor(folder: string, name: string, world: World) {
+    this.#folder = folder;
+    this.#name = name;
+    this.#world = world;
+  }
+
+  /** Waits until there is a socket; see `dialUnix`. `over` is aborted when the program has ended. */
+  async connect(signal: AbortSignal, over: AbortSignal): Promise<Socket> {
+    if (this.#connecting >= connectingMax) await this.#turn(signal);
+    this.#connecting++;
+    try {
+      // A signal of two costs more than a connection, and what is known to be there need not be waited for.
+      return (await this.#connectKnown(signal)) ?? (await this.#find(AbortSignal.any([signal, over])));
+    } finally {
+      this.#connecting--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /** The program is gone. */
+  close(): void {
+    this.#closed = true;
+    void this.#known?.close().catch(() => {});
+    this.#known = null;
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    try {
+      await untilAborted(promise, signal);
+    } catch (error) {
+      const at = this.#waiting.indexOf(resolve);
+      if (at === -1) this.#waiting.shift()?.();
+      else this.#waiting.splice(at, 1);
+      throw error;
+    }
+  }
+
+  /** Null: the socket is not known, or nobody listens there any more. */
+  async #connectKnown(signal: AbortSignal): Promise<Socket | null> {
+    for (;;) {
+      const known = this.#known;
+      if (known === null) return null;
+      const socket = await connectTo(`/proc/self/fd/${known.fd}`);
+      if (socket !== "busy") {
+        if (socket === null) this.#forget(known);
+        return taken(socket, signal);
+      }
+      await untilAborted(pause(this.#world, busyRetryMs), signal);
+    }
+  }
+
+  #forget(known: FileHandle): void {
+    if (this.#known !== known) return;
+    this.#known = null;
+    void known.close().catch(() => {});
+  }
+
+  async #find(signal: AbortSignal): Promise<Socket> {
+    const keep = (handle: FileHandle) => {
+      if (this.#known !== null || this.#closed) return false;
+      this.#known = handle;
+      return true;
+    };
+    return await dialUnix(this.#folder, this.#name, this.#world, signal, keep);
+  }
+}
+
+/** Nobody wants the connection of somebody who is gone. */
+function taken<T extends Socket | null>(socket: T, signal: AbortSignal): T {
+  if (signal.aborted) socket?.destroy();
+  signal.throwIfAborted();
+  return socket;
+}
+
 /**
  * Waits until `folder/name` is a socket, or a link to one beside it, and connects. Rejects with `function_protocol` when it is
- * anything else, and with the signal's reason.
+ * anything else, and with the signal's reason. `keep` is offered what the socket was looked at through, and says whether it takes it.
  */
-export async function dialUnix(folder: string, name: string, world: World, signal: AbortSignal): Promise<Socket> {
+async function dialUnix(folder: string, name: string, world: World, signal: AbortSignal, keep: Keep): Promise<Socket> {
   const place = await openFolder(folder, world, signal);
   try {
     const changes = new Changes(place.path, world);
     try {
       for (;;) {
-        const socket = await attempt(place.path, name);
-        if (signal.aborted) socket?.destroy();
-        signal.throwIfAborted();
+        const socket = taken(await attempt(place.path, name, keep), signal);
         if (socket !== null) return socket;
         await untilAborted(changes.next(), signal);
       }
@@ -39,6 +131,8 @@ export async function dialUnix(folder: string, name: string, world: World, signa
     await place.close();
   }
 }
+
+type Keep = (handle: FileHandle) => boolean;
 
 /** A folder that stays the same one while it is held. */
 interface Place {
@@ -60,19 +154,24 @@ async function openFolder(folder: string, world: World, signal: AbortSignal): Pr
 }
 
 /** Null: not there yet. */
-async function attempt(folder: string, name: string): Promise<Socket | null> {
+async function attempt(folder: string, name: string, keep: Keep): Promise<Socket | null> {
   const target = await resolveLink(folder, name);
   if (target === null) return null;
-  if (process.platform !== "linux") return await connectTo(`${folder}/${target}`);
+  if (process.platform !== "linux") return orNull(await connectTo(`${folder}/${target}`));
   const handle = await openOrNull(`${folder}/${target}`);
   if (handle === null) return null;
+  let kept = false;
   try {
     if (!(await handle.stat()).isSocket()) throw refused(name, "is not a socket");
-    return await connectTo(`/proc/self/fd/${handle.fd}`);
+    const socket = orNull(await connectTo(`/proc/self/fd/${handle.fd}`));
+    kept = socket !== null && keep(handle);
+    return socket;
   } finally {
-    await handle.close();
+    if (!kept) await handle.close();
   }
 }
+
+const orNull = (socket: Socket | "busy" | null) => (socket === "busy" ? null : socket);
 
 /** The name of the socket in the same folder: `name` itself or what it links to. */
 async function resolveLink(folder: string, name: string): Promise<string | null> {
@@ -98,8 +197,9 @@ async function openOrNull(path: string): Promise<FileHandle | null> {
   }
 }
 
-async function connectTo(path: string): Promise<Socket | null> {
-  const { promise, resolve, reject } = Promise.withResolvers<Socket | null>();
+/** Null: nobody listens. `busy`: more connections wait than the program wants to queue. */
+async function connectTo(path: string): Promise<Socket | "busy" | null> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket | "busy" | null>();
   const socket = connect(path);
   socket.once("connect", () => {
     socket.removeAllListeners("error");
@@ -107,8 +207,8 @@ async function connectTo(path: string): Promise<Socket | null> {
     resolve(socket);
   });
   socket.once("error", (error: NodeJS.ErrnoException) => {
-    // EAGAIN: more connections wait than the program wants to queue.
-    if (error.code === "ECONNREFUSED" || error.code === "EAGAIN" || error.code === "ENOENT") resolve(null);
+    if (error.code === "EAGAIN") resolve("busy");
+    else if (error.code === "ECONNREFUSED" || error.code === "ENOENT") resolve(null);
     else reject(refused(path, "cannot be connected to", error));
   });
   return await promise;
