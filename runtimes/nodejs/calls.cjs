@@ -31,6 +31,8 @@ class Calls {
   clock = systemClock;
   env = process.env;
   #open = new Map();
+  /** What was read at once is being taken. */
+  #reading = false;
   #socket;
   /** Calls whose handler returned nothing but may still call back. */
   #waiting = new Set();
@@ -87,8 +89,17 @@ class Calls {
   ended(call) {
     this.#open.delete(call.id);
     if (this.#current === call) this.#current = null;
-    if (this.concurrency === 1) this.outlet.flush();
+    // Nothing joins the last one.
+    if (this.concurrency === 1 || (this.#open.size === 0 && !this.#reading)) this.outlet.flush();
     else this.outlet.schedule();
+  }
+
+  /** Takes what was read at once: the answers that it gets right away leave together. */
+  read(inlet, buffer, bytes) {
+    this.#reading = true;
+    inlet.push(buffer, bytes);
+    this.#reading = false;
+    if (this.#open.size === 0) this.outlet.flush();
   }
 
   body(id, flags, buffer, start, end) {

@@ -104,7 +104,7 @@ async function load(file) {
 
 async function importFile(file) {
   try {
-    return await import(pathToFileURL(file).href);
+    return await require("./import.cjs")(pathToFileURL(file).href);
   } catch (error) {
     if (error instanceof SyntaxError && !/^(?:file:\/\/)?\/.*:\d+\n/.test(error.stack)) addPlace(error, file);
     throw error;

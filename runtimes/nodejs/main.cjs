@@ -26,7 +26,7 @@ const socket = connect({
   onread: {
     buffer: Buffer.allocUnsafeSlow(64 * 1024),
     callback(bytes, buffer) {
-      inlet.push(buffer, bytes);
+      calls.read(inlet, buffer, bytes);
       return true;
     },
   },

@@ -17,6 +17,11 @@ export interface SandboxDriver {
    * Throws `PlatformError` internal when the driver itself fails.
    */
   create(spec: SandboxSpec): Promise<Sandbox>;
+  /**
+   * Sandboxes like this one are likely to be asked for: this many are made ready, up to the point where it must be known whose they are. Best effort,
+   * and absent where there is nothing to make ready. What tells one from another counts for nothing: id, code, command and environment.
+   */
+  expect?(spec: Omit<SandboxSpec, "output">, count: number): void;
   /** Connections and packets that were refused by what sandboxes may connect to, some seconds ago; absent where nothing counts them. */
   refusedCount?(): number;
   /** Ends every sandbox and the spawner, and removes what they used. */
@@ -29,8 +34,10 @@ export interface SandboxSpec {
   readonly id: string;
   /** Host folder that becomes `/`, read-only and shared; null where the driver runs on the host's own files (`process`). */
   readonly root: string | null;
-  /** Host folder that becomes `/function`, read-only. */
+  /** Host folder that becomes `/function`, read-only. What is in it does not change while the sandbox lives, but for `codeComesLater`. */
   readonly code: string | null;
+  /** What appears in the folder of the code later is to be seen inside. */
+  readonly codeComesLater?: boolean;
   /** Host folder that becomes `/runtime`, read-only: our own shim for the kind. */
   readonly runtime: string | null;
   /** Program and arguments. The first is looked up in the `PATH` of `env`. */
@@ -41,6 +48,8 @@ export interface SandboxSpec {
   readonly limits: SandboxLimits;
   /** What the program may connect to. Where the machine cannot check that, which is told at the start: nothing; `process` never checks. */
   readonly egress: Egress;
+  /** How lines begin that say whose output follows; those that nothing follows need not be told. Absent: the program prints none. */
+  readonly outputMark?: string | undefined;
   /** Hears what the program prints, in order per stream. Returning is taking: the driver never waits. */
   readonly output: (stream: "stdout" | "stderr", data: Buffer) => void;
 }
@@ -54,8 +63,8 @@ export type Endpoint =
    * one it may write besides /tmp. A link that leaves the folder or anything but a socket is refused.
    */
   | { readonly via: "unix"; readonly folder: string; readonly name: string }
-  /** The program listens on this TCP port of its own loopback; `connect` tries until it answers. */
-  | { readonly via: "tcp"; readonly port: number }
+  /** The program listens on this TCP port of its own loopback; `connect` tries until it answers, and gives so many at a time (default: 1). */
+  | { readonly via: "tcp"; readonly port: number; readonly connections?: number | undefined }
   /**
    * STDIN and STDOUT are the connection (STDOUT is then no output); ending it ends STDIN. It ends after the program did, and fails
    * with `StdioExitError` (`lib/exit-error.ts`) unless the program's status was 0.
@@ -66,6 +75,8 @@ export interface SandboxLimits {
   readonly memoryMiB: number;
   /** What it gets of the processors when they are short, against other sandboxes; by its memory (`cpuWeightOf`) if not given. */
   readonly cpuWeight?: number | undefined;
+  /** The numbers of the processors that it runs on, of which it sees as many and no others; all of the machine's if not given. */
+  readonly cores?: readonly number[] | undefined;
   readonly processesMax: number;
   readonly openFilesMax: number;
   readonly tmpMiB: number;
@@ -75,6 +86,8 @@ export interface SandboxLimits {
 /** One isolated process tree. */
 export interface Sandbox {
   readonly id: string;
+  /** It was there before it was asked for, but for its program. */
+  readonly finished?: boolean;
   /**
    * A connection to the program, as `endpoint` says; waits until it is there. Rejects with `function_protocol` when what is
    * there may not be used (a foreign link, no socket), with the signal's reason when aborted, and with
@@ -91,6 +104,8 @@ export interface Sandbox {
   memoryBytes?(): Promise<number | null>;
   /** Changes its `cpuWeight`, soon and once the program is there; a driver that cannot has no such method. */
   weigh?(cpuWeight: number): Promise<void>;
+  /** Changes its `cores` for as many others, soon and once the program is there; a driver that cannot has no such method. */
+  move?(cores: readonly number[]): Promise<void>;
   /** Kills the tree at once, waits until it is gone and what it used is freed. Any number of times. */
   stop(): Promise<SandboxExit>;
   /** Resolves when the program ended, by itself or not; never rejects. By then all its output was delivered. */
@@ -113,6 +128,14 @@ export const cpuWeightMax = 10_000;
 /** The weight of a sandbox for which nobody chose one: 100 for one of 128 MiB. */
 export function cpuWeightOf(memoryMiB: number): number {
   return Math.min(cpuWeightMax, (memoryMiB * 100) / 128);
+}
+
+/** A sandbox runs on one processor, and on another one for each further so many MiB of memory, the last of which may be begun. */
+const memoryMiBPerCore = 1792;
+
+/** On how many processors a sandbox of this size runs, on a machine that has as many. */
+export function coresOf(memoryMiB: number): number {
+  return Math.max(1, Math.ceil(memoryMiB / memoryMiBPerCore));
 }
 
 /** Where a sandbox's folders appear to the code inside. */

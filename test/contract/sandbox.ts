@@ -105,6 +105,16 @@ export function sandboxContract(name: string, make: () => Promise<SandboxSubject
       await sandbox.stop();
     });
 
+    test("tcp: as many connections as were asked for are open at a time", async () => {
+      const count = 150;
+      const more = { limits: { ...limits, openFilesMax: 3 * count } };
+      const { sandbox, connect } = await start("echo-port", { via: "tcp", port: 18_474, connections: count }, more);
+      const connections = await Promise.all(Array.from({ length: count }, connect));
+      const texts = connections.map((_, index) => `to ${index}`);
+      assert.deepEqual(await Promise.all(connections.map((each, index) => echo(each, texts[index] as string))), texts);
+      await sandbox.stop();
+    });
+
     test("output comes whole and before the end; the status is told", async () => {
       const { sandbox, printed } = await start("print", { via: "callback" });
       assert.deepEqual(await sandbox.exited, { code: 3, signal: null, outOfMemory: false });

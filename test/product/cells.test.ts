@@ -1,15 +1,20 @@
 /** Stem cells as a user meets them: first calls of deployed functions, what is told of them, and the setting. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeTar, type TarEntry } from "../archives.ts";
 import { call, recordOf } from "../client.ts";
+import { goBuild } from "../kits.ts";
 import { type Platform, startPlatform } from "../platform.ts";
 import { cannotCount } from "../reliability/footprint.ts";
 
 const rules = [
   { kind: "nodejs", count: 1, reactive: { min: 1, max: 3, ttlMs: 3000, threshold: 1, increment: 1 } },
   { kind: "python", count: 1 },
+  { kind: "go", count: 2 },
 ];
 
 const sources = {
@@ -21,12 +26,15 @@ const sources = {
 } as const;
 
 describe("stem cells of a platform", { skip: cannotCount, timeout: 300_000 }, () => {
+  const data = mkdtempSync(join(tmpdir(), "kiln-cells-"));
   let platform: Platform;
+  const start = () => startPlatform({ data, flags: ["--stem-cells", JSON.stringify(rules)] });
   before(async () => {
-    platform = await startPlatform({ flags: ["--stem-cells", JSON.stringify(rules)] });
+    platform = await start();
   });
   after(async () => {
     await platform?.stop();
+    rmSync(data, { recursive: true, force: true });
   });
 
   test("none is made for nobody", async () => {
@@ -70,10 +78,47 @@ describe("stem cells of a platform", { skip: cannotCount, timeout: 300_000 }, ()
     await until("shrunk", async () => (await counts()).ready === 2);
   });
 
+  test("a program of its own becomes what a finished sandbox waits for", async () => {
+    const binary = readFileSync(await goBuild(join(import.meta.dirname, "../../bench/parts/go-hello")));
+    const starts: string[] = [];
+    await until("prewarmed", async () => {
+      const settings = { kind: "go:1", protocol: "frames", config: { GREETING: "hello" } };
+      const { invokeUrl } = await platform.deploy({ name: `go-${starts.length}`, archive: binary, settings });
+      const answer = await call(invokeUrl, {});
+      assert.equal(answer.status, 200, answer.text);
+      starts.push((await recordOf(platform.url, answer.activationId)).start);
+      return starts.at(-1) === "prewarmed";
+    });
+    assert.ok(starts.slice(0, -1).every((each) => each === "cold"));
+  });
+
+  test("code of many files is laid out beforehand", async () => {
+    const files = Array.from({ length: 150 }, (_, n): TarEntry => ({ name: `lib/${n}.txt`, data: "" }));
+    const source = "exports.handler = () => require('node:fs').readdirSync(__dirname + '/lib').length";
+    const archive = makeTar([...files, { name: "index.js", data: source }]);
+    let count = 0;
+    await until("prewarmed", async () => {
+      await until("ready", async () => (await counts()).ready >= 2);
+      const { invokeUrl } = await platform.deploy({ name: `many-files-${count++}`, archive, settings: { kind: "nodejs:24" } });
+      // Nobody is told when it is.
+      await sleep(200 * count);
+      const answer = await call(invokeUrl, {});
+      assert.equal(answer.text, "150");
+      return (await recordOf(platform.url, answer.activationId)).start === "prewarmed";
+    });
+  });
+
+  test("after a restart they are there before any call", async () => {
+    await platform.stop();
+    platform = await start();
+    await until("ready", async () => (await counts()).ready >= 2);
+  });
+
   test("when the server stops nothing is left of them", async () => {
     await platform.stop();
     const places = `${platform.data}/cells`;
     assert.deepEqual(existsSync(places) ? readdirSync(places) : [], []);
+    assert.equal(existsSync(`${platform.data}/places`), false);
   });
 
   async function counts(): Promise<{ starting: number; ready: number }> {

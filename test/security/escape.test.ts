@@ -24,7 +24,11 @@ describe("escape", { skip: cannotIsolate, timeout: 120_000 }, () => {
       "/root",
       "/home",
       "/var",
-      "/sys",
+      "/sys/kernel",
+      "/sys/class",
+      "/sys/block",
+      "/sys/devices/system/node",
+      "/sys/fs/cgroup/cgroup.procs",
       "/run/systemd",
       secret,
       `${other}/main.txt`,
@@ -46,13 +50,25 @@ describe("escape", { skip: cannotIsolate, timeout: 120_000 }, () => {
     const results = await box.ask<Record<string, string>>(
       "node",
       `const fs = require("node:fs"); const results = {};
-       for (const folder of ["/", "/bin", "/etc", "/function", "/run", "/run/kiln", "/dev", "/proc", "/proc/sys/kernel", "/tmp", "/dev/shm"])
+       for (const folder of ["/", "/bin", "/etc", "/function", "/run", "/run/kiln", "/dev", "/proc", "/proc/sys/kernel", "/sys", "/sys/fs/cgroup", "/tmp", "/dev/shm"])
          try { fs.writeFileSync(folder + "/x", "x"); results[folder] = "written"; } catch (e) { results[folder] = e.code; }
        console.log(JSON.stringify(results));`,
     );
     const { "/tmp": tmp, "/dev/shm": shm, ...others } = results;
     assert.deepEqual([tmp, shm], ["written", "written"]);
     for (const [folder, result] of Object.entries(others)) assert.match(result, /^(EROFS|EACCES|ENOENT|EPERM)$/, folder);
+  });
+
+  test("S1: what is told of the machine is of our making", async () => {
+    const found = await box.ask<{ mounts: string[]; stat: string }>(
+      "node",
+      `const fs = require("node:fs");
+       const mounts = fs.readFileSync("/proc/self/mountinfo", "utf8").split("\\n").map((line) => line.split(" ")).filter(([, , , , place]) => /^\\/(proc|sys)(\\/|$)/.test(place));
+       console.log(JSON.stringify({ mounts: mounts.map(([, , , , place, options]) => place + " " + options.split(",")[0]), stat: fs.readFileSync("/proc/stat", "utf8") }));`,
+    );
+    const files = ["/proc/cpuinfo", "/proc/meminfo", "/proc/stat"].map((file) => `${file} ro`);
+    assert.deepEqual(found.mounts.filter((mount) => mount.endsWith(" ro")).toSorted(), [...files, "/sys ro"]);
+    assert.match(found.stat, /^cpu {2}0 0 0 0 /);
   });
 
   test("nothing is inherited: descriptors, variables, groups, capabilities", async () => {

@@ -26,9 +26,9 @@ describe("unprivileged", { skip: cannotIsolate || cannotRead(), timeout: 60_000 
   });
   after(() => box.close());
 
-  function run(code: string, endpoint: Endpoint = { via: "callback" }): Result {
+  function run(code: string, endpoint: Endpoint = { via: "callback" }, cores?: number[]): Result {
     const { code: folder, command } = box.spec("python3", code);
-    const sandboxes = [{ command, endpoint, pause: false }];
+    const sandboxes = [{ command, endpoint, pause: false, ...(cores && { cores }) }];
     const order: ServerOrder = {
       driver: "bubblewrap",
       stateFile: null,
@@ -71,6 +71,18 @@ except OSError as error: print("disk", error.errno)
 try: open("/function/x", "w")
 except OSError as error: print("code", error.errno)`);
     assert.deepEqual(printed, ["fork 11 True\nmemory\ndisk 28\ncode 30\n"]);
+  });
+
+  test("it sees the processors and the memory that it has", () => {
+    const { printed } = run(
+      `
+import os
+print(os.cpu_count(), os.sysconf("SC_NPROCESSORS_ONLN"), *os.sched_getaffinity(0))
+print(open("/proc/meminfo").readline().split()[1])`,
+      { via: "callback" },
+      [0],
+    );
+    assert.deepEqual(printed.join("").split("\n"), ["1 1 0", "131072", ""]);
   });
 
   test("nothing is left", () => {

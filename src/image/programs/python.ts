@@ -5,7 +5,9 @@ import type { Layout } from "../layout.ts";
 import { type FindProgram, nothingToRun, pickFile, topFiles } from "./program.ts";
 
 /** Folders beside the code in which people vendor packages (`pip install --target`); `python` is where Fn's images have them. */
-const packageFolders = ["vendor", "python"] as const;
+export const packageFolders = ["vendor", "python"] as const;
+/** Where the platform puts those that it installed. */
+export const installedFolder = ".kiln/packages";
 
 const fileNames = {
   "http-stream": ["func.py", "handler.py", "app.py", "main.py"],
@@ -63,7 +65,7 @@ export async function pythonProgram(kind: string, folder: string, handler: strin
 
 async function vendored(folder: string): Promise<string[]> {
   const found: string[] = [];
-  for (const name of packageFolders) {
+  for (const name of [...packageFolders, installedFolder]) {
     const facts = await stat(join(folder, name)).catch(() => null);
     if (facts?.isDirectory()) found.push(name);
   }
@@ -71,7 +73,7 @@ async function vendored(folder: string): Promise<string[]> {
 }
 
 async function findFdk(folder: string): Promise<boolean> {
-  for (const place of ["", ...packageFolders]) {
+  for (const place of ["", ...packageFolders, installedFolder]) {
     if (await stat(join(folder, place, "fdk/scripts/fdk.py")).catch(() => null)) return true;
   }
   return false;

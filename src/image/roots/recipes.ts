@@ -10,6 +10,10 @@ export interface RootRecipe {
   readonly packages: readonly string[];
   /** Version of the Node binary at /usr/bin/node. */
   readonly node: string | null;
+  /** Version of npm at /usr/lib/node_modules/npm; absent: none. */
+  readonly npm?: string;
+  /** The distribution's wheels of pip are unpacked at `pipFolder`. */
+  readonly pip?: true;
   /** Links below the root, target by path. */
   readonly links: Readonly<Record<string, string>>;
   /** Python's own library is compiled ahead: 0.8 s become 0.15 s at each cold start. */
@@ -52,6 +56,38 @@ export const pythonRoot: RootRecipe = {
 /** The base with one version of Node. */
 export function nodeRoot(version: string): RootRecipe {
   return { ...plain, name: `nodejs-${version}`, from: baseRoot, node: version, essentials: ["usr/bin/node"] };
+}
+
+/** The same version of npm for all, which runs on each Node that there is a kind of. */
+const npmVersion = "11.19.1";
+export const npmProgram = "/usr/lib/node_modules/npm/bin/npm-cli.js";
+
+/** A Node's root with npm, to install packages in. */
+export function npmRoot(version: string): RootRecipe {
+  return {
+    ...plain,
+    name: `npm-nodejs-${version}`,
+    from: nodeRoot(version),
+    npm: npmVersion,
+    essentials: ["usr/bin/node", npmProgram.slice(1)],
+  };
+}
+
+/** Where Debian has pip, packed, and where we have it: it starts in a third of the time from there. */
+export const wheelFolder = "usr/share/python-wheels";
+export const pipFolder = "usr/lib/python-pip";
+
+/** Python's root with pip, to install packages in, and with a Node for the program that looks after that. */
+export function pipRoot(nodeVersion: string): RootRecipe {
+  return {
+    ...plain,
+    name: "pip-python-3.11",
+    from: pythonRoot,
+    packages: ["python3-pip-whl"],
+    node: nodeVersion,
+    pip: true,
+    essentials: ["usr/bin/python3.11", "usr/bin/node", `${pipFolder}/pip/__main__.py`],
+  };
 }
 
 /** Name of a recipe's folder: another recipe is another root. */

@@ -1,11 +1,12 @@
 import { chmod, copyFile, link, mkdir, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { World } from "../../lib/world.ts";
-import { compilePython } from "./compile-python.ts";
+import { compilePython, unpackWheels } from "./compile-python.ts";
 import { fetchPackages } from "./debian.ts";
 import { readWhole, type RootManifest, sealTree } from "./manifest.ts";
 import { findNodeBinary, type NodeBinary, type NodeMajor } from "./node-binary.ts";
-import { type RootRecipe, rootKey } from "./recipes.ts";
+import { fetchPackage } from "./npm-package.ts";
+import { pipFolder, type RootRecipe, rootKey, wheelFolder } from "./recipes.ts";
 import { layFiles, layFolders, layLinks } from "./skeleton.ts";
 import { removeStale, temporaryFolder } from "./temporary.ts";
 import { runTool, type Say, unpackPackage } from "./tool.ts";
@@ -85,6 +86,8 @@ export class RootStore {
       if (from === null) await layFiles(tree);
       await layLinks(tree, recipe.links);
       if (node !== null) await addNode(tree, node);
+      if (recipe.pip === true) await unpackWheels(tree, wheelFolder, pipFolder, this.#say);
+      if (recipe.npm !== undefined) await this.#addNpm(tree, recipe.npm);
       if (recipe.compilePython)
         await compilePython(tree, { folder: join(tree, "usr/lib/python3.11"), strip: tree, inside: "/" }, this.#say);
       const manifest = await sealTree(join(work, "root"), recipe, packages);
@@ -115,6 +118,23 @@ export class RootStore {
     const debs = (await turn).filter((deb) => !below.includes(basename(deb)) && !basename(deb).startsWith("dpkg_"));
     for (const deb of debs) await unpackPackage(deb, tree, unpackTimeoutMs);
     return [...below, ...debs.map((deb) => basename(deb))];
+  }
+
+  async #addNpm(tree: string, version: string): Promise<void> {
+    const wanted = {
+      name: "npm",
+      version,
+      title: `npm ${version}`,
+      remedy: "check the network and the registry that npm uses (`npm config get registry`)",
+      essential: "bin/npm-cli.js",
+    };
+    const folder = await fetchPackage(wanted, join(this.#cacheFolder, "npm"), this.#world, this.#say);
+    const place = join(tree, "usr/lib/node_modules");
+    await mkdir(place, { recursive: true });
+    await chmod(place, 0o755);
+    // Owners and groups of whoever fetched it stay; sandboxes have users of their own and only read.
+    await runTool("cp", ["-r", folder, join(place, "npm")], unpackTimeoutMs, this.#say);
+    await runTool("chmod", ["-R", "u=rwX,go=rX", join(place, "npm")], unpackTimeoutMs, this.#say);
   }
 
   async #publish(built: string, folder: string, manifest: RootManifest): Promise<RootManifest> {

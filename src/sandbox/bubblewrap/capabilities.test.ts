@@ -58,7 +58,7 @@ test("both versions of control groups, each for what it has", () => {
   );
   assert.deepEqual(
     missing.map(({ what }) => what),
-    ["There is no writable cpu control group"],
+    ["There is no writable cpu control group", "There is no writable cpuset control group"],
   );
 });
 
@@ -66,7 +66,7 @@ test("version 2 alone: from the very root all it has, elsewhere what is handed o
   install(...everything);
   writeFileSync(`${folder}/cgroup.controllers`, "cpuset cpu io memory pids\n");
   const line = mounted(folder, "cgroup2", "");
-  assert.deepEqual(look(line).isolation.cgroups[0]?.controllers, ["memory", "pids", "cpu", "freeze"]);
+  assert.deepEqual(look(line).isolation.cgroups[0]?.controllers, ["memory", "pids", "cpu", "cpuset", "freeze"]);
   assert.deepEqual(look(line).missing, []);
   writeFileSync(`${folder}/cgroup.type`, "domain\n");
   writeFileSync(`${folder}/cgroup.procs`, "1\n");

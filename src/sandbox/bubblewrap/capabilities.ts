@@ -118,7 +118,7 @@ function delegable(base: string): CgroupController[] {
 }
 
 function wanted(names: readonly string[]): CgroupController[] {
-  return (["memory", "pids", "cpu"] as const).filter((name) => names.includes(name));
+  return (["memory", "pids", "cpu", "cpuset"] as const).filter((name) => names.includes(name));
 }
 
 function isWritable(folder: string): boolean {
@@ -190,13 +190,14 @@ function missingUserNamespaces(): Missing[] {
 const controllerUse: Readonly<Record<CgroupController, string>> = {
   memory: "Memory is limited per process and only roughly; a function can use more than it may",
   pids: "The number of processes is limited by the kernel's count per user instead",
+  cpuset: "Functions keep to a processor by choice, and one that is busy is not left for one that is idle",
   cpu: "Functions share the processor by process, not by memory size",
   freeze: "Idle sandboxes cannot be frozen; background work goes on between calls",
 };
 
 function missingControllers(trees: readonly CgroupTree[]): Missing[] {
   const have = new Set(trees.flatMap((tree) => tree.controllers));
-  return (["memory", "pids", "cpu", "freeze"] as const)
+  return (["memory", "pids", "cpu", "cpuset", "freeze"] as const)
     .filter((controller) => !have.has(controller))
     .map((controller) => ({
       what:

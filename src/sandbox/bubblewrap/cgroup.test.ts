@@ -27,15 +27,16 @@ function make(version: 1 | 2, controllers: CgroupTree["controllers"], files: rea
 }
 
 test("version 2, on a fake folder tree: controllers are handed down, and limits are written", () => {
-  const { group } = make(2, ["memory", "pids", "cpu", "freeze"], ["memory.swap.max"]);
-  group.limit(limits);
+  const { group } = make(2, ["memory", "pids", "cpu", "cpuset", "freeze"], ["memory.swap.max"]);
+  group.limit({ ...limits, cores: [1, 3] });
   for (const folder of ["", "/polykiln", "/polykiln/i"]) {
-    assert.equal(readFileSync(`${base}${folder}/cgroup.subtree_control`, "utf8"), "+memory +pids +cpu");
+    assert.equal(readFileSync(`${base}${folder}/cgroup.subtree_control`, "utf8"), "+memory +pids +cpu +cpuset");
   }
   assert.equal(read("memory.max"), String(128 * 1024 * 1024));
   assert.equal(read("memory.swap.max"), "0");
   assert.equal(read("pids.max"), "34");
   assert.equal(read("cpu.weight"), "100");
+  assert.equal(read("cpuset.cpus"), "1,3");
   assert.equal(group.freezeFile, `${base}/polykiln/i/s/cgroup.freeze`);
 });
 
@@ -64,6 +65,17 @@ test("version 1, on a fake folder tree: limits are written", () => {
   assert.equal(read("cpu.shares"), "1024");
   assert.equal(group.freezeFile, null);
   assert.equal(group.kill(), false);
+});
+
+test("version 1, on a fake folder tree: what runs in a group may run where the machine does, until it is told otherwise", () => {
+  for (const name of ["cpuset.cpus", "cpuset.mems"]) writeFileSync(`${base}/${name}`, "0-3\n");
+  const { group } = make(1, ["cpuset"]);
+  for (const name of ["cpuset.cpus", "cpuset.mems"]) assert.equal(readFileSync(`${base}/polykiln/i/${name}`, "utf8"), "0-3\n");
+  assert.equal(readFileSync(`${base}/polykiln/i/cgroup.clone_children`, "utf8"), "1");
+  group.limit(limits);
+  assert.equal(existsSync(`${base}/polykiln/i/s/cpuset.cpus`), false);
+  group.limit({ ...limits, cores: [2] });
+  assert.equal(readFileSync(group.coresFile ?? "", "utf8"), "2");
 });
 
 test("groups are removed with their instance; those of others stay", () => {

@@ -1,10 +1,11 @@
 /**
- * Control groups: memory, number of processes, share of the processor, freezing and killing. One folder per hierarchy and
+ * Control groups: memory, number of processes, which processors and what share of them, freezing and killing. One folder per hierarchy and
  * sandbox, `polykiln/<instance and owner>/<sandbox>` below the base of the hierarchy. Version 1 and version 2 may be mounted at the same
  * time; then version 2 often has no controllers and is still good for freezing and killing.
  * Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/ of the kernel.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { cpuWeightOf, type SandboxLimits } from "../sandbox.ts";
 import { weightText } from "../spawner/cpu-weight.ts";
 import { isOfDeadOwner } from "../spawner/owner.ts";
@@ -31,6 +32,7 @@ export class CgroupParent {
       for (const folder of [ours, `${ours}/${name}`]) {
         mkdirSync(folder, { recursive: true });
         if (tree.version === 2) delegate(folder, tree.controllers);
+        else if (tree.controllers.includes("cpuset")) allowCores(folder);
       }
     }
   }
@@ -86,8 +88,8 @@ export class Cgroup {
   }
 
   /** Those that the serving process uses by itself. */
-  get files(): Pick<SpawnedReply, "freezeFile" | "memoryFiles" | "cpuFile"> {
-    return { freezeFile: this.freezeFile, memoryFiles: this.memoryFiles, cpuFile: this.cpuFile };
+  get files(): Pick<SpawnedReply, "freezeFile" | "memoryFiles" | "cpuFile" | "coresFile"> {
+    return { freezeFile: this.freezeFile, memoryFiles: this.memoryFiles, cpuFile: this.cpuFile, coresFile: this.coresFile };
   }
 
   /** Null where nothing can be frozen. */
@@ -112,6 +114,12 @@ export class Cgroup {
     return { version, path: `${found.folder}/${version === 1 ? "cpu.shares" : "cpu.weight"}` };
   }
 
+  /** Null where nothing keeps a sandbox on its processors. */
+  get coresFile(): string | null {
+    const folder = this.#folderOf("cpuset");
+    return folder === null ? null : `${folder}/${coresName}`;
+  }
+
   limit(limits: SandboxLimits): void {
     for (const { tree, folder } of this.#trees) {
       for (const [file, value] of limitFiles(tree, limits)) {
@@ -120,6 +128,7 @@ export class Cgroup {
         writeFileSync(`${folder}/${file}`, value);
       }
     }
+    if (limits.cores !== undefined) this.#keepOn(limits.cores);
   }
 
   /** Kills everything inside at once, also what is frozen. False where the kernel cannot. */
@@ -143,10 +152,24 @@ export class Cgroup {
     return this.#trees.map(({ folder }) => removeFolder(folder)).every((gone) => gone);
   }
 
+  /** A processor may be taken from the machine while it runs; what was to run on it then runs on any. */
+  #keepOn(cores: readonly number[]): void {
+    const file = this.coresFile;
+    if (file === null) return;
+    try {
+      writeFileSync(file, cores.join(","));
+    } catch (error) {
+      if (!noSuchCore.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    }
+  }
+
   #folderOf(controller: CgroupController): string | null {
     return this.#trees.find(({ tree }) => tree.controllers.includes(controller))?.folder ?? null;
   }
 }
+
+const coresName = "cpuset.cpus";
+const noSuchCore: ReadonlySet<string> = new Set(["EACCES", "EINVAL", "ENOSPC"]);
 
 const optionalFiles: ReadonlySet<string> = new Set(["memory.memsw.limit_in_bytes", "memory.swap.max"]);
 
@@ -164,6 +187,7 @@ function limitFiles(tree: CgroupTree, limits: SandboxLimits): [file: string, val
           ],
           pids: [["pids.max", processes]],
           cpu: [["cpu.shares", weight]],
+          cpuset: [],
           freeze: [],
         }
       : {
@@ -173,6 +197,7 @@ function limitFiles(tree: CgroupTree, limits: SandboxLimits): [file: string, val
           ],
           pids: [["pids.max", processes]],
           cpu: [["cpu.weight", weight]],
+          cpuset: [],
           freeze: [],
         };
   return tree.controllers.flatMap((controller) => files[controller]);
@@ -184,6 +209,12 @@ function delegate(folder: string, controllers: readonly CgroupController[]): voi
   const given = existsSync(file) ? readFileSync(file, "utf8").trim().split(" ") : [];
   const names = controllers.filter((controller) => controller !== "freeze" && !given.includes(controller));
   if (names.length > 0) writeFileSync(file, names.map((name) => `+${name}`).join(" "));
+}
+
+/** In version 1 nothing can run in a group that was not told where; what is made below is told the same. */
+function allowCores(folder: string): void {
+  writeFileSync(`${folder}/cgroup.clone_children`, "1");
+  for (const name of [coresName, "cpuset.mems"]) writeFileSync(`${folder}/${name}`, readFileSync(`${dirname(folder)}/${name}`));
 }
 
 /** True when it is gone. The kernel refuses while a process or a group is left in it. */

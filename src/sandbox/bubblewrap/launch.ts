@@ -1,5 +1,5 @@
 /**
- * The script that becomes a sandbox. It is started ahead of time, prepares what takes long (control groups, /tmp), and waits
+ * The script that becomes a sandbox where the server is not root (`privileged.ts` tells of the other way). It is started ahead of time and waits
  * on descriptor 3 for what to run. Its text is constant: whatever comes from outside is a positional argument or a line read
  * as it is, and nothing is ever evaluated.
  *
@@ -14,10 +14,13 @@ export interface LaunchInput {
   readonly limits: SandboxLimits;
   readonly command: readonly string[];
   readonly bwrapArguments: readonly string[];
+  /** What the processes themselves have to be limited to; null: control groups do it. */
+  readonly dataKiB: number | null;
+  readonly cores: readonly number[] | null;
 }
 
 const readCommand = `
-IFS=' ' read -r files fileBlocks data tmpBytes tmpFiles count <&3 || exit 0
+IFS=' ' read -r files fileBlocks data cores count <&3 || exit 0
 set --
 while [ "$count" -gt 0 ]; do
   IFS= read -r lines <&3 && IFS= read -r value <&3 || exit 125
@@ -34,33 +37,9 @@ done
 
 const limitAndRun = `
 ulimit -c 0
-ulimit -n "$files"
+ulimit -n "$files" 2> /dev/null || ulimit -n "$(ulimit -H -n)"
 ulimit -f "$fileBlocks"
-`;
-
-/**
- * $1 uid, $2 folder where /tmp is mounted, $3 and $4 its size and files, $5 filter, $6 what `ip` is to do in the network namespace,
- * where it has one of its own; then the cgroup.procs files.
- */
-export const privilegedScript = `
-set -eu
-umask 022
-uid=$1 tmp=$2 preparedBytes=$3 preparedFiles=$4 filter=$5 network=$6
-shift 6
-for file do echo $$ > "$file"; done
-mount -t tmpfs -o "size=$preparedBytes,nr_inodes=$preparedFiles,mode=0755,nosuid,nodev" kiln "$tmp"
-mkdir -m 1777 "$tmp/tmp" "$tmp/shm"
-mkdir -m 0700 "$tmp/io"
-chown "$uid:$uid" "$tmp/io"
-[ -z "$network" ] || ip -batch - <<LINES
-$network
-LINES
-echo ready >&3
-${readCommand}
-[ "$tmpBytes $tmpFiles" = "$preparedBytes $preparedFiles" ] || mount -o "remount,size=$tmpBytes,nr_inodes=$tmpFiles" "$tmp"
-${limitAndRun}
-exec setpriv --reuid="$uid" --regid="$uid" --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \\
-  bwrap --args 3 --seccomp 9 -- "$@" 9< "$filter"
+[ "$cores" = - ] || taskset -p -c "$cores" $$ > /dev/null 2>&1 || :
 `;
 
 /**
@@ -93,25 +72,33 @@ for file do echo $$ > "$file"; done
 echo ready >&3
 ${readCommand}
 ${limitAndRun}
-[ "$data" = 0 ] || ulimit -d "$data"
+[ "$data" = - ] || ulimit -d "$data"
 exec bwrap --args 3 --seccomp 9 -- "$@" 9< "$filter"
 `;
 
 /** What the script reads from descriptor 3. Throws `internal` for what no program can be given: a NUL. */
-export function launchInput(input: LaunchInput, dataKiB: number): Buffer {
-  const { limits, command, bwrapArguments } = input;
-  for (const text of [...command, ...bwrapArguments]) {
-    if (text.includes("\0")) throw new PlatformError("internal", "A command or a variable of a sandbox has a NUL in it");
-  }
+export function launchInput(input: LaunchInput): Buffer {
+  const { limits, command, bwrapArguments, dataKiB, cores } = input;
+  checkTexts(command);
   const numbers = [
     limits.openFilesMax,
     // In blocks of 512 bytes. Twice as much as fits into /tmp, so that a full /tmp is told as such.
     (limits.tmpMiB * 1024 * 1024 * 2) / 512,
-    dataKiB,
-    limits.tmpMiB * 1024 * 1024,
-    limits.tmpFilesMax,
+    dataKiB ?? "-",
+    cores?.join(",") ?? "-",
     command.length,
   ];
   const lines = command.flatMap((argument) => [String(argument.split("\n").length), argument]);
-  return Buffer.from([[numbers.join(" "), ...lines].join("\n"), "\n", ...bwrapArguments.map((each) => `${each}\0`)].join(""));
+  return Buffer.concat([Buffer.from(`${[numbers.join(" "), ...lines].join("\n")}\n`), argumentsInput(bwrapArguments)]);
+}
+
+/** What bwrap reads with `--args`. Throws `internal` for a NUL in it. */
+export function argumentsInput(bwrapArguments: readonly string[]): Buffer {
+  checkTexts(bwrapArguments);
+  return Buffer.from(bwrapArguments.map((each) => `${each}\0`).join(""));
+}
+
+function checkTexts(texts: readonly string[]): void {
+  if (texts.some((text) => text.includes("\0")))
+    throw new PlatformError("internal", "A command or a variable of a sandbox has a NUL in it");
 }

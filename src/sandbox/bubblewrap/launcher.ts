@@ -1,18 +1,24 @@
 /** Starts sandboxes by bubblewrap, inside the spawner process. */
 import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
 import type { Network, Outlet } from "../egress/egress.ts";
 import type { Launched, Launcher } from "../spawner/launcher.ts";
-import type { CgroupController, Isolation, SpawnerSettings, SpawnRequest } from "../spawner/messages.ts";
+import type { CgroupController, ExpectRequest, Isolation, SpawnerSettings, SpawnRequest } from "../spawner/messages.ts";
+import type { SandboxLimits } from "../sandbox.ts";
 import type { PipePool } from "../spawner/pipes.ts";
 import { assertReachable, Binds } from "./binds.ts";
+import { findProgram } from "./capabilities.ts";
 import { CgroupParent, removeDeadGroups } from "./cgroup.ts";
-import { launchInput } from "./launch.ts";
+import { Finished, FinishedStock, makeFolders, orderOf, type Shape, shapeOf, templateOf } from "./finished.ts";
 import { bwrapArguments, type MountSources } from "./mounts.ts";
+import { MachineViews } from "./machine-view.ts";
+import { hostPrograms } from "./privileged.ts";
 import { seccompFilter } from "./seccomp.ts";
 import { Spare, type SpareShop, type Tmp } from "./spare.ts";
-import { bridgeCommand, limitedCommand, Tools } from "./tools.ts";
+import { stepsProgram } from "./steps.ts";
+import { bridgeCommand, bridgeProgram, limitedCommand, Tools } from "./tools.ts";
 
 /** After a start the machine is busy with the program; what is prepared for the next one can wait this long. */
 const refillMs = 60;
@@ -26,9 +32,12 @@ export class BubblewrapLauncher implements Launcher {
   readonly #path: string;
   readonly #binds: Binds;
   readonly #cgroups: CgroupParent;
+  readonly #views: MachineViews;
   readonly #freeNumbers: number[] = [];
   #nextNumber = 0;
   #spares: { spare: Spare; bindCount: number }[] = [];
+  readonly #placesFolder: string | null;
+  readonly #finished = new FinishedStock();
   /** Null: there is none, and sandboxes have loopback alone. */
   readonly #opening: Promise<Network | null>;
   #network: Network | null = null;
@@ -40,7 +49,8 @@ export class BubblewrapLauncher implements Launcher {
   /** Takes sandboxes while `network` is still being opened. */
   constructor(settings: SpawnerSettings, pipes: PipePool, world: World, network: Promise<Network | null>) {
     if (settings.isolation === null) throw new PlatformError("internal", "The spawner was not told how to isolate");
-    const { runFolder } = settings;
+    const { runFolder, placesFolder } = settings;
+    this.#placesFolder = placesFolder;
     this.#isolation = settings.isolation;
     this.#path = settings.path;
     this.#binds = new Binds(`${runFolder}/binds`);
@@ -55,9 +65,14 @@ export class BubblewrapLauncher implements Launcher {
       cgroups: this.#cgroups,
       runFolder,
       filterFile: `${runFolder}/filter`,
+      stepsFile: `${runFolder}/steps`,
+      programs: hostPrograms((name) => findProgram(name, this.#path), this.#path),
     };
+    writeFileSync(this.#shop.stepsFile, stepsProgram(3), { mode: 0o755 });
+    writeFileSync(this.#placeholder, stepsProgram(0), { mode: 0o755 });
     writeFileSync(this.#shop.filterFile, seccompFilter(process.arch), { mode: 0o644 });
     mkdirSync(`${runFolder}/tmp`, { mode: 0o755 });
+    this.#views = new MachineViews(`${runFolder}/views`, availableParallelism());
     this.#opening = network;
     void network.then((opened) => {
       this.#network = opened;
@@ -67,29 +82,79 @@ export class BubblewrapLauncher implements Launcher {
 
   async start(request: SpawnRequest): Promise<Launched> {
     if (request.egress !== "none") await this.#opening;
-    const sources = this.#sources(request);
-    const spare = this.#takeSpare(request);
-    try {
-      await spare.ready;
-      if (request.egress !== "none") await spare.outlet?.restrict(request.egress, request.platform);
-      spare.cgroup.limit(request.limits);
-      const input = { limits: request.limits, command: this.#command(request), bwrapArguments: bwrapArguments(request, sources) };
-      spare.run(launchInput(input, this.#controls("memory") ? 0 : dataKiB(request)));
-    } catch (error) {
-      await spare.discard();
-      throw error;
-    }
-    const usesSocketFolder = request.endpoint.via === "unix" || request.endpoint.via === "tcp";
-    return spare.launched(usesSocketFolder ? this.#socketFolder(spare, request) : null, request.folder);
+    return (await this.#startFinished(request)) ?? (await this.#startAnew(request));
+  }
+
+  expect({ request, count }: ExpectRequest): void {
+    const shape = this.#placesFolder === null ? null : shapeOf(request, this.#controls("cpuset"));
+    if (shape === null) return;
+    this.#finished.expect(shape, count);
+    // The network they are to be in may still be on its way.
+    void this.#opening.then(() => this.#refillLater(refillGapMs));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#callOffRefill?.();
-    await Promise.all(this.#spares.map(({ spare }) => spare.discard()));
+    await Promise.all([...this.#spares.map(({ spare }) => spare.discard()), this.#finished.close()]);
     await (await this.#opening)?.close();
     this.#binds.close();
     this.#cgroups.remove();
+  }
+
+  /** In one that is finished; null where there is none for it. */
+  async #startFinished(request: SpawnRequest): Promise<Launched | null> {
+    const order = this.#placesFolder === null ? null : orderOf(request, this.#command(request));
+    const shape = order === null ? null : shapeOf(request, this.#controls("cpuset"));
+    const finished = shape === null ? null : this.#finished.take(shape);
+    if (order === null || finished === null) return null;
+    this.#refillLater(refillMs);
+    const { spare } = finished;
+    try {
+      await finished.ready;
+      if (!finished.fill(request.code)) {
+        this.#finished.add(finished);
+        return null;
+      }
+      await this.#limit(spare, request);
+      finished.begin(request, order);
+    } catch {
+      this.#finished.broke();
+      await finished.discard();
+      return null;
+    }
+    this.#finished.worked();
+    return spare.launched(this.#socketFolder(spare, request, finished.folder), [request.folder, ...finished.folders], true);
+  }
+
+  async #startAnew(request: SpawnRequest): Promise<Launched> {
+    const sources = this.#sources(request);
+    const spare = this.#takeSpare(request.limits);
+    this.#refillLater(refillMs);
+    try {
+      await this.#run(spare, request, sources);
+    } catch (error) {
+      await spare.discard();
+      throw error;
+    }
+    return spare.launched(this.#socketFolder(spare, request, request.folder), [request.folder], false);
+  }
+
+  async #run(spare: Spare, request: SpawnRequest, sources: MountSources): Promise<void> {
+    await spare.ready;
+    await this.#limit(spare, request);
+    spare.run({
+      limits: request.limits,
+      command: this.#command(request),
+      bwrapArguments: bwrapArguments(request, sources),
+      dataKiB: this.#controls("memory") ? null : dataKiB(request),
+      cores: this.#controls("cpuset") ? null : (request.limits.cores ?? null),
+    });
+  }
+
+  async #limit(spare: Spare, { egress, platform, limits }: SpawnRequest): Promise<void> {
+    if (egress !== "none") await spare.outlet?.restrict(egress, platform);
+    spare.cgroup.limit(limits);
   }
 
   #sources(request: SpawnRequest): MountSources {
@@ -107,6 +172,7 @@ export class BubblewrapLauncher implements Launcher {
       tools,
       tmpfs,
       socketFolder: tmpfs === null ? `${request.folder}/socket` : `${tmpfs}/io`,
+      view: this.#views.of(request.limits.memoryMiB, request.limits.cores?.length),
       resolverFile: request.egress === "none" ? null : (this.#network?.resolverFile ?? null),
     };
   }
@@ -116,13 +182,13 @@ export class BubblewrapLauncher implements Launcher {
     const isBridged = request.endpoint.via === "tcp";
     if (!isBridged && this.#controls("pids")) return null;
     this.#tools ??= new Tools(`${this.#shop.runFolder}/tools`, this.#path);
-    this.#tools.need("sh", ...(isBridged ? ["socat"] : []));
+    this.#tools.need("sh", ...(request.endpoint.via === "tcp" ? [bridgeProgram(request.endpoint)] : []));
     return this.#tools.folder;
   }
 
   #command(request: SpawnRequest): readonly string[] {
     const { command, endpoint, limits } = request;
-    const reached = endpoint.via === "tcp" ? bridgeCommand(endpoint.port, command) : command;
+    const reached = endpoint.via === "tcp" ? bridgeCommand(endpoint, command) : command;
     return this.#controls("pids") ? reached : limitedCommand(limits.processesMax, reached);
   }
 
@@ -131,27 +197,47 @@ export class BubblewrapLauncher implements Launcher {
   }
 
   /** With root it is in a file system that only the sandbox's processes have mounted, so that is the way to it. */
-  #socketFolder(spare: Spare, request: SpawnRequest): string {
-    if (!this.#isolation.privileged) return `${request.folder}/socket`;
+  #socketFolder(spare: Spare, { endpoint }: SpawnRequest, folder: string): string | null {
+    if (endpoint.via !== "unix" && endpoint.via !== "tcp") return null;
+    if (!this.#isolation.privileged) return `${folder}/socket`;
     return `/proc/${spare.pid}/root${this.#shop.runFolder}/tmp/io`;
   }
 
-  #takeSpare(request: SpawnRequest): Spare {
-    this.#tmp = { bytes: request.limits.tmpMiB * 1024 * 1024, files: request.limits.tmpFilesMax };
+  get #placeholder(): string {
+    return `${this.#shop.runFolder}/placeholder`;
+  }
+
+  #takeSpare({ tmpMiB, tmpFilesMax }: SandboxLimits): Spare {
+    this.#tmp = { bytes: tmpMiB * 1024 * 1024, files: tmpFilesMax };
     const bindCount = this.#binds.count;
     const usable = this.#spares.findIndex((each) => each.bindCount === bindCount && !each.spare.broken);
     for (const { spare } of this.#spares.splice(0, usable < 0 ? this.#spares.length : usable)) void spare.discard();
-    const spare = this.#spares.shift()?.spare ?? this.#makeSpare();
-    this.#callOffRefill ??= this.#world.after(refillMs, () => this.#fill());
-    return spare;
+    return this.#spares.shift()?.spare ?? this.#makeSpare();
   }
 
+  #refillLater(ms: number): void {
+    this.#callOffRefill ??= this.#world.after(ms, () => this.#fill());
+  }
+
+  /** One at a time: making one costs milliseconds of a processor, and a start may be waiting for it. */
   #fill(): void {
     this.#callOffRefill = null;
-    if (this.#closed || this.#spares.length >= this.#isolation.spares) return;
-    this.#spares.push({ spare: this.#makeSpare(), bindCount: this.#binds.count });
-    // One at a time: making one costs milliseconds of a processor, and a start may be waiting for it.
-    if (this.#spares.length < this.#isolation.spares) this.#callOffRefill = this.#world.after(refillGapMs, () => this.#fill());
+    if (this.#closed || this.#isolation.spares === 0) return;
+    const shape = this.#finished.wanted();
+    if (shape !== null) this.#finish(shape);
+    else if (this.#spares.length < (this.#finished.isIdle ? this.#isolation.spares : 1)) {
+      this.#spares.push({ spare: this.#makeSpare(), bindCount: this.#binds.count });
+    } else return;
+    this.#refillLater(refillGapMs);
+  }
+
+  #finish(shape: Shape): void {
+    const shop = { runFolder: this.#shop.runFolder, placesFolder: this.#placesFolder ?? "", program: this.#placeholder };
+    const folders = makeFolders(shape, this.#world.newId(), shop);
+    const template = templateOf(shape, folders);
+    const sources = this.#sources(template);
+    const spare = this.#takeSpare(template.limits);
+    this.#finished.add(new Finished(shape, spare, folders, this.#run(spare, template, sources)));
   }
 
   #makeSpare(): Spare {

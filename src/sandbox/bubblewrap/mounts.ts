@@ -4,9 +4,10 @@ import { platformName } from "../egress/egress.ts";
 import type { SandboxSpec } from "../sandbox.ts";
 import { functionFolder, runtimeFolder } from "../sandbox.ts";
 import { callbackSocket } from "../spawner/messages.ts";
+import { viewMounts } from "./machine-view.ts";
 
 /** Where the platform's own folder of a sandbox appears inside; holds the socket of `callback`. */
-const platformFolder = "/run/kiln";
+export const platformFolder = "/run/kiln";
 const resolverPath = "/etc/resolv.conf";
 /** Inside the platform's folder: the helper of `tcp`, and the folder for its socket. */
 export const toolsFolder = `${platformFolder}/tools`;
@@ -25,6 +26,8 @@ export interface MountSources {
   readonly socketFolder: string;
   /** Becomes `/etc/resolv.conf`, where the sandbox keeps the network that it was started in; null: it gets one with loopback alone. */
   readonly resolverFile: string | null;
+  /** What it sees of the machine (`machine-view.ts`). */
+  readonly view: string;
 }
 
 /** All arguments of bwrap but the file descriptors and the command. */
@@ -33,7 +36,8 @@ export function bwrapArguments(spec: Omit<SandboxSpec, "output">, sources: Mount
   return [
     ...isolation,
     ...network,
-    ...environment(spec),
+    "--clearenv",
+    ...Object.entries(environment(spec)).flatMap(([name, value]) => ["--setenv", name, value]),
     ...mounts(spec, sources),
     "--chdir",
     spec.code === null ? "/" : functionFolder,
@@ -46,18 +50,18 @@ const isolation: readonly string[] = [
   "--hostname function --die-with-parent --new-session",
 ].flatMap((line) => line.split(" "));
 
-function environment(spec: Omit<SandboxSpec, "output">): string[] {
+/** What the program finds, but for `PWD`. */
+export function environment(spec: Omit<SandboxSpec, "output">): Readonly<Record<string, string>> {
   const given = spec.endpoint.via === "callback" ? { ...spec.env, KILN_SOCKET: `${platformFolder}/${callbackSocket}` } : spec.env;
-  const port = spec.endpoint.via === "tcp" ? { PORT: String(spec.endpoint.port) } : {};
-  const platform = hasPlatform(spec.egress) ? { POLYKILN_URL: `http://${platformName}` } : {};
-  const all = {
+  const port: Record<string, string> = spec.endpoint.via === "tcp" ? { PORT: String(spec.endpoint.port) } : {};
+  const platform: Record<string, string> = hasPlatform(spec.egress) ? { POLYKILN_URL: `http://${platformName}` } : {};
+  return {
     ...platform,
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     HOME: "/tmp",
     ...port,
     ...given,
   };
-  return ["--clearenv", ...Object.entries(all).flatMap(([name, value]) => ["--setenv", name, value])];
 }
 
 function hasPlatform(egress: SandboxSpec["egress"]): boolean {
@@ -80,8 +84,9 @@ function mounts(spec: Omit<SandboxSpec, "output">, sources: MountSources): strin
   const tmp = tmpfs === null ? ["--perms", "1777", "--size", bytes, "--tmpfs", "/tmp"] : ["--bind", `${tmpfs}/tmp`, "/tmp"];
   // A /dev that could be written to would be memory without a limit of its own.
   const devices = ["--proc", "/proc", "--dev", "/dev", ...shared, "--remount-ro", "/dev"];
-  const targets = ["/proc", "/dev", "/tmp", ...placed.map((mount) => mount[2] as string)];
-  return [...rootMounts(sources, targets), ...devices, ...tmp, ...placed.flat()];
+  const view = viewMounts.map(([name, target]) => ["--ro-bind", `${sources.view}/${name}`, target]);
+  const targets = ["/proc", "/sys", "/dev", "/tmp", ...placed.map((mount) => mount[2] as string)];
+  return [...rootMounts(sources, targets), ...devices, ...view.flat(), ...tmp, ...placed.flat()];
 }
 
 /**

@@ -10,7 +10,9 @@ import type { Launched } from "../spawner/launcher.ts";
 import type { Isolation } from "../spawner/messages.ts";
 import type { PipePool, PipeSet } from "../spawner/pipes.ts";
 import type { Cgroup, CgroupParent } from "./cgroup.ts";
-import { lifeScript, networkScript, privilegedScript, unprivilegedScript } from "./launch.ts";
+import { type LaunchInput, launchInput, lifeScript, networkScript, unprivilegedScript, argumentsInput } from "./launch.ts";
+import { type HostPrograms, launchSteps, type Preparation, preparationSteps } from "./privileged.ts";
+import { type Step, stepsOrder } from "./steps.ts";
 
 /** What all sandboxes of a spawner share. */
 export interface SpareShop {
@@ -20,6 +22,9 @@ export interface SpareShop {
   readonly cgroups: CgroupParent;
   readonly runFolder: string;
   readonly filterFile: string;
+  /** The program of `steps.ts` that takes orders from descriptor 3. */
+  readonly stepsFile: string;
+  readonly programs: HostPrograms;
 }
 
 /** What is mounted as /tmp. */
@@ -44,7 +49,9 @@ export class Spare {
   readonly cgroup: Cgroup;
   /** Null: it has no network but loopback. */
   readonly outlet: Outlet | null;
-  readonly #world: World;
+  readonly #shop: SpareShop;
+  /** Null without root, where a shell does it. */
+  readonly #preparation: Preparation | null;
   readonly #child: ChildProcess;
   readonly #input: Socket;
   readonly #pipes: PipeSet;
@@ -54,16 +61,18 @@ export class Spare {
   #broken = false;
 
   constructor(shop: SpareShop, number: number, tmp: Tmp, outlet: Outlet | null, giveBack: () => void) {
-    this.#world = shop.world;
+    this.#shop = shop;
     this.#giveBack = giveBack;
     this.cgroup = shop.cgroups.make(String(number));
     this.#pipes = shop.pipes.take();
     this.outlet = outlet;
-    const [command, ...args] = commandLine(shop, number, tmp, outlet, this.cgroup.processFiles);
+    this.#preparation = shop.isolation.privileged ? preparationOf(shop, number, tmp, outlet, this.cgroup.processFiles) : null;
+    const [command, ...args] = this.#preparation === null ? shell(shop, outlet, this.cgroup.processFiles) : [shop.stepsFile];
     this.#child = spawn(command as string, args, { cwd: "/", stdio: [...this.#pipes.childEnds, "pipe"] });
     this.#pipes.started();
     this.#input = this.#child.stdio[3] as Socket;
     this.#input.on("error", () => {});
+    if (this.#preparation !== null) this.#input.write(orderOf(preparationSteps(shop.programs, this.#preparation)));
     this.ready = this.#prepared().then(() => outlet?.attach());
     this.ready.catch(() => {
       this.#broken = true;
@@ -79,8 +88,9 @@ export class Spare {
     return this.#child.pid ?? 0;
   }
 
-  run(input: Buffer): void {
-    this.#input.end(input);
+  /** Throws `internal` for a command that no program can be given. */
+  run(input: LaunchInput): void {
+    this.#input.end(this.#preparation === null ? launchInput(input) : this.#steps(this.#preparation, input));
   }
 
   /** Ends one that will not be used. */
@@ -90,18 +100,33 @@ export class Spare {
     await this.#free();
   }
 
-  launched(socketFolder: string | null, folder: string): Launched {
+  /** Writes to the STDIN of what runs in it, before anybody else does. */
+  tell(bytes: Buffer): void {
+    const { stdin } = this.#pipes;
+    // Its end is heard of otherwise.
+    stdin.on("error", () => stdin.destroy());
+    stdin.write(bytes);
+  }
+
+  /** `folders` go with it. */
+  launched(socketFolder: string | null, folders: readonly string[], finished: boolean): Launched {
     return {
       child: this.#child,
       pipes: this.#pipes,
-      reply: { pid: this.pid, ...this.cgroup.files, socketFolder },
+      reply: { pid: this.pid, finished, ...this.cgroup.files, socketFolder },
       kill: () => this.#kill(),
       outOfMemory: () => this.cgroup.outOfMemory(),
       free: async () => {
-        removeFolder(folder);
+        for (const folder of folders) removeFolder(folder);
         await this.#free();
       },
     };
+  }
+
+  #steps(preparation: Preparation, input: LaunchInput): Buffer {
+    const { filterFile, programs } = this.#shop;
+    const order = orderOf(launchSteps(programs, preparation, { ...input, filterFile }));
+    return Buffer.concat([order, argumentsInput(input.bwrapArguments)]);
   }
 
   async #prepared(): Promise<void> {
@@ -129,9 +154,9 @@ export class Spare {
     this.#input.destroy();
     this.#pipes.release();
     this.outlet?.release();
-    const giveUpAt = this.#world.monotonic() + goneMsMax;
+    const giveUpAt = this.#shop.world.monotonic() + goneMsMax;
     for (let waitMs = 1; !this.cgroup.remove(); waitMs = Math.min(50, waitMs * 2)) {
-      if (this.#world.monotonic() > giveUpAt) return;
+      if (this.#shop.world.monotonic() > giveUpAt) return;
       await this.#sleep(waitMs);
     }
     await this.#namespaceGone(giveUpAt);
@@ -140,12 +165,12 @@ export class Spare {
   }
 
   async #sleep(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => this.#world.after(ms, resolve));
+    await new Promise<void>((resolve) => this.#shop.world.after(ms, resolve));
   }
 
   async #namespaceGone(giveUpAt: number): Promise<void> {
     for (const file of this.#inner) {
-      while (isAlive(file) && this.#world.monotonic() < giveUpAt) await this.#sleep(1);
+      while (isAlive(file) && this.#shop.world.monotonic() < giveUpAt) await this.#sleep(1);
     }
   }
 }
@@ -168,22 +193,26 @@ function innerProcesses(pid: number): string[] {
   }
 }
 
-function commandLine(
-  shop: SpareShop,
+function preparationOf(
+  { isolation, runFolder }: SpareShop,
   number: number,
   tmp: Tmp,
   outlet: Outlet | null,
   processFiles: readonly string[],
-): readonly string[] {
-  if (!shop.isolation.privileged) {
-    const program = ["sh", "-c", unprivilegedScript, "kiln", shop.filterFile, ...processFiles];
-    return ["sh", "-c", lifeScript, "kiln", ...userNetwork(outlet), ...nobody, ...program];
-  }
-  const uid = String(shop.isolation.uidFirst + number);
-  const network = outlet?.commands ?? "";
-  const values = [uid, `${shop.runFolder}/tmp`, String(tmp.bytes), String(tmp.files), shop.filterFile, network];
-  const namespaces = ["--mount", ...(outlet === null ? [] : ["--net"]), "--propagation", "slave"];
-  return ["unshare", ...namespaces, "sh", "-c", privilegedScript, "kiln", ...values, ...processFiles];
+): Preparation {
+  const network = outlet?.commands ?? null;
+  return { uid: isolation.uidFirst + number, tmpFolder: `${runFolder}/tmp`, tmp, processFiles, network };
+}
+
+function orderOf(steps: readonly Step[]): Buffer {
+  const order = stepsOrder(steps);
+  if (order === null) throw new PlatformError("internal", "The command of a sandbox is too long");
+  return order;
+}
+
+function shell(shop: SpareShop, outlet: Outlet | null, processFiles: readonly string[]): readonly string[] {
+  const program = ["sh", "-c", unprivilegedScript, "kiln", shop.filterFile, ...processFiles];
+  return ["sh", "-c", lifeScript, "kiln", ...userNetwork(outlet), ...nobody, ...program];
 }
 
 /** The network belongs to the user namespace in which the server's user is root. */

@@ -1,13 +1,16 @@
 /**
  * Programs of this machine that work inside of a sandbox whatever its root holds: they bring their own libraries.
  *
- * The bridge to programs that listen on TCP. A sandbox has a network of its own, so the way in is a unix socket: `socat` inside
+ * The bridge to programs that listen on TCP. A sandbox has a network of its own, so the way in is a unix socket: a program inside
  * takes connections there and passes them to the port. It first waits until the port answers: as soon as the socket exists, a connection is one with the program.
+ * It is `socat`, which is small but forks for each connection; where there may be many of them it is Node with `bridge-main.ts`.
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
 import { PlatformError } from "../../model/error.ts";
+import type { Endpoint } from "../sandbox.ts";
 import { bridgeSocket } from "../spawner/messages.ts";
 import { findProgram } from "./capabilities.ts";
 import { bridgeFolder, toolsFolder } from "./mounts.ts";
@@ -24,6 +27,24 @@ shift 2
 exec "$@"
 `;
 
+/** The wide bridge's program and its name inside, which says how to read it: there is no package beside it that would. */
+const bridgeMain = fileURLToPath(import.meta.url).replace(/tools(\.[jt]s)$/, "bridge-main$1");
+const bridgeFile = `bridge.m${bridgeMain.slice(-2)}`;
+
+/** The same with one process. What a function sets for its own Node is not for this one. $1 and $2 as above; then the program. */
+const wideBridgeScript = `
+loader=${toolsFolder}/ld.so tools=${toolsFolder}
+port=$1 socket=$2
+shift 2
+( (
+  NODE_OPTIONS= NODE_EXTRA_CA_CERTS= exec "$loader" --library-path "$tools" "$tools/node" --v8-pool-size=0 "$tools/${bridgeFile}" "$port" "$socket"
+) < /dev/null > /dev/null 2>&1 & )
+exec "$@"
+`;
+
+/** Connections at a time for which a process each is too much. */
+const forkedMax = 64;
+
 /**
  * Sets the limit of processes where no control group does. It counts the processes of a user in a user namespace, so it has to
  * be set inside. Shells call it by one letter or the other. $1 number; then the program.
@@ -34,9 +55,18 @@ shift 1
 exec "$@"
 `;
 
+/** Of an end point that is reached by TCP: how many connections to it there may be at a time. */
+type TcpEndpoint = Extract<Endpoint, { via: "tcp" }>;
+
+const isWide = ({ connections = 1 }: TcpEndpoint) => connections > forkedMax;
+
+/** The program that the bridge needs. */
+export const bridgeProgram = (endpoint: TcpEndpoint): "node" | "socat" => (isWide(endpoint) ? "node" : "socat");
+
 /** The command that starts the bridge and becomes the program. */
-export function bridgeCommand(port: number, command: readonly string[]): string[] {
-  return [...shell("bridge.sh"), String(port), `${bridgeFolder}/${bridgeSocket}`, ...command];
+export function bridgeCommand(endpoint: TcpEndpoint, command: readonly string[]): string[] {
+  const script = isWide(endpoint) ? "wide-bridge.sh" : "bridge.sh";
+  return [...shell(script), String(endpoint.port), `${bridgeFolder}/${bridgeSocket}`, ...command];
 }
 
 /** The command that limits itself and becomes the program. */
@@ -53,6 +83,7 @@ export class Tools {
   readonly folder: string;
   readonly #path: string;
   readonly #copied = new Set<string>();
+  readonly #placed = new Set<string>();
 
   /** `folder` is made. Programs are looked up in `path`. */
   constructor(folder: string, path: string) {
@@ -60,6 +91,7 @@ export class Tools {
     this.#path = path;
     mkdirSync(folder, { mode: 0o755 });
     writeFileSync(`${folder}/bridge.sh`, bridgeScript, { mode: 0o644 });
+    writeFileSync(`${folder}/wide-bridge.sh`, wideBridgeScript, { mode: 0o644 });
     writeFileSync(`${folder}/limit.sh`, limitScript, { mode: 0o644 });
   }
 
@@ -73,18 +105,41 @@ export class Tools {
   }
 
   #copy(name: string): void {
-    const program = findProgram(name, this.#path);
+    if (name === "node") this.#place(bridgeMain, bridgeFile);
+    const program = name === "node" ? process.execPath : findProgram(name, this.#path);
     if (program === null) {
       throw new PlatformError(
         "unsupported",
         `Functions that listen on a port need ${name} on this machine: apt-get install ${name}`,
       );
     }
-    copyExecutable(program, `${this.folder}/${name}`);
+    this.#place(program, name);
     for (const library of libraries(program)) {
       const file = basename(library);
-      copyExecutable(library, `${this.folder}/${file.startsWith("ld-") ? "ld.so" : file}`);
+      this.#place(library, file.startsWith("ld-") ? "ld.so" : file);
     }
+  }
+
+  /** Once: somebody may be running it. */
+  #place(from: string, name: string): void {
+    if (this.#placed.has(name)) return;
+    this.#placed.add(name);
+    const to = `${this.folder}/${name}`;
+    if (from === process.execPath && linked(from, to)) return;
+    copyFileSync(from, to, constants.COPYFILE_FICLONE);
+    chmodSync(to, 0o755);
+  }
+}
+
+/** A link to our own Node, where there can be one: a copy of it would be a hundred megabytes of memory. */
+function linked(from: string, to: string): boolean {
+  const everybodyMayRun = 0o005;
+  if ((statSync(from).mode & everybodyMayRun) !== everybodyMayRun) return false;
+  try {
+    linkSync(from, to);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -92,9 +147,4 @@ export class Tools {
 function libraries(program: string): string[] {
   const lines = execFileSync("ldd", [program], { encoding: "utf8" }).split("\n");
   return lines.map((line) => /(\/\S+) \(0x/.exec(line)?.[1]).filter((file) => file !== undefined);
-}
-
-function copyExecutable(from: string, to: string): void {
-  copyFileSync(from, to);
-  chmodSync(to, 0o755);
 }

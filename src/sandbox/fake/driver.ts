@@ -71,6 +71,8 @@ class FakeSandbox implements Sandbox {
   paused = false;
   /** The last weight that it was given; null: what its memory makes. */
   cpuWeight: number | null;
+  /** The processors that it was last told to run on; null: all. */
+  cores: readonly number[] | null;
   #heldBytes: number | null = null;
   readonly #spec: SandboxSpec;
   readonly #stopped: () => void;
@@ -87,6 +89,7 @@ class FakeSandbox implements Sandbox {
   constructor(spec: SandboxSpec, program: FakeProgram, pausing: boolean, stopped: () => void) {
     this.id = spec.id;
     this.cpuWeight = spec.limits.cpuWeight ?? null;
+    this.cores = spec.limits.cores ?? null;
     this.#spec = spec;
     this.#stopped = stopped;
     this.exited = this.#exiting.promise;
@@ -119,6 +122,10 @@ class FakeSandbox implements Sandbox {
 
   async weigh(cpuWeight: number): Promise<void> {
     this.cpuWeight = cpuWeight;
+  }
+
+  async move(cores: readonly number[]): Promise<void> {
+    this.cores = cores;
   }
 
   async stop(): Promise<SandboxExit> {

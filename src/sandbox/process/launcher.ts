@@ -55,7 +55,15 @@ function launched(child: ChildProcess, pipes: PipeSet, socketFolder: string | nu
   return {
     child,
     pipes,
-    reply: { pid: child.pid as number, freezeFile: null, memoryFiles: null, cpuFile: null, socketFolder },
+    reply: {
+      pid: child.pid as number,
+      freezeFile: null,
+      memoryFiles: null,
+      cpuFile: null,
+      coresFile: null,
+      finished: false,
+      socketFolder,
+    },
     kill: () => killGroup(child.pid as number),
     outOfMemory: () => false,
     free: async () => {

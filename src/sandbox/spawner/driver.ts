@@ -1,5 +1,5 @@
 /** A driver whose sandboxes are started by a spawner process: what `bubblewrap/` and `process/` have in common. */
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +23,8 @@ export interface SpawnerOptions {
   readonly runFolder?: string;
   /** Remembers what this instance made, so that the next one can remove it after a crash. Default: nothing is remembered. */
   readonly stateFile?: string;
+  /** A folder of this instance alone on the disk where code is, removed with what is in it: with it, sandboxes are finished before they are asked for. Default: they are not. */
+  readonly placesFolder?: string;
   /** Folders in which programs of the host are looked up, with colons between. */
   readonly path?: string;
   /** Where the platform's own API listens; asked at each start of a function that may reach it. Default: nowhere. */
@@ -73,6 +75,12 @@ export class SpawnerDriver implements SandboxDriver {
     }
   }
 
+  expect(spec: Omit<SandboxSpec, "output">, count: number): void {
+    if (this.#closed || this.#options.placesFolder === undefined) return;
+    checkSpec(spec);
+    this.#current?.spawner.expect({ request: { ...spec, folder: "", platform: null }, count });
+  }
+
   refusedCount(): number {
     return this.#refusedCount;
   }
@@ -84,7 +92,7 @@ export class SpawnerDriver implements SandboxDriver {
   }
 
   #startSpawner(): { spawner: Spawner; runFolder: string } {
-    const { world, warn, stateFile = null } = this.#options;
+    const { world, warn, stateFile = null, placesFolder = null } = this.#options;
     const instance = world.newId();
     const groups = ownedName(instance);
     const runFolder = mkdtempSync(join(this.#options.runFolder ?? tmpdir(), "kiln-"));
@@ -96,7 +104,9 @@ export class SpawnerDriver implements SandboxDriver {
       if (this.#current?.spawner === spawner) this.#current = null;
       await this.#sweep(state);
     };
-    const spawner = new Spawner({ ...this.#settings, instance, groups, runFolder, stateFile }, lost, this.#notice());
+    if (placesFolder !== null) emptyFolder(placesFolder);
+    const settings = { ...this.#settings, instance, groups, runFolder, stateFile, placesFolder };
+    const spawner = new Spawner(settings, lost, this.#notice());
     return { spawner, runFolder };
   }
 
@@ -116,13 +126,20 @@ export class SpawnerDriver implements SandboxDriver {
   }
 }
 
+/** What is in it was left by a spawner that was killed. */
+function emptyFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o711);
+}
+
 function openFolder(folder: string): void {
   mkdirSync(folder);
   // Whatever our umask is: the sandbox has a user of its own.
   chmodSync(folder, 0o711);
 }
 
-function checkSpec(spec: SandboxSpec): void {
+function checkSpec(spec: Omit<SandboxSpec, "output">): void {
   if (!/^[A-Za-z0-9-]{1,40}$/.test(spec.id)) throw new PlatformError("internal", `${spec.id} cannot name a sandbox`);
   if (spec.command.length === 0) throw new PlatformError("internal", `The sandbox ${spec.id} has no command`);
 }

@@ -1,5 +1,6 @@
 /** One output stream of a sandbox on its way to the link, held up while somebody has reason to. */
 import type { Socket } from "node:net";
+import { Marks } from "./marks.ts";
 
 /** Why a flow stands still: the link is congested; the sandbox printed too much of late; its reader is behind. */
 type Reason = "link" | "rate" | "credit";
@@ -14,16 +15,18 @@ export class Flow {
   readonly ended: Promise<void>;
   readonly #source: Socket;
   readonly #send: (data: Buffer) => boolean;
+  readonly #marks: Marks | null;
   readonly #reasons = new Set<Reason>();
   #creditBytes: number | null;
   #periodBytes = 0;
   #period: NodeJS.Timeout | null = null;
   #finishing = false;
 
-  /** With a window the taker's credit is the limit, without one the rate is. `send` tells if the link is free. */
-  constructor(source: Socket, send: (data: Buffer) => boolean, windowBytes: number | null) {
+  /** With a window the taker's credit is the limit, without one the rate is. `send` tells if the link is free. `mark`: see `marks.ts`. */
+  constructor(source: Socket, send: (data: Buffer) => boolean, windowBytes: number | null, mark?: string) {
     this.#source = source;
     this.#send = send;
+    this.#marks = mark === undefined ? null : new Marks(mark);
     this.#creditBytes = windowBytes;
     this.ended = new Promise((resolve) => source.once("close", () => resolve()));
     source.on("error", () => {});
@@ -58,7 +61,8 @@ export class Flow {
 
   #take(data: Buffer): void {
     if (!this.#finishing) this.#limit(data.length);
-    if (!this.#send(data)) this.hold("link");
+    const told = this.#marks === null ? data : this.#marks.take(data);
+    if (told !== null && !this.#send(told)) this.hold("link");
   }
 
   #limit(bytes: number): void {

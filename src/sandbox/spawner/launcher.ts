@@ -1,12 +1,14 @@
 /** What the spawner process needs of a technology: start a program, kill it for good, and free what it used. */
 import type { ChildProcess } from "node:child_process";
 import type { PipeSet } from "./pipes.ts";
-import type { SpawnedReply, SpawnRequest } from "./messages.ts";
+import type { ExpectRequest, SpawnedReply, SpawnRequest } from "./messages.ts";
 
 /** Starts sandboxes of one technology inside the spawner process. */
 export interface Launcher {
   /** Starts one. Rejects when the technology fails; nothing is left of it then. */
   start(request: SpawnRequest): Promise<Launched>;
+  /** Makes some ready that are like this one; absent where there is nothing to make ready. */
+  expect?(expected: ExpectRequest): void;
   /** Frees what was prepared ahead and what all sandboxes share. They have been freed before. */
   close(): Promise<void>;
 }

@@ -28,6 +28,7 @@ const launcher = await makeLauncher();
 await serve(link, launcher);
 await launcher.close();
 rmSync(settings.runFolder, { recursive: true, force: true, maxRetries: 3 });
+if (settings.placesFolder !== null) rmSync(settings.placesFolder, { recursive: true, force: true, maxRetries: 3 });
 // A new server may have put its own there by now.
 if (settings.stateFile !== null && readState(settings.stateFile)?.instance === settings.instance) rmSync(settings.stateFile);
 process.exit(0);

@@ -2,7 +2,7 @@
  * What the driver and its spawner process tell each other, over one socket in the frames of `wire/frames.ts`. The id of a
  * frame is the number of a sandbox (0: of the spawner itself).
  *
- * To the spawner: `spawn` (SpawnRequest), `stdin` (bytes; END closes it), `kill`, `credit`.
+ * To the spawner: `spawn` (SpawnRequest), `expect` (ExpectRequest), of no sandbox; `stdin` (bytes; END closes it), `kill`, `credit`.
  * From it: `ready`; `spawned` (SpawnedReply) or `failed` (FailedReply); `stdout`, `stderr` (bytes); `exited` (SandboxExit) once
  * all output has been sent; `notice` (Notice), of the spawner itself; `killed` (SandboxExit) once nothing of the sandbox is left, also when it ended by itself; `credit`.
  * A `credit` (u32) says how many bytes of STDIN or of a `stdio` connection's STDOUT were taken; nobody has more than
@@ -30,6 +30,8 @@ export interface SpawnerSettings {
   readonly runFolder: string;
   /** Removed at the end too; null when there is none. */
   readonly stateFile: string | null;
+  /** For the code of sandboxes that are finished before it is known whose they will be: on the disk of the code, removed at the end; null: there are none. */
+  readonly placesFolder: string | null;
   /** Where programs of the host are looked up. */
   readonly path: string;
   /** For `bubblewrap`. */
@@ -58,7 +60,7 @@ export interface CgroupTree {
   readonly controllers: readonly CgroupController[];
 }
 
-export type CgroupController = "memory" | "pids" | "cpu" | "freeze";
+export type CgroupController = "memory" | "pids" | "cpu" | "cpuset" | "freeze";
 
 /** A `SandboxSpec` as it travels, and where its host side is. */
 export interface SpawnRequest extends Omit<SandboxSpec, "output"> {
@@ -76,14 +78,24 @@ export interface Notice {
   readonly refusedCount?: number;
 }
 
+/** Of the request only what is the same for all of its kind counts. */
+export interface ExpectRequest {
+  readonly request: SpawnRequest;
+  readonly count: number;
+}
+
 export interface SpawnedReply {
   readonly pid: number;
+  /** All but its program was there before. */
+  readonly finished: boolean;
   /** Host file that freezes the sandbox; null when it cannot be. */
   readonly freezeFile: string | null;
   /** Host files that tell the memory of the sandbox: the number of bytes, and what it is made of; null when nothing counts it. */
   readonly memoryFiles: MemoryFiles | null;
   /** Host file that says what the sandbox gets of the processors; null where nothing shares them out. */
   readonly cpuFile: CpuFile | null;
+  /** Host file that says on which processors it runs; null where nothing keeps it there. */
+  readonly coresFile: string | null;
   /** Host view of the folder where the program makes its socket (`unix`, `tcp`); null otherwise. */
   readonly socketFolder: string | null;
 }

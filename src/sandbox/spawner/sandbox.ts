@@ -4,7 +4,7 @@ import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
 import type { CallbackListener } from "../endpoints/callback.ts";
 import { dialTcp } from "../endpoints/tcp.ts";
-import { dialUnix } from "../endpoints/unix.ts";
+import { UnixDialler } from "../endpoints/unix.ts";
 import type { Sandbox, SandboxExit, SandboxSpec } from "../sandbox.ts";
 import { ControlFile } from "./control-file.ts";
 import { weightText } from "./cpu-weight.ts";
@@ -12,14 +12,16 @@ import { memoryInUse } from "./memory-use.ts";
 import { bridgeSocket } from "./messages.ts";
 import type { Program } from "./spawner.ts";
 
-/** Pausing, measuring and weighing go straight to files of the kernel: nobody waits for the spawner. */
+/** Pausing, measuring, weighing and moving go straight to files of the kernel: nobody waits for the spawner. */
 export class SpawnedSandbox implements Sandbox {
   readonly id: string;
+  readonly finished: boolean;
   readonly exited: Promise<SandboxExit>;
   readonly pause?: () => Promise<void>;
   readonly resume?: () => Promise<void>;
   readonly memoryBytes?: () => Promise<number | null>;
   readonly weigh?: (cpuWeight: number) => Promise<void>;
+  readonly move?: (cores: readonly number[]) => Promise<void>;
   readonly #endpoint: SandboxSpec["endpoint"];
   readonly #program: Program;
   readonly #listener: CallbackListener | null;
@@ -28,16 +30,18 @@ export class SpawnedSandbox implements Sandbox {
   readonly #over = new AbortController();
   /** Closed with the sandbox. */
   readonly #controls: ControlFile[] = [];
+  #dialler: UnixDialler | null = null;
   #isConnected = false;
 
   constructor(spec: SandboxSpec, program: Program, listener: CallbackListener | null, world: World) {
     this.id = spec.id;
+    this.finished = program.reply.finished;
     this.#endpoint = spec.endpoint;
     this.#program = program;
     this.#listener = listener;
     this.#world = world;
     this.exited = program.exited;
-    const { freezeFile, memoryFiles, cpuFile } = program.reply;
+    const { freezeFile, memoryFiles, cpuFile, coresFile } = program.reply;
     if (freezeFile !== null) {
       const freezer = this.#control(freezeFile);
       this.pause = () => freezer.set("1");
@@ -47,26 +51,30 @@ export class SpawnedSandbox implements Sandbox {
       const share = this.#control(cpuFile.path);
       this.weigh = (cpuWeight) => share.set(weightText(cpuFile.version, cpuWeight));
     }
+    if (coresFile !== null) {
+      const place = this.#control(coresFile);
+      this.move = (cores) => place.set(cores.join(","));
+    }
     if (memoryFiles !== null) this.memoryBytes = () => memoryInUse(memoryFiles, spec.limits.memoryMiB);
     void program.exited.then((exit) => this.#ended(exit));
   }
 
   async connect(signal: AbortSignal): Promise<Duplex> {
     signal.throwIfAborted();
-    const either = AbortSignal.any([signal, this.#over.signal]);
+    const over = this.#over.signal;
     const { socketFolder } = this.#program.reply;
     switch (this.#endpoint.via) {
       case "callback":
         this.#connectOnce();
-        return await (this.#listener as CallbackListener).connection(either);
+        return await (this.#listener as CallbackListener).connection(AbortSignal.any([signal, over]));
       case "stdio":
         this.#connectOnce();
         return this.#program.stdio as Duplex;
       case "unix":
-        return await dialUnix(socketFolder as string, this.#endpoint.name, this.#world, either);
+        return await this.#unix(socketFolder as string, this.#endpoint.name).connect(signal, over);
       case "tcp":
-        if (socketFolder === null) return await dialTcp(this.#endpoint.port, this.#world, either);
-        return await dialUnix(socketFolder, bridgeSocket, this.#world, either);
+        if (socketFolder === null) return await dialTcp(this.#endpoint.port, this.#world, AbortSignal.any([signal, over]));
+        return await this.#unix(socketFolder, bridgeSocket).connect(signal, over);
     }
   }
 
@@ -81,6 +89,11 @@ export class SpawnedSandbox implements Sandbox {
     return file;
   }
 
+  #unix(folder: string, name: string): UnixDialler {
+    this.#dialler ??= new UnixDialler(folder, name, this.#world);
+    return this.#dialler;
+  }
+
   #connectOnce(): void {
     if (this.#isConnected) throw new PlatformError("internal", `The connection of sandbox ${this.id} was asked for twice`);
     this.#isConnected = true;
@@ -92,6 +105,7 @@ export class SpawnedSandbox implements Sandbox {
     const message = `The program ended ${how}${why} before it could be reached`;
     this.#over.abort(new PlatformError("function_start_failed", message, { details: { ...exit } }));
     this.#listener?.close();
+    this.#dialler?.close();
     for (const file of this.#controls) file.close();
   }
 }

@@ -4,7 +4,7 @@ import { FrameReader, flagEnd, frameHead, frameType, textFrame } from "../../wir
 import type { SandboxExit } from "../sandbox.ts";
 import { Flow } from "./flow.ts";
 import type { Launched, Launcher } from "./launcher.ts";
-import { type SpawnRequest, windowBytes } from "./messages.ts";
+import { type ExpectRequest, type SpawnRequest, windowBytes } from "./messages.ts";
 
 /** Serves one driver until it goes away, then kills what is left. Resolves when everything has been freed. */
 export async function serve(link: Socket, launcher: Launcher): Promise<void> {
@@ -27,6 +27,7 @@ class Server {
   /** Including those that are still starting, and those that are being freed. */
   readonly #unfinished = new Set<Promise<void>>();
   #closed = false;
+  #joining = false;
 
   constructor(link: Socket, launcher: Launcher) {
     this.#link = link;
@@ -35,6 +36,7 @@ class Server {
 
   take(type: number, id: number, flags: number, payload: Buffer): void {
     if (type === frameType.spawn) return this.#spawn(id, JSON.parse(payload.toString()) as SpawnRequest);
+    if (type === frameType.expect) return this.#launcher.expect?.(JSON.parse(payload.toString()) as ExpectRequest);
     const running = this.#running.get(id);
     if (running === undefined) return;
     if (type === frameType.stdin) running.write(payload, (flags & flagEnd) !== 0);
@@ -45,13 +47,23 @@ class Server {
   /** False when the link is congested; the frame is sent all the same. */
   send(type: number, id: number, payload: Buffer | string = "", flags = 0): boolean {
     if (this.#link.destroyed) return true;
+    this.#join();
     if (typeof payload === "string") return this.#link.write(textFrame(type, id, payload, flags));
-    this.#link.cork();
     this.#link.write(frameHead(type, id, payload.length, flags));
     const free = this.#link.write(payload);
-    this.#link.uncork();
     if (!free) for (const running of this.#running.values()) running.hold("link");
     return free;
+  }
+
+  /** What is read of many sandboxes in one turn leaves in one write, and the server wakes up once for all of it. */
+  #join(): void {
+    if (this.#joining) return;
+    this.#joining = true;
+    this.#link.cork();
+    setImmediate(() => {
+      this.#joining = false;
+      this.#link.uncork();
+    });
   }
 
   drained(): void {
@@ -74,7 +86,7 @@ class Server {
 
   async #live(id: number, request: SpawnRequest): Promise<void> {
     const launched = await this.#launcher.start(request);
-    const running = new Running(id, launched, request.endpoint.via === "stdio", this);
+    const running = new Running(id, launched, request, this);
     this.#running.set(id, running);
     this.send(frameType.spawned, id, JSON.stringify(launched.reply));
     if (this.#closed) running.kill();
@@ -95,13 +107,19 @@ class Running {
   readonly #flows: readonly Flow[];
   readonly #connection: Flow | null;
 
-  constructor(id: number, launched: Launched, isConnection: boolean, server: Server) {
+  constructor(id: number, launched: Launched, { endpoint, outputMark }: SpawnRequest, server: Server) {
+    const isConnection = endpoint.via === "stdio";
     this.#id = id;
     this.#launched = launched;
     this.#server = server;
     const { stdin, stdout, stderr } = launched.pipes;
-    const out = new Flow(stdout, (data) => server.send(frameType.stdout, id, data), isConnection ? windowBytes : null);
-    const err = new Flow(stderr, (data) => server.send(frameType.stderr, id, data), null);
+    const out = new Flow(
+      stdout,
+      (data) => server.send(frameType.stdout, id, data),
+      isConnection ? windowBytes : null,
+      outputMark,
+    );
+    const err = new Flow(stderr, (data) => server.send(frameType.stderr, id, data), null, outputMark);
     this.#flows = [out, err];
     this.#connection = isConnection ? out : null;
     stdin.on("error", () => stdin.destroy());

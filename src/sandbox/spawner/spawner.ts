@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { PlatformError } from "../../model/error.ts";
 import { FrameReader, frameHead, frameType, textFrame } from "../../wire/frames.ts";
 import type { SandboxExit } from "../sandbox.ts";
-import type { FailedReply, Notice, SpawnedReply, SpawnerSettings, SpawnRequest } from "./messages.ts";
+import type { ExpectRequest, FailedReply, Notice, SpawnedReply, SpawnerSettings, SpawnRequest } from "./messages.ts";
 import { StdioStream } from "./stdio-stream.ts";
 
 /** A program in the care of the spawner. */
@@ -73,6 +73,14 @@ export class Spawner {
     return await program.started;
   }
 
+  /** Has some made ready that are like this one. */
+  expect(expected: ExpectRequest): void {
+    const send = () => {
+      if (!this.#link.destroyed) this.#link.write(textFrame(frameType.expect, 0, JSON.stringify(expected)));
+    };
+    this.#ready.then(send, () => {});
+  }
+
   /** Ends all programs and the process. */
   async close(): Promise<void> {
     this.#closing = true;
@@ -98,7 +106,15 @@ class LivingProgram implements Program {
   readonly exited: Promise<SandboxExit>;
   readonly gone: Promise<SandboxExit>;
   readonly stdio: StdioStream | null;
-  reply: SpawnedReply = { pid: 0, freezeFile: null, memoryFiles: null, cpuFile: null, socketFolder: null };
+  reply: SpawnedReply = {
+    pid: 0,
+    finished: false,
+    freezeFile: null,
+    memoryFiles: null,
+    cpuFile: null,
+    coresFile: null,
+    socketFolder: null,
+  };
   readonly #number: number;
   readonly #link: Socket;
   readonly #output: (stream: "stdout" | "stderr", data: Buffer) => void;
