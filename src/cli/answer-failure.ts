@@ -49,13 +49,15 @@ export function exitOf(code: string): number {
 export async function asFailure(client: Client, method: string, path: string, answer: Answer): Promise<Failure> {
   const error = apiErrorOf(answer);
   if (error === null) return foreign(client, method, path, answer);
-  const { code, message, requestId } = error;
+  const { code, message, details, requestId } = error;
+  const output = typeof details?.["output"] === "string" ? details["output"] : "";
   const meant = code === "not_found" ? await nearestSibling(client, path).catch(() => undefined) : undefined;
   return new Failure({
     code: `E_${code.toUpperCase()}`,
     exit: exitOf(code),
     what: message,
     where: `${method} ${client.url}${path}`,
+    frame: output === "" ? undefined : output.replaceAll(/^/gm, "  | "),
     fix: meant ?? fixOf(code),
     requestId: requestId ?? undefined,
   });

@@ -42,7 +42,8 @@ async function deploy(session: Session, folder: string | undefined, flags: Flags
   const plan = await planDeployment({ client, home, project, code, prune: flags.prune === true });
   session.say(session.paint("dim", `${client.url} (${server.from}), app ${project.app}`));
   const dryRun = flags.dryRun === true;
-  await carryOut(plan.changes, (change) => tell(session, change, dryRun), dryRun);
+  const begin = ({ notice }: Change) => notice !== undefined && session.say(session.paint("dim", notice));
+  await carryOut(plan.changes, { begin, done: (change) => tell(session, change, dryRun) }, dryRun);
   await summarize(session, project, plan, dryRun);
   return 0;
 }
@@ -69,11 +70,20 @@ export async function prepareCode(
 }
 
 /** The app first, then functions, then the routes to them, then deletions: the order of the plan. */
-export async function carryOut(changes: readonly Change[], done: (change: Change) => void, dryRun = false): Promise<void> {
+export async function carryOut(changes: readonly Change[], hears: Listener, dryRun = false): Promise<void> {
   for (const change of changes) {
-    if (change.verb !== "keep" && !dryRun) await applied(change);
-    done(change);
+    if (change.verb !== "keep" && !dryRun) {
+      hears.begin?.(change);
+      await applied(change);
+    }
+    hears.done(change);
   }
+}
+
+/** Hears of changes as they are made. */
+export interface Listener {
+  begin?(change: Change): void;
+  done(change: Change): void;
 }
 
 async function applied(change: Change): Promise<void> {

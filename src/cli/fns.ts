@@ -19,6 +19,7 @@ interface SettingFlags {
   readonly provisioned?: string;
   readonly keepAlive?: string;
   readonly egress?: readonly string[];
+  readonly install?: string;
   readonly config?: readonly string[];
   readonly unset?: readonly string[];
 }
@@ -65,9 +66,13 @@ function withSettings(command: Command): Command {
     .option("--provisioned <count>", "sandboxes that are kept ready")
     .option("--keep-alive <policy>", "when other sandboxes without calls end: fixed, learned")
     .option("--egress <entry...>", "none, internet, or HOST:PORT entries")
+    .option("--install <mode>", "packages that the code names: auto, scripts (theirs may run), none")
     .option("--config <NAME=VALUE...>", "environment variables to set")
     .option("--unset <NAME...>", "environment variables to take out");
 }
+
+/** Of a request with code, whose packages may have to be installed. */
+const deployMsMax = 900_000;
 
 function pathOf(session: Session, text: string | undefined): { path: string; shown: string } {
   const { app, name } = referenceOf(session, text, "function");
@@ -112,7 +117,11 @@ async function inspect(session: Session, text: string | undefined): Promise<numb
 async function create(session: Session, text: string, flags: SettingFlags): Promise<number> {
   const { path, shown } = pathOf(session, text);
   const body = { ...settingsFrom(flags, {}), ...(await codeFrom(session, flags)) };
-  const fn = await session.client.json<FunctionAnswer>("PUT", path, { body, headers: { "if-none-match": "*" } });
+  const fn = await session.client.json<FunctionAnswer>("PUT", path, {
+    body,
+    headers: { "if-none-match": "*" },
+    timeoutMs: deployMsMax,
+  });
   await session.out.item({ ...fn, url: session.client.url + fn.invokePath }, shown);
   return 0;
 }
@@ -124,7 +133,8 @@ async function update(session: Session, text: string, flags: SettingFlags): Prom
     ...settingsFrom(flags, before.config),
     ...(flags.code !== undefined && (await codeFrom(session, { kind: before.kind ?? "", ...flags }))),
   };
-  const fn = await session.client.json<FunctionAnswer>("PUT", path, { body, headers: { "if-match": String(before.revision) } });
+  const headers = { "if-match": String(before.revision) };
+  const fn = await session.client.json<FunctionAnswer>("PUT", path, { body, headers, timeoutMs: deployMsMax });
   session.say(fn.revision === before.revision ? "no changes" : `changed ${shown}, revision ${fn.revision}`);
   await session.out.item(fn, shown);
   return 0;
@@ -188,7 +198,7 @@ async function remove(session: Session, text: string): Promise<number> {
 }
 
 function settingsFrom(flags: SettingFlags, config: Readonly<Record<string, string>>): Record<string, unknown> {
-  const { kind, handler, memory, timeout, concurrency, provisioned, keepAlive, egress, unset } = flags;
+  const { kind, handler, memory, timeout, concurrency, provisioned, keepAlive, egress, install, unset } = flags;
   const [only] = egress ?? [];
   return {
     ...(kind !== undefined && { kind }),
@@ -198,6 +208,7 @@ function settingsFrom(flags: SettingFlags, config: Readonly<Record<string, strin
     ...(concurrency !== undefined && { concurrency: whole(concurrency, "--concurrency") }),
     ...(provisioned !== undefined && { provisioned: whole(provisioned, "--provisioned") }),
     ...(keepAlive !== undefined && { keepAlive }),
+    ...(install !== undefined && { install }),
     ...(egress !== undefined && { egress: only === "none" || only === "internet" ? only : egress }),
     ...((flags.config ?? unset) !== undefined && { config: configFrom(config, flags.config, unset) }),
   };

@@ -8,6 +8,7 @@ interface Flags {
   readonly data?: string;
   readonly cache?: string;
   readonly sandbox?: string;
+  readonly front?: string;
   readonly config?: string;
   readonly logLevel?: string;
 }
@@ -23,6 +24,7 @@ export function register(program: Command, run: Run): void {
     .option("--data <folder>", "folder of what has to survive")
     .option("--cache <folder>", "folder of what can be made again")
     .option("--sandbox <driver>", "bubblewrap, or process (unprotected)")
+    .option("--front <count>", "processes that read connections in front of the server (default: 0)")
     .option("--config <file>", "JSON file of settings")
     .option("--log-level <level>", "debug, info, warn or error")
     .action(run(start));

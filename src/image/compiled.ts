@@ -44,8 +44,9 @@ function isWorthIt({ kind, stored, source }: CompilableCode): boolean {
 
 /** A root's folder is named after all that is in it, the interpreter too. */
 function keyOf(prepared: Prepared, { owner, source, kind }: CompilableCode): CompiledKey {
-  const handler = source.type === "code" ? source.handler : null;
-  return { owner, parts: [formatVersion, kind.name, basename(dirname(prepared.root ?? "")), source.digest, handler] };
+  const [handler, dependencies] = source.type === "code" ? [source.handler, source.dependencies ?? null] : [null, null];
+  const root = basename(dirname(prepared.root ?? ""));
+  return { owner, code: source.digest, parts: [formatVersion, kind.name, root, source.digest, dependencies, handler] };
 }
 
 /** Python's sources are compiled one by one, whoever runs them; Node's are loaded by our shim. */

@@ -4,8 +4,9 @@
  * Promises: code that `addCode` acknowledged is whole and stays so; nothing of an archive is ever written outside its own
  * folder, and a refused one leaves nothing; a root file system is built once, appears whole or not at all, and is shared by
  * every sandbox of its kind. Deliberately absent: starting anything (sandbox/), speaking to the code (protocol/), who may
- * upload (auth/), container images, and throwing unused code away.
+ * upload (auth/), and container images.
  */
+import type { PlatformError } from "../model/error.ts";
 import type { ProtocolName, Source } from "../model/model.ts";
 
 /** What the rest of the platform asks of this room. Made by `openImages` (`local-images.ts`). */
@@ -22,14 +23,58 @@ export interface Images {
    * own, to be removed with the sandbox. Throws as `prepare`.
    */
   prepareBlank(kind: string): Promise<Blank | null>;
+  /** Makes code with many files ready to be put into a `CodePlace`. Best effort: resolves when nothing more is done for it. */
+  layOut(prepared: Prepared): Promise<void>;
   /**
    * Checks, unpacks and keeps uploaded bytes: a zip, tar or tar.gz archive, or a single source file or executable with its
    * name. The same upload twice does nothing the second time. Throws `invalid` naming the entry and why, `too_large`.
    */
   addCode(upload: Upload): Promise<StoredCode>;
   hasCode(digest: string): Promise<boolean>;
+  /**
+   * Looks for code that nobody has needed for an hour, and what was compiled from it, and removes it; a few folders at a time. False when all
+   * were looked at.
+   */
+  removeUnused(uses: CodeUses): Promise<boolean>;
+  /**
+   * What has to be installed for this code, whose packages are named in it and not in it; null: nothing. What is installed for one
+   * namespace is never another's. Throws as `prepare`.
+   */
+  planInstall(source: CodeSource, namespace: string): Promise<InstallPlan | null>;
   readonly kinds: Kinds;
 }
+
+/** Code for a language runtime. */
+export type CodeSource = Extract<Source, { type: "code" }>;
+
+/** How packages are installed for some code (docs/decisions/0019-dependencies.md). */
+export interface InstallPlan {
+  /** What `Source.dependencies` is to say. The same packages for the same kind have the same key. */
+  readonly key: string;
+  /** What installs them, such as npm. */
+  readonly manager: string;
+  /** Nothing has to be installed any more, and the code can be started with it. Throws `build_failed`. */
+  isThere(): Promise<boolean>;
+  /** What does it in a sandbox. May take a while at the first time. Throws `internal`. */
+  start(): Promise<InstallStart>;
+  /** Keeps what the sandbox sent, whole or not at all. Throws `build_failed`. */
+  keep(records: AsyncIterable<Buffer>): Promise<void>;
+  /** Something is missing although the package manager ended well; `said`: what it printed. */
+  isIncomplete(said: string): boolean;
+  /** The error for one that failed; `said`: what the package manager printed. */
+  failure(said: string): PlatformError;
+}
+
+/** What a sandbox that installs is started with, and told in one line. */
+export interface InstallStart extends Pick<Prepared, "root" | "code" | "runtime" | "path"> {
+  readonly command: readonly string[];
+  readonly job: string;
+  /** `HOST:PORT` of all that it may connect to. */
+  readonly hosts: readonly string[];
+}
+
+/** Whether a revision that is kept has code of this digest; only one of this function (null: of any). */
+export type CodeUses = (digest: string, functionId: string | null) => Promise<boolean>;
 
 /** Bytes as a caller sent them; `fileName` decides what a single file is called inside, null when the caller gave none. */
 export interface Upload {
@@ -69,9 +114,13 @@ export interface Prepared {
   command(protocol: ProtocolName): readonly string[];
   /** What the kind adds to the environment, such as `PYTHONPATH`. */
   readonly env: Readonly<Record<string, string>>;
+  /** What the interpreter that runs the shim is told of its memory, right behind its name in any command; absent: nothing. */
+  readonly memoryOptions?: MemoryOptions;
   /** Given while later starts would gain from what a sandbox can compile ahead. */
   readonly compilable?: Compilable;
 }
+
+export type MemoryOptions = (memoryMiB: number, env: Readonly<Record<string, string>>) => readonly string[];
 
 /** How code is compiled ahead of its starts (docs/decisions/0015-deploy-time-preparation.md). */
 export interface Compilable {
@@ -85,7 +134,7 @@ export interface Compilable {
 }
 
 /** What a sandbox without code is started with, as `Prepared` says. */
-export interface Blank extends Pick<Prepared, "root" | "runtime" | "path" | "env"> {
+export interface Blank extends Pick<Prepared, "root" | "runtime" | "path" | "env" | "memoryOptions"> {
   readonly shimCommand: readonly string[];
   /** Becomes `/function`; null where the sandbox has the host's own files, so that its runtime can be told the code's folder. */
   readonly place: CodePlace | null;
@@ -96,7 +145,7 @@ export interface CodePlace {
   readonly folder: string;
   /**
    * Makes the code in this folder appear in the place, in a fraction of a millisecond; once. False, with nothing done, when it
-   * has too many files for that. Throws when the disk fails; then the place is of no use.
+   * has too many files for that and is not laid out yet. Throws when the disk fails; then the place is of no use.
    */
   fill(code: string): boolean;
   remove(): Promise<void>;

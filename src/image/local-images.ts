@@ -5,19 +5,24 @@ import { PlatformError } from "../model/error.ts";
 import type { Source } from "../model/model.ts";
 import { CodeStore } from "./code/code-store.ts";
 import { CompiledStore } from "./code/compiled-store.ts";
+import { Leftovers } from "./code/leftovers.ts";
+import { PackageStore } from "./code/package-store.ts";
 import { Places } from "./code/places.ts";
 import { withCompiled } from "./compiled.ts";
-import type { Blank, Images, Prepared, StoredCode, Upload } from "./image.ts";
+import type { Blank, CodeSource, CodeUses, Images, InstallPlan, Prepared, StoredCode, Upload } from "./image.ts";
 import { findKind, type Kind, kinds } from "./kinds.ts";
 import { hostLayout, type Layout, rootLayout } from "./layout.ts";
+import { machineRegistries, type RegistrySettings } from "./packages/machine.ts";
+import { publicRegistries, type Registries } from "./packages/packages.ts";
+import { planOf } from "./packages/plan.ts";
 import { executableCommand } from "./programs/executable.ts";
-import { nodejsProgram, nodejsShim } from "./programs/nodejs.ts";
+import { nodejsMemory, nodejsProgram, nodejsShim } from "./programs/nodejs.ts";
 import { pythonBlank, pythonEnvironment, pythonProgram, pythonShim } from "./programs/python.ts";
 import type { NodeBinary } from "./roots/node-binary.ts";
-import { compiledPythonShim } from "./roots/python-shim.ts";
-import { nodeRoot } from "./roots/recipes.ts";
+import { nodeRoot, npmRoot, pipRoot } from "./roots/recipes.ts";
 import { type Root, RootStore } from "./roots/root-store.ts";
-import type { Say } from "./roots/tool.ts";
+import { Shims } from "./roots/shims.ts";
+import { runTool, type Say } from "./roots/tool.ts";
 
 /** Where this room keeps its things, and for which kind of sandbox it works. */
 export interface ImagesOptions {
@@ -30,6 +35,8 @@ export interface ImagesOptions {
   readonly say: Say;
   /** `roots`: sandboxes get file systems of ours. Else they see the host's, with this `PATH`; then no root is ever built. */
   readonly files: "roots" | { readonly path: string };
+  /** Where packages are installed from; by default as npm and pip of this machine are set. */
+  readonly registries?: RegistrySettings;
 }
 
 /** The part of them that building roots needs. */
@@ -40,8 +47,12 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const code = await CodeStore.open(join(options.dataFolder, "code"), options.world);
   const places = await Places.open(join(options.dataFolder, "cells"), options.world);
   const compiled = await CompiledStore.open(join(options.dataFolder, "compiled"), options.world);
-  return new LocalImages(options, code, places, compiled);
+  const flush = (folder: string) => runTool("sync", ["-f", folder], flushTimeoutMs, options.say);
+  const packages = await PackageStore.open(join(options.dataFolder, "packages"), options.world, flush);
+  return new LocalImages(options, { code, places, compiled, packages });
 }
+
+const flushTimeoutMs = 120_000;
 
 /** What `buildRoots` made or found. */
 export interface RootReport {
@@ -72,28 +83,43 @@ async function buildRoot(kind: Kind, roots: RootStore): Promise<RootReport> {
 /** Sources to what they start as. Plenty: an entry is a few strings, and a miss costs a few reads of folders. */
 const preparedMax = 10_000;
 
+interface Stores {
+  readonly code: CodeStore;
+  readonly places: Places;
+  readonly compiled: CompiledStore;
+  readonly packages: PackageStore;
+}
+
 class LocalImages implements Images {
   readonly kinds = kinds;
   readonly #options: ImagesOptions;
   readonly #code: CodeStore;
   readonly #places: Places;
   readonly #compiled: CompiledStore;
+  readonly #packages: PackageStore;
+  readonly #leftovers: Leftovers;
   readonly #roots: RootStore;
-  #pythonShim: Promise<string> | null = null;
+  readonly #shims: Shims;
+  readonly #registries: { npm?: Promise<Registries>; pip?: Promise<Registries> } = {};
   readonly #prepared = new LRUCache<string, Promise<Prepared>>({ max: preparedMax });
 
-  constructor(options: ImagesOptions, code: CodeStore, places: Places, compiled: CompiledStore) {
+  constructor(options: ImagesOptions, stores: Stores) {
     this.#options = options;
-    this.#code = code;
-    this.#places = places;
-    this.#compiled = compiled;
+    this.#code = stores.code;
+    this.#places = stores.places;
+    this.#compiled = stores.compiled;
+    this.#packages = stores.packages;
+    // Sources are looked up again: what they start as may be gone.
+    this.#leftovers = new Leftovers(stores.code, stores.compiled, () => this.#prepared.clear(), stores.packages);
     this.#roots = new RootStore(options.cacheFolder, options.world, options.say);
+    this.#shims = new Shims({ ...options, projectFolder }, this.#roots);
   }
 
   prepare(source: Source, owner?: string): Promise<Prepared> {
     if (source.type === "image") return Promise.reject(noContainerImages());
     const handler = source.type === "code" ? source.handler : null;
-    const key = JSON.stringify([source.kind, source.digest, handler, source.command, owner ?? null]);
+    const dependencies = dependenciesOf(source);
+    const key = JSON.stringify([source.kind, source.digest, dependencies, handler, source.command, owner ?? null]);
     const known = this.#prepared.get(key);
     if (known) return known;
     const work = this.#prepare(source, owner).then((prepared) => this.#untilKept(key, prepared));
@@ -107,11 +133,16 @@ class LocalImages implements Images {
     const { family } = kind.runtime;
     if (family === "executable") return null;
     const root = this.#options.files === "roots" ? await rootOf(kind, this.#roots) : null;
-    const runtime = await this.#runtimeOf(family, root);
+    const runtime = await this.#shims.of(kind, root);
     const layout = await this.#layout(kind, "", runtime);
     const shim = family === "nodejs" ? { shimCommand: nodejsShim(layout), env: {} } : pythonBlank(layout);
+    const memory = family === "nodejs" && root !== null ? { memoryOptions: nodejsMemory } : {};
     const place = root === null ? null : await this.#places.make();
-    return { root: root?.folder ?? null, runtime, path: layout.path, place, ...shim };
+    return { root: root?.folder ?? null, runtime, path: layout.path, place, ...shim, ...memory };
+  }
+
+  async layOut({ code, root }: Prepared): Promise<void> {
+    if (code !== null && root !== null) await this.#places.layOut(code);
   }
 
   addCode(upload: Upload): Promise<StoredCode> {
@@ -120,6 +151,30 @@ class LocalImages implements Images {
 
   async hasCode(digest: string): Promise<boolean> {
     return (await this.#code.find(digest)) !== null;
+  }
+
+  async planInstall(source: CodeSource, namespace: string): Promise<InstallPlan | null> {
+    // Without a root of ours there is no package manager of ours either, and nothing to keep it in.
+    if (this.#options.files !== "roots") return null;
+    const kind = findKind(source.kind);
+    const { folder } = await this.#code.get(source.digest);
+    const { runtime } = kind;
+    const node = () => this.#roots.node(runtime.family === "nodejs" ? runtime.major : runnerMajor);
+    return await planOf({
+      source,
+      namespace,
+      kind,
+      folder,
+      store: this.#packages,
+      runtime: join(projectFolder, "runtimes", "install"),
+      registries: (manager) => this.#machineRegistries(manager),
+      interpreter: async () => (runtime.family === "nodejs" ? (await node()).version : kind.name),
+      root: async () => (await installRoot(kind, await node(), this.#roots)).folder,
+    });
+  }
+
+  removeUnused(uses: CodeUses): Promise<boolean> {
+    return this.#leftovers.step(uses);
   }
 
   /** What was compiled is looked for again once some was kept. */
@@ -134,27 +189,37 @@ class LocalImages implements Images {
     return { ...prepared, compilable: { command: compilable.command, keep } };
   }
 
-  async #prepare(source: CodeSource, owner: string | undefined): Promise<Prepared> {
+  async #prepare(source: Startable, owner: string | undefined): Promise<Prepared> {
     const kind = findKind(source.kind);
-    const { stored, folder } = await this.#code.get(source.digest);
+    const { stored, folder } = await this.#withPackages(source);
     const root = this.#options.files === "roots" ? await rootOf(kind, this.#roots) : null;
-    const runtime = kind.runtime.family === "executable" ? null : await this.#runtimeOf(kind.runtime.family, root);
+    const runtime = await this.#shims.of(kind, root);
     const layout = await this.#layout(kind, folder, runtime);
     const programs = await programsOf(kind, folder, source, layout);
-    const prepared = { root: root?.folder ?? null, code: folder, runtime, path: layout.path, ...programs };
+    const memory = kind.runtime.family === "nodejs" && root !== null ? { memoryOptions: nodejsMemory } : {};
+    const prepared = { root: root?.folder ?? null, code: folder, runtime, path: layout.path, ...programs, ...memory };
     if (root === null || owner === undefined) return prepared;
     return await withCompiled(prepared, { owner, source, kind, stored, layout }, this.#compiled);
   }
 
-  /** Our shim of a family of kinds. */
-  async #runtimeOf(family: "nodejs" | "python", root: Root | null): Promise<string> {
-    const source = join(projectFolder, "runtimes", family);
-    if (family !== "python" || root === null) return source;
-    this.#pythonShim ??= compiledPythonShim({ ...this.#options, source, tree: root.folder }).catch((error: Error) => {
-      this.#options.say(`Python's shim could not be compiled, and starts take longer: ${error.message}`);
-      return source;
-    });
-    return await this.#pythonShim;
+  #machineRegistries(manager: "npm" | "pip"): Promise<Registries> {
+    const { registries = { npm: "", pip: "", hosts: publicRegistries.hosts, ca: "" }, say } = this.#options;
+    const known = this.#registries[manager];
+    if (known !== undefined) return known;
+    const work = machineRegistries(manager, registries, say);
+    this.#registries[manager] = work;
+    work.catch(() => delete this.#registries[manager]);
+    return work;
+  }
+
+  async #withPackages(source: Startable): Promise<{ readonly stored: StoredCode; readonly folder: string }> {
+    const { stored, folder } = await this.#code.get(source.digest);
+    const key = dependenciesOf(source);
+    if (key === null) return { stored, folder };
+    const both = await this.#packages.join(key, source.digest, folder);
+    const packages = await this.#packages.find(key);
+    const [bytes, files] = [stored.bytes + (packages?.bytes ?? 0), stored.files + (packages?.files ?? 0)];
+    return { stored: { ...stored, bytes, files }, folder: both };
   }
 
   async #layout(kind: Kind, folder: string, runtime: string | null): Promise<Layout> {
@@ -165,7 +230,14 @@ class LocalImages implements Images {
   }
 }
 
-type CodeSource = Exclude<Source, { type: "image" }>;
+type Startable = Exclude<Source, { type: "image" }>;
+
+/** Of the Node that runs our part of an installation for other languages: it came with the platform. */
+const runnerMajor = "24";
+
+function dependenciesOf(source: Startable): string | null {
+  return source.type === "code" ? (source.dependencies ?? null) : null;
+}
 
 /** The same place from `src/image` and from `dist/image`. */
 const projectFolder = join(import.meta.dirname, "..", "..");
@@ -181,10 +253,16 @@ async function rootOf(kind: Kind, roots: RootStore): Promise<Root> {
   return roots.get(nodeRoot(binary.version), binary);
 }
 
+/** A kind's root with its package manager. */
+async function installRoot(kind: Kind, node: NodeBinary, roots: RootStore): Promise<Root> {
+  await rootOf(kind, roots);
+  return kind.runtime.family === "nodejs" ? roots.get(npmRoot(node.version)) : roots.get(pipRoot(node.version), node);
+}
+
 async function programsOf(
   kind: Kind,
   folder: string,
-  source: CodeSource,
+  source: Startable,
   layout: Layout,
 ): Promise<Pick<Prepared, "shimCommand" | "command" | "env">> {
   const given = source.command === null || source.command.length === 0 ? null : source.command;

@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import type { CodeUses, Images } from "../image/image.ts";
 import { startSweep } from "../lib/sweep.ts";
 import type { World } from "../lib/world.ts";
 import type { LogStore } from "../logs/logs.ts";
@@ -13,7 +14,10 @@ export interface RetentionParts {
   >;
   readonly world: World;
   readonly logger: Pick<Logger, "info" | "warn">;
-  readonly store: { readonly activations: Pick<Store["activations"], "prune"> };
+  readonly store: {
+    readonly activations: Pick<Store["activations"], "prune">;
+    readonly functions: Pick<Store["functions"], "usesCode">;
+  };
   readonly logStore: Pick<LogStore, "prune">;
   readonly queue: Pick<Queue, "pruneDead">;
 }
@@ -22,11 +26,15 @@ const mebibyte = 1024 * 1024;
 const dayMs = 86_400_000;
 const sweepEveryMs = 60_000;
 const sweepPauseMs = 20;
+/** Each folder of code is a question to the store. */
+const codeSweepEveryMs = 20 * 60_000;
+const codeSweepPauseMs = 100;
 
-/** Throws away lines, records and dead letters that are not to be kept any more: a little at a time, each kind by itself. */
+/** Throws away lines, records, dead letters and code that are not to be kept any more: a little at a time, each kind by itself. */
 export class Retention {
   readonly #parts: RetentionParts;
   readonly #stop: () => Promise<void>;
+  #stopCode: (() => Promise<void>) | null = null;
   #deadLettersRemoved = 0;
   /** Of them, those that no entry in the log has told of yet. */
   #untold = 0;
@@ -42,6 +50,19 @@ export class Retention {
     });
   }
 
+  /** From now on code goes, too. */
+  tidy(images: Pick<Images, "removeUnused">): void {
+    const { world, store, logger } = this.#parts;
+    const uses: CodeUses = (digest, id) => store.functions.usesCode(digest, id);
+    this.#stopCode = startSweep({
+      world,
+      everyMs: codeSweepEveryMs,
+      pauseMs: codeSweepPauseMs,
+      steps: [() => images.removeUnused(uses)],
+      failed: (err) => logger.warn("Code that no function has any more could not be removed; trying again", { err }),
+    });
+  }
+
   /** Since the start. */
   get deadLettersRemoved(): number {
     return this.#deadLettersRemoved;
@@ -49,7 +70,7 @@ export class Retention {
 
   /** Resolves when nothing more is removed. */
   async close(): Promise<void> {
-    await this.#stop();
+    await Promise.all([this.#stop(), this.#stopCode?.()]);
   }
 
   #pruneLogs(): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { nearest } from "../../lib/nearest.ts";
 import type { AppAnswer, FunctionAnswer, KindAnswer, RouteAnswer } from "../answers.ts";
+import { asFailure } from "../answer-failure.ts";
 import type { Client } from "../client.ts";
 import { exits, Failure } from "../failure.ts";
 import type { Packed } from "./pack.ts";
@@ -13,6 +14,8 @@ export interface Change {
   readonly name: string;
   /** Names of what differs; values may be secret. */
   readonly fields: readonly string[];
+  /** What takes long in it, for people who wait. */
+  readonly notice?: string | undefined;
   /** Does it. */
   apply(): Promise<void>;
 }
@@ -51,7 +54,9 @@ export async function swapCode(
   if (packed.bytes.length > inlineBytesMax) return false;
   const path = `${home}/apps/${encodeURIComponent(project.app)}/functions/${encodeURIComponent(fn.name)}`;
   const body = { code: packed.bytes.toString("base64") };
-  const answer = await client.exchange("PUT", path, { body, headers: { "if-match": "*" } });
+  const answer = await client.exchange("PUT", path, { body, headers: { "if-match": "*" }, timeoutMs: uploadMsMax });
+  // What it says of the code it would say again.
+  if (answer.status === 422) throw await asFailure(client, "PUT", path, answer);
   return answer.status === 200;
 }
 
@@ -144,6 +149,7 @@ function functionChange(options: PlanOptions, app: string, fn: PlannedFunction, 
   const { client, code } = options;
   const path = `${app}/functions/${encodeURIComponent(fn.name)}`;
   const packed = code.get(fn.name);
+  const isNewCode = packed !== undefined && packed.digest !== stored?.codeDigest;
   const fields = stored === undefined ? [] : different(comparable(fn.settings), stored);
   if (stored !== undefined && packed !== undefined && packed.digest !== stored.codeDigest) fields.unshift("code");
   // After going back a deploy, of the same code too, goes forward again.
@@ -153,8 +159,8 @@ function functionChange(options: PlanOptions, app: string, fn: PlannedFunction, 
     noun: "function",
     name: fn.name,
     fields,
+    notice: isNewCode && packed.installs !== null && fn.settings["install"] !== "none" ? noticeOf(fn, packed) : undefined,
     apply: async () => {
-      const isNewCode = packed !== undefined && packed.digest !== stored?.codeDigest;
       const inline = isNewCode && packed.bytes.length <= inlineBytesMax;
       let revision = stored?.revision;
       if (isNewCode && !inline) revision = await upload(client, path, fn, packed, revision);
@@ -164,7 +170,12 @@ function functionChange(options: PlanOptions, app: string, fn: PlannedFunction, 
   };
 }
 
-const uploadMsMax = 600_000;
+function noticeOf({ name }: PlannedFunction, { installs }: Packed): string {
+  return `installing the packages of ${name} on the server (${installs})`;
+}
+
+/** Installing packages is part of it. */
+const uploadMsMax = 900_000;
 
 async function upload(
   client: Client,
@@ -174,7 +185,7 @@ async function upload(
   revision: number | undefined,
 ): Promise<number> {
   const made = await client.json<FunctionAnswer>("PUT", `${path}/code`, {
-    query: { kind: String(fn.settings["kind"]) },
+    query: { kind: String(fn.settings["kind"]), install: String(fn.settings["install"] ?? "auto") },
     headers: { ...condition(revision), "content-type": packed.contentType },
     body: packed.bytes,
     timeoutMs: uploadMsMax,

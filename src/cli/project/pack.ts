@@ -14,6 +14,8 @@ export interface Packed {
   readonly digest: string;
   readonly contentType: "application/x-tar" | "application/gzip";
   readonly files: number;
+  /** The file of packages that the server has to install; null: it has none, or the packages are in the code. */
+  readonly installs: string | null;
 }
 
 export interface PackOptions {
@@ -70,7 +72,19 @@ export async function pack(folder: string, options: PackOptions): Promise<Packed
   const bytes = small ? plain : gzipSync(plain, { level: 6 });
   if (bytes.length > limits.code.bytesMax) throw tooLarge(bytes.length, found);
   const digest = createHash("sha256").update(bytes).digest("hex");
-  return { bytes, digest, contentType: small ? "application/x-tar" : "application/gzip", files: found.length };
+  const contentType = small ? "application/x-tar" : "application/gzip";
+  return { bytes, digest, contentType, files: found.length, installs: installsOf(found, options.kind) };
+}
+
+/** As the server sees it, roughly: it decides. */
+function installsOf(found: readonly Found[], kind: string): string | null {
+  const [manifest, folders] = kind.startsWith("nodejs")
+    ? ["package.json", /^node_modules\//]
+    : ["requirements.txt", /^(?:vendor|python)\/|^[^/]+\.dist-info\//];
+  if (!/^(?:nodejs|python)/.test(kind) || found.some(({ path }) => folders.test(path))) return null;
+  const text = String(found.find(({ path }) => path === manifest)?.body ?? "");
+  const names = manifest === "package.json" ? /"(?:optionalD|d)ependencies"\s*:\s*\{\s*"/ : /^\s*[^#\s]/m;
+  return names.test(text) ? manifest : null;
 }
 
 function entryOf({ path, mode, body, link }: Found): TarEntry {

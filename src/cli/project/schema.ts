@@ -1,7 +1,7 @@
 /** What `kiln.yaml` may say: the type, the check and the schema for editors (`schemas/kiln.schema.json`) come from here. */
 import Type, { type Static } from "typebox";
 import { limits } from "../../model/limits.ts";
-import { keepAliveNames, protocolNames } from "../../model/model.ts";
+import { installModes, keepAliveNames, protocolNames } from "../../model/model.ts";
 
 const closed = { additionalProperties: false } as const;
 
@@ -51,6 +51,13 @@ const fn = Type.Object(
     build: Type.Optional(
       Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }))], {
         description: "Shell commands run in `folder` before its files are packed",
+      }),
+    ),
+    install: Type.Optional(
+      Type.Enum([...installModes], {
+        default: "auto",
+        description:
+          "Packages that package.json or requirements.txt names and the code does not bring: auto installs them on the server, scripts lets them run scripts of theirs meanwhile, none leaves it",
       }),
     ),
     include: patterns("Pack only what matches, in the language of .gitignore"),

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, chmod, open } from "node:fs/promises";
+import { mkdir, opendir, readdir, readFile, rename, rm, chmod, open } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "../../model/error.ts";
 import { limits as modelLimits } from "../../model/limits.ts";
@@ -8,6 +8,7 @@ import type { StoredCode, Upload } from "../image.ts";
 import { detectFormat, type Format, looksExecutable } from "./format.ts";
 import { unpackTar } from "./tar.ts";
 import { Tree, type TreeLimits, syncFolder } from "./tree.ts";
+import { removeFolder, Unused } from "./unused.ts";
 import { unpackZip } from "./zip.ts";
 
 /** Limits of one upload; the defaults are the model's. */
@@ -27,11 +28,14 @@ export class CodeStore {
   readonly #world: World;
   readonly #limits: CodeLimits;
   readonly #running = new Map<string, Promise<StoredCode>>();
+  readonly #removing = new Map<string, Promise<void>>();
+  readonly unused: Unused;
 
   private constructor(folder: string, world: World, limits: CodeLimits) {
     this.#folder = folder;
     this.#world = world;
     this.#limits = limits;
+    this.unused = new Unused(world);
   }
 
   /** Opens or makes the folder, which belongs to one process, and removes what an interrupted upload left. */
@@ -49,6 +53,7 @@ export class CodeStore {
     const format = detectFormat(upload.bytes, upload.fileName);
     const single = format === "file" ? singleName(upload) : null;
     const digest = digestOf(upload.bytes, single);
+    this.unused.needed(digest);
     const running = this.#running.get(digest);
     if (running) return running;
     const work = this.#addOnce(upload.bytes, format, single, digest).finally(() => this.#running.delete(digest));
@@ -59,6 +64,8 @@ export class CodeStore {
   /** What is kept under a digest, or null. */
   async find(digest: string): Promise<StoredCode | null> {
     if (!/^[0-9a-f]{64}$/.test(digest)) return null;
+    this.unused.needed(digest);
+    await this.#removing.get(digest);
     const text = await readFile(join(this.#folder, digest, factsFile), "utf8").catch(() => null);
     return text === null ? null : (JSON.parse(text) as StoredCode);
   }
@@ -68,6 +75,18 @@ export class CodeStore {
     const stored = await this.find(digest);
     if (stored !== null) return { stored, folder: join(this.#folder, digest, "files") };
     throw new PlatformError("not_found", `There is no code with the digest ${digest.slice(0, 64)}: upload it first`);
+  }
+
+  /** All that is kept, in no order. */
+  async *digests(): AsyncGenerator<string> {
+    for await (const { name } of await opendir(this.#folder)) if (!name.startsWith(temporaryPrefix)) yield name;
+  }
+
+  /** Whoever asks for it meanwhile waits, and finds it gone. */
+  async remove(digest: string): Promise<void> {
+    const work = removeFolder(join(this.#folder, digest), join(this.#folder, temporaryPrefix + this.#world.newId()));
+    this.#removing.set(digest, work);
+    await work.finally(() => this.#removing.delete(digest));
   }
 
   async #addOnce(bytes: Buffer, format: Format, single: string | null, digest: string): Promise<StoredCode> {

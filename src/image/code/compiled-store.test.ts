@@ -11,7 +11,7 @@ let top = "";
 let code = "";
 let store: CompiledStore;
 let folders = 0;
-const key: CompiledKey = { owner: "01JD0000000000000000000001", parts: [1, "nodejs:24", "digest"] };
+const key: CompiledKey = { owner: "01JD0000000000000000000001", code: "digest", parts: [1, "nodejs:24", "digest"] };
 
 before(async () => {
   top = await mkdtemp(join(tmpdir(), "kiln-compiled-"));

@@ -1,22 +1,11 @@
 import { createHash } from "node:crypto";
-import {
-  chmod,
-  copyFile,
-  link,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { chmod, lstat, opendir, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PlatformError } from "../../model/error.ts";
 import type { World } from "../../lib/world.ts";
 import { parseEntryPath } from "./entry-path.ts";
+import { linkTree, makeFolder } from "./link-tree.ts";
+import { removeFolder, Unused } from "./unused.ts";
 
 /** Where a runtime may put something beside the code: a folder of ours, and Python's own place. */
 const allowedPath = /^\.kiln\/[\w.-]+(?:\/[\w.-]+){0,2}$|(?:^|\/)__pycache__\/[^/]+\.pyc$/;
@@ -31,8 +20,17 @@ const temporaryPrefix = ".new-";
 export interface CompiledKey {
   /** Id of a function. */
   readonly owner: string;
+  /** Digest of the code. */
+  readonly code: string;
   /** Everything that decides what the result is. */
   readonly parts: readonly unknown[];
+}
+
+/** One that is kept. */
+export interface CompiledEntry {
+  readonly place: string;
+  readonly owner: string;
+  readonly code: string;
 }
 
 /**
@@ -43,10 +41,13 @@ export interface CompiledKey {
 export class CompiledStore {
   readonly #folder: string;
   readonly #world: World;
+  readonly #removing = new Map<string, Promise<void>>();
+  readonly unused: Unused;
 
   constructor(folder: string, world: World) {
     this.#folder = folder;
     this.#world = world;
+    this.unused = new Unused(world);
   }
 
   /** Opens the folder, which belongs to one process and lies on the same disk as the code, and removes what an interrupted one left. */
@@ -61,6 +62,8 @@ export class CompiledStore {
   /** Folder of the files; null when there is none, or it is damaged, which removes it. */
   async find(key: CompiledKey): Promise<string | null> {
     const place = this.#place(key);
+    this.unused.needed(place);
+    await this.#removing.get(place);
     const facts = await readFacts(place);
     if (facts === null) return null;
     if (await isWhole(place, facts)) return join(place, "files");
@@ -83,11 +86,32 @@ export class CompiledStore {
       if (!(await linkTree(code, folder, { left: entriesMax }))) return false;
       const kept = await writeFiles(folder, files);
       if (kept.length === 0) return false;
-      await writeFile(join(temporary, factsFile), JSON.stringify({ files: kept.map(([path]) => path), digest: digestOf(kept) }));
+      const facts: Facts = { files: kept.map(([path]) => path), digest: digestOf(kept), code: key.code };
+      await writeFile(join(temporary, factsFile), JSON.stringify(facts));
       return await this.#publish(key, temporary);
     } finally {
       await rm(temporary, { recursive: true, force: true });
     }
+  }
+
+  /** All that is kept, in no order. */
+  async *entries(): AsyncGenerator<CompiledEntry> {
+    for await (const { name: owner } of await opendir(this.#folder)) {
+      if (owner.startsWith(temporaryPrefix)) continue;
+      for (const key of await readdir(join(this.#folder, owner)).catch(() => [])) {
+        const place = join(this.#folder, owner, key);
+        yield { place, owner, code: (await readFacts(place))?.code ?? "" };
+      }
+    }
+  }
+
+  /** Whoever asks for it meanwhile waits, and finds it gone. */
+  async remove({ place, owner }: CompiledEntry): Promise<void> {
+    const work = removeFolder(place, join(this.#folder, temporaryPrefix + this.#world.newId()));
+    this.#removing.set(place, work);
+    await work.finally(() => this.#removing.delete(place));
+    // Fails while another one is in it.
+    await rmdir(join(this.#folder, owner)).catch(() => {});
   }
 
   async #publish(key: CompiledKey, temporary: string): Promise<boolean> {
@@ -113,6 +137,8 @@ interface Facts {
   readonly files: readonly string[];
   /** Of paths and contents, in the order of `files`. */
   readonly digest: string;
+  /** Digest of the code that they were made of. */
+  readonly code: string;
 }
 
 async function readFacts(place: string): Promise<Facts | null> {
@@ -182,26 +208,6 @@ async function makeFolders(folder: string, path: string): Promise<boolean> {
     const facts = await lstat(at).catch(() => null);
     if (facts === null) await makeFolder(at);
     else if (!facts.isDirectory()) return false;
-  }
-  return true;
-}
-
-/** Whatever our umask is: sandboxes have users of their own. */
-async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true });
-  await chmod(path, 0o755);
-}
-
-/** False when there are more than `room` has left. */
-async function linkTree(from: string, to: string, room: { left: number }): Promise<boolean> {
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    if (--room.left < 0) return false;
-    const [source, target] = [join(from, entry.name), join(to, entry.name)];
-    if (entry.isDirectory()) {
-      await makeFolder(target);
-      if (!(await linkTree(source, target, room))) return false;
-    } else if (entry.isSymbolicLink()) await symlink(await readlink(source), target);
-    else await link(source, target).catch(() => copyFile(source, target));
   }
   return true;
 }

@@ -32,13 +32,16 @@ export class Tree {
   readonly #limits: TreeLimits;
   readonly #entries = new Map<string, "folder" | "file">();
   readonly #links = new Map<string, string>();
+  /** Each file is on disk when the next one is begun; otherwise somebody else looks after that. */
+  readonly #durable: boolean;
   #bytes = 0;
   #files = 0;
 
   /** `folder` exists and is empty. */
-  constructor(folder: string, limits: TreeLimits) {
+  constructor(folder: string, limits: TreeLimits, { durable = true }: { readonly durable?: boolean } = {}) {
     this.#folder = folder;
     this.#limits = limits;
+    this.#durable = durable;
   }
 
   get bytes(): number {
@@ -114,7 +117,7 @@ export class Tree {
     await file.chmod(executable ? 0o755 : 0o644);
     // Compiled Python files are only valid beside a source of the time they were made from.
     if (facts.modifiedAt !== null && isSane(facts.modifiedAt)) await file.utimes(facts.modifiedAt, facts.modifiedAt);
-    await file.datasync();
+    if (this.#durable) await file.datasync();
   }
 
   /** Reserves a path for a file or a link: parents become folders, the name is free. */

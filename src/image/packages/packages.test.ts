@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { npm } from "./npm.ts";
+import { buildFailed, hostOf, lastLines, type PackageManager, publicRegistries } from "./packages.ts";
+import { pip } from "./pip.ts";
+
+let folder = "";
+let made = 0;
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "packages-test-"));
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function codeOf(files: Readonly<Record<string, string>>): string {
+  const code = join(folder, String(made++));
+  mkdirSync(code);
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(code, path)), { recursive: true });
+    writeFileSync(join(code, path), text);
+  }
+  return code;
+}
+
+async function check(manager: PackageManager, files: Readonly<Record<string, string>>, expected: string | null): Promise<void> {
+  const wanted = await manager.find(codeOf(files));
+  const words = wanted && [
+    ...(wanted.locked ? ["locked"] : []),
+    ...(wanted.needsCode ? ["code"] : []),
+    ...Object.keys(wanted.files),
+  ];
+  assert.equal(words && words.join(" "), expected, JSON.stringify(files));
+}
+
+const manifest = (fields: object) => ({ "package.json": JSON.stringify(fields) });
+const needy = manifest({ dependencies: { a: "1" } });
+
+test("code for Node needs packages where package.json has some and node_modules is not there", async () => {
+  await check(npm, needy, "package.json");
+  await check(npm, { ...needy, "package-lock.json": "{}" }, "locked package.json package-lock.json");
+  await check(npm, { ...needy, "yarn.lock": "" }, "package.json yarn.lock");
+  await check(npm, manifest({ optionalDependencies: { a: "1" } }), "package.json");
+  await check(npm, manifest({ dependencies: { a: "file:./a" } }), "code package.json");
+  await check(npm, manifest({ dependencies: { a: "1" }, workspaces: ["x"] }), "code package.json");
+  await check(npm, { ...needy, "node_modules/b/index.js": "" }, null);
+  await check(npm, manifest({ devDependencies: { a: "1" } }), null);
+  await check(npm, { "package.json": "[]" }, null);
+  await check(npm, { "package.json": "{" }, null);
+  await check(npm, { "index.js": "" }, null);
+});
+
+test("code for Python needs packages where requirements.txt has some and no folder of them is there", async () => {
+  await check(pip, { "requirements.txt": "a==1 # x\n" }, "requirements.txt");
+  await check(pip, { "requirements.txt": "a==1 --hash=sha256:0\n" }, "locked requirements.txt");
+  await check(pip, { "requirements.txt": "-r more.txt\n" }, "code requirements.txt");
+  await check(pip, { "requirements.txt": "./wheels/a.whl\n" }, "code requirements.txt");
+  await check(pip, { "requirements.txt": "# nothing\n\n" }, null);
+  await check(pip, { "requirements.txt": "a\n", "vendor/a.py": "" }, null);
+  await check(pip, { "requirements.txt": "a\n", "a.dist-info/METADATA": "" }, null);
+  await check(pip, { "main.py": "" }, null);
+});
+
+test("registries' keys go into npm's settings, never onto its command line, and only registries are reached", () => {
+  const wanted = { files: {}, needsCode: false, locked: true };
+  const job = (address: string) => npm.job(wanted, "auto", { ...publicRegistries, npm: address }, []);
+  const withToken = job("https://:t0ken@npm.example.com/all/");
+  assert.deepEqual(withToken.write, { "../npmrc": "//npm.example.com/all/:_authToken=t0ken\n" });
+  assert.ok(withToken.command.includes("--registry=https://npm.example.com/all/") && withToken.command.includes("ci"));
+  assert.ok(!JSON.stringify(withToken.command).includes("t0ken"));
+  const withUser = job("http://u:p@npm.example.com:8080/");
+  assert.deepEqual(withUser.write, { "../npmrc": `//npm.example.com:8080/:_auth=${btoa("u:p")}\n` });
+  assert.deepEqual(job(publicRegistries.npm).write, { "../npmrc": "" });
+  assert.deepEqual(pip.hosts(publicRegistries), ["pypi.org:443", "files.pythonhosted.org:443"]);
+  assert.deepEqual(["http://a/", "https://[::1]:9/x"].map(hostOf), ["a:80", "[::1]:9"]);
+});
+
+function flags(manager: PackageManager, mode: "auto" | "scripts"): readonly string[] {
+  return manager.job({ files: {}, needsCode: false, locked: false }, mode, publicRegistries, []).command;
+}
+
+function explain(manager: PackageManager, said: string): string {
+  const { reason, why } = manager.explain(said);
+  return `${reason}: ${why}`;
+}
+
+test("scripts and building from source are off unless they are allowed", () => {
+  assert.ok(flags(npm, "auto").includes("--ignore-scripts") && !flags(npm, "scripts").includes("--ignore-scripts"));
+  assert.ok(flags(pip, "auto").includes("--only-binary=:all:") && !flags(pip, "scripts").includes("--only-binary=:all:"));
+});
+
+test("what package managers print is told in a sentence, with what to do", () => {
+  assert.equal(
+    explain(npm, "npm error code E404\nnpm error 404 Not Found - GET https://r.example/nothing - Not found\nnpm error 404\n"),
+    "not_found: the registry does not have nothing",
+  );
+  assert.equal(
+    explain(
+      npm,
+      "npm error code E404\nnpm error 404 Not Found - GET https://r.example/@a%2fb\nnpm error 404  '@a/b@^1' is not in this registry.\n",
+    ),
+    "not_found: the registry does not have @a/b@^1",
+  );
+  assert.match(explain(npm, "npm error code ENOSPC\n"), /^disk/);
+  assert.match(explain(npm, "npm error code ECONNREFUSED\n"), /^unreachable: .*ECONNREFUSED/);
+  assert.match(explain(npm, "npm error code ERESOLVE\n"), /^conflict/);
+  assert.match(explain(npm, "?"), /^failed/);
+  assert.match(explain(pip, "ERROR: No matching distribution found for a==9\n"), /^not_found: .* a==9$/);
+  assert.match(
+    explain(pip, "WARNING: ... ProxyError('Cannot connect to proxy.')\nERROR: No matching distribution found for a"),
+    /^unreachable/,
+  );
+  assert.match(explain(pip, "ERROR: ResolutionImpossible: for help"), /^conflict/);
+  assert.match(explain(pip, "OSError: [Errno 28] No space left on device"), /^disk/);
+});
+
+test("of long output the end is shown", () => {
+  const said = Array.from({ length: 100 }, (_, i) => `line ${i}\n`).join("");
+  assert.equal(lastLines(said).split("\n").length, 30);
+  assert.ok(lastLines("x".repeat(10_000)).length === 4000);
+  const error = buildFailed({ reason: "failed", why: "it rained", fix: "Wait" }, said);
+  assert.equal(error.message, "The packages of the code could not be installed: it rained. Wait");
+});
