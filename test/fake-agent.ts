@@ -8,7 +8,7 @@ import { agentDefaults } from "../src/agent/config.ts";
 import { createAgent, type Agent } from "../src/agent/agent.ts";
 import type { AgentCall, AgentReport } from "../src/agent/link.ts";
 import type { StemCellRule } from "../src/config/stem-cells.ts";
-import { bytesBody, readBody } from "../src/lib/body.ts";
+import { type BodySource, bytesBody, readBody } from "../src/lib/body.ts";
 import { realWorld } from "../src/lib/world.ts";
 import { PlatformError } from "../src/model/error.ts";
 import type { App, Fn, LogLine } from "../src/model/model.ts";
@@ -81,17 +81,21 @@ export function fakeAgent(
 async function call(agent: Agent, fn: Fn, behaviour: string, options: CallOptions): Promise<CallEnd> {
   const ended = Promise.withResolvers<AgentReport>();
   const printed: LogLine[] = [];
-  const request: AgentCall = {
-    fn,
-    app: options.app ?? null,
-    request: { callId: world.newId(), headers: [], http: null, body: bytesBody(Buffer.from(behaviour)) },
-    waitMsMax: options.waitMsMax ?? 10_000,
-    report: (report) => ended.resolve(report),
-    log: (line) => printed.push(line),
-  };
+  const answered = new Promise<BodySource>((resolve, reject) => {
+    const asked: AgentCall = {
+      fn,
+      app: options.app ?? null,
+      request: { callId: world.newId(), headers: [], http: null, body: bytesBody(Buffer.from(behaviour)) },
+      waitMsMax: options.waitMsMax ?? 10_000,
+      answered: (_status, _headers, body) => resolve(body),
+      failed: reject,
+      report: (report) => ended.resolve(report),
+      log: (line) => printed.push(line),
+    };
+    agent.run(asked, options.signal ?? new AbortController().signal);
+  });
   try {
-    const answer = await agent.run(request, options.signal ?? new AbortController().signal);
-    const body = await readBody(answer.body, 20_000_000, () => new Error("too large"));
+    const body = await readBody(await answered, 20_000_000, () => new Error("too large"));
     return { answer: body.toString(), error: null, report: await ended.promise, lines: printed };
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;

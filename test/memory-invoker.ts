@@ -27,7 +27,8 @@ export function memoryInvoker(
   world: World,
   code: (call: MemoryCall) => MemoryAnswer | Promise<MemoryAnswer>,
 ): Invoker {
-  return {
+  const invoker: Invoker = {
+    begin: (request, signal, caller) => void invoker.invoke(request, signal).then((result) => caller.told(result)),
     async invoke(request) {
       let fn: Fn | null = null;
       let activationId: string | null = null;
@@ -42,6 +43,7 @@ export function memoryInvoker(
       }
     },
   };
+  return invoker;
 }
 
 function success(fn: Fn, activationId: string, { status = 200, headers = [], body = "" }: MemoryAnswer): InvokeResult {

@@ -9,28 +9,31 @@ import type { CancelSignal } from "../lib/cancel.ts";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { App, Fn, StartType } from "../model/model.ts";
-import type { AgentAnswer, AgentCall, AgentLink } from "./link.ts";
+import type { AgentCall, AgentLink } from "./link.ts";
 import { StemCells } from "./cells.ts";
 import { Compiler } from "./compiler.ts";
+import { Cores } from "./cores.ts";
 import { CpuShares } from "./cpu-shares.ts";
 import { keepAliveOf } from "./keep-alive.ts";
+import { Installer } from "./installer.ts";
 import { KeepAlives } from "./keeper.ts";
 import { MemoryBudget } from "./evictor.ts";
 import { MemoryShares } from "./memory-shares.ts";
 import { createPool, type Pool, type Slot } from "./pool.ts";
+import { isOlder, poolKey } from "./pool-key.ts";
 import { type ProvisionCounts, type Provisioned, Provisions } from "./provisions.ts";
+import { machineCores } from "./machine-cores.ts";
 import { MachineProcessors } from "./processors.ts";
+import { RetiredPools } from "./retired-pools.ts";
 import { Run } from "./run.ts";
 import { Starter, type StarterParts } from "./starter.ts";
 import { type AgentStats, Counters, type SandboxCounts, sandboxesOf, statsOf } from "./stats.ts";
 import type { PoolParts } from "./stock.ts";
 import { WaitingCounts } from "./waiting-counts.ts";
+import type { Taker } from "./waiting-line.ts";
 
 /** Sandboxes that are not frozen are measured so often, in ms. */
 const measureEveryMs = 2000;
-
-/** So long a call may have been on its way to a pool that was retired meanwhile, in ms. */
-const retiredForMs = 30_000;
 
 export interface Agent extends AgentLink {
   readonly memoryMiB: number;
@@ -41,6 +44,8 @@ export interface Agent extends AgentLink {
   provisioned(fn: Fn): ProvisionCounts;
   /** Why so many sandboxes of this function can't be kept ready; null: they can. */
   provisionRefusal(fn: Fn): PlatformError | null;
+  /** For packages that code names and does not bring. */
+  readonly installer: Pick<Installer, "install">;
   /** A function is there whose first call may come: its code is compiled ahead, and from now on stem cells that fit it are kept. */
   expect(fn: Fn, app: App | null): void;
   /** Ends the sandboxes of a function, or of an app's functions, but for those of the revisions in `keep`. */
@@ -69,10 +74,13 @@ class LocalAgent implements Agent {
   readonly #cells: StemCells;
   readonly #provisions: Provisions;
   readonly #compiler: Compiler;
+  readonly installer: Installer;
   /** By function and revision of it and its app: the identity of a sandbox. */
   readonly #pools = new Map<string, Pool>();
-  /** Names of pools that `retire` ended, and when (monotonic ms); a call that comes too late gets a sandbox that ends with it. */
-  readonly #retired = new Map<string, number>();
+  /** The same by the object that successive calls share, as long as no pool was forgotten since: a call spells no key. */
+  readonly #lastPools = new WeakMap<Fn, { readonly app: App | null; readonly pool: Pool; readonly forgotten: number }>();
+  #forgotten = 0;
+  readonly #retired: RetiredPools;
   #running = 0;
   readonly #ended = (start: StartType) => this.#runEnded(start);
   #closing = false;
@@ -83,6 +91,7 @@ class LocalAgent implements Agent {
   constructor(id: string, parts: StarterParts) {
     this.agentId = id;
     this.#world = parts.world;
+    this.#retired = new RetiredPools(parts.world);
     this.memoryMiB = parts.config.memoryMiB;
     this.#memory = new MemoryBudget(
       this.memoryMiB,
@@ -91,17 +100,19 @@ class LocalAgent implements Agent {
     );
     const pools = () => this.#pools.values();
     const cpu = new CpuShares(parts.world, pools);
+    const cores = new Cores(parts.world, pools, parts.machineCores ?? machineCores(parts.config));
     this.#shares = new MemoryShares(this.memoryMiB, pools);
     this.#waiting = new WaitingCounts(parts.config);
     const processors = parts.processors ?? new MachineProcessors(parts.world);
     const protocol = parts.protocols.frames.blank ?? null;
-    const background = { ...parts, memory: this.#memory, processors, busy: () => this.#isShort() };
+    const background = { ...parts, memory: this.#memory, processors, cores, busy: () => this.#isShort() };
     this.#cells = new StemCells({ ...background, protocol });
     this.#compiler = new Compiler(background);
+    this.installer = new Installer({ ...background, config: parts.config.installs });
     this.#provisions = new Provisions(this.memoryMiB, (fn, app) => this.#poolAgain(fn, app));
     this.#parts = {
       world: parts.world,
-      starter: new Starter(parts, this.#cells, this.#compiler, (fn) => cpu.ofNew(fn)),
+      starter: new Starter(parts, this.#cells, this.#compiler, { weightOf: (fn) => cpu.ofNew(fn), cores }),
       memory: this.#memory,
       shares: this.#shares,
       counters: this.#counters,
@@ -115,17 +126,22 @@ class LocalAgent implements Agent {
     return this.#waiting.refusal(fn);
   }
 
-  run(call: AgentCall, signal: CancelSignal): Promise<AgentAnswer> {
-    const run = new Run(call, this.#world, this.#ended);
+  run(call: AgentCall, signal: CancelSignal): void {
+    const now = this.#world.monotonic();
+    const run = new Run(call, this.#world, now, this.#ended);
     this.#running++;
+    let pool: Pool;
+    let slot: Slot | undefined;
     try {
       if (this.#closing) throw new PlatformError("overloaded", "The server is stopping", { details: { retryAfterS: 1 } });
-      const pool = this.#poolOf(call.fn, call.app);
-      const slot = pool.tryTake(call);
-      return slot === undefined ? this.#runLater(pool, run, signal) : run.execute(pool, slot, signal);
+      pool = this.#poolOf(call.fn, call.app);
+      slot = pool.tryTake(call);
     } catch (error) {
-      return Promise.reject(run.fail(error));
+      run.fail(error);
+      return;
     }
+    if (slot === undefined) this.#runLater(pool, run, signal);
+    else run.execute(pool, slot, signal, now);
   }
 
   prepare(fn: Fn, app: App | null): void {
@@ -147,15 +163,16 @@ class LocalAgent implements Agent {
   expect(fn: Fn, app: App | null): void {
     this.#cells.expect(fn);
     this.#compiler.expect(fn, app);
+    this.#parts.starter.expect(fn, app);
   }
 
   retire(id: string, keep: readonly number[]): void {
-    this.#forgetRetired(id, keep);
+    this.#retired.forget(id, keep);
     this.#provisions.retire(id, keep);
     for (const [key, pool] of this.#pools) {
       const { fn } = pool;
       if ((fn.id !== id && fn.appId !== id) || keep.includes(fn.revision)) continue;
-      this.#retired.set(key, this.#world.monotonic());
+      this.#retired.add(key);
       pool.retire();
     }
   }
@@ -179,21 +196,24 @@ class LocalAgent implements Agent {
     await Promise.all([
       this.#cells.close(),
       this.#compiler.close(),
+      this.installer.close(),
       ...[...this.#pools.values()].map((pool) => pool.close(reason)),
     ]);
   }
 
-  async #runLater(pool: Pool, run: Run, signal: CancelSignal): Promise<AgentAnswer> {
-    let slot: Slot;
+  #runLater(pool: Pool, run: Run, signal: CancelSignal): void {
     this.#waiting.enter(pool.fn);
-    try {
-      slot = await pool.wait(run.call, () => run.request(), signal);
-    } catch (error) {
-      throw run.fail(error);
-    } finally {
-      this.#waiting.leave(pool.fn);
-    }
-    return await run.execute(pool, slot, signal);
+    const taker: Taker<Slot> = {
+      served: (slot) => {
+        this.#waiting.leave(pool.fn);
+        run.execute(pool, slot, signal, this.#world.monotonic());
+      },
+      failed: (error) => {
+        this.#waiting.leave(pool.fn);
+        run.fail(error);
+      },
+    };
+    pool.wait(run.call, () => run.request(), signal, taker);
   }
 
   #runEnded(start: StartType): void {
@@ -204,39 +224,35 @@ class LocalAgent implements Agent {
 
   /** Of a function that is wanted again, if it was retired. */
   #poolAgain(fn: Fn, app: App | null): Pool {
-    this.#retired.delete(keyOf(fn, app));
+    this.#retired.delete(poolKey(fn, app));
     return this.#poolOf(fn, app);
   }
 
   #poolOf(fn: Fn, app: App | null): Pool {
-    const key = keyOf(fn, app);
+    const last = this.#lastPools.get(fn);
+    if (last !== undefined && last.app === app && last.forgotten === this.#forgotten) return last.pool;
+    const pool = this.#poolNamed(poolKey(fn, app), fn, app);
+    this.#lastPools.set(fn, { app, pool, forgotten: this.#forgotten });
+    return pool;
+  }
+
+  #poolNamed(key: string, fn: Fn, app: App | null): Pool {
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
     if (fn.memoryMiB > this.memoryMiB) throw tooBig(fn, this.memoryMiB);
     for (const [otherKey, pool] of this.#pools) {
       if (pool.fn.id === fn.id && isOlder(pool, fn, otherKey, app)) pool.retire();
     }
-    const pool = createPool(fn, app, this.#parts, this.#isRetired(key), () => this.#forget(key, pool));
+    const pool = createPool(fn, app, this.#parts, this.#retired.has(key), () => this.#forget(key, pool));
     this.#pools.set(key, pool);
     this.#measureLater();
     return pool;
   }
 
   #forget(key: string, pool: Pool): void {
+    this.#forgotten++;
     if (this.#pools.get(key) === pool) this.#pools.delete(key);
     if (!this.#closing) this.#provisions.ended(pool);
-  }
-
-  /** Those of long ago, and those that are wanted again. */
-  #forgetRetired(id: string, keep: readonly number[]): void {
-    const longAgo = this.#world.monotonic() - retiredForMs;
-    for (const [key, at] of this.#retired) {
-      if (at < longAgo || keep.some((revision) => key.startsWith(`${id}:${revision}:`))) this.#retired.delete(key);
-    }
-  }
-
-  #isRetired(key: string): boolean {
-    return (this.#retired.get(key) ?? Number.NEGATIVE_INFINITY) > this.#world.monotonic() - retiredForMs;
   }
 
   #measureLater(): void {
@@ -273,15 +289,6 @@ class LocalAgent implements Agent {
   #growStarved(): void {
     for (const pool of this.#shares.inTurn(this.#pools.values())) pool.grow();
   }
-}
-
-function keyOf(fn: Fn, app: App | null): string {
-  return `${fn.id}:${fn.revision}:${app?.revision ?? 0}`;
-}
-
-/** Of the same revision, made before the app's settings changed. Other revisions may share the calls. */
-function isOlder(pool: Pool, fn: Fn, poolKey: string, app: App | null): boolean {
-  return pool.fn.revision === fn.revision && Number(poolKey.slice(poolKey.lastIndexOf(":") + 1)) < (app?.revision ?? 0);
 }
 
 function tooBig(fn: Fn, memoryMiB: number): PlatformError {

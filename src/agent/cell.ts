@@ -6,13 +6,16 @@ import type { BlankProtocol, BlankSession } from "../protocol/protocol.ts";
 import type { Sandbox, SandboxDriver, SandboxLimits } from "../sandbox/sandbox.ts";
 import { functionFolder } from "../sandbox/sandbox.ts";
 import type { AgentConfig } from "./config.ts";
+import type { Cores } from "./cores.ts";
 
 /** What stem cells are made with. */
 export interface CellParts {
   readonly world: World;
   readonly driver: SandboxDriver;
-  readonly images: Pick<Images, "prepare"> & Partial<Pick<Images, "prepareBlank">>;
+  readonly images: Pick<Images, "prepare"> & Partial<Pick<Images, "prepareBlank" | "layOut">>;
   readonly config: AgentConfig;
+  /** Absent: they run on all processors. */
+  readonly cores?: Pick<Cores, "ofNew"> | undefined;
 }
 
 /** What only functions with these settings find in a stem cell. */
@@ -21,6 +24,8 @@ export const cellEgress = "internet";
 /** A sandbox with a runtime in it and no code, until somebody takes it. It waits for input: there is nothing in it to be frozen. */
 export class Cell {
   readonly sandbox: Sandbox;
+  /** The processors it runs on; null: all. */
+  readonly cores: readonly number[] | null;
   /** What it counts with against the agent's memory. */
   countedMiB: number;
   /** Hears what the sandbox prints past its runtime; nobody, while it is a cell. */
@@ -28,11 +33,12 @@ export class Cell {
   readonly session: BlankSession;
   readonly #blank: Blank;
 
-  constructor(sandbox: Sandbox, session: BlankSession, blank: Blank, countedMiB: number) {
+  constructor(sandbox: Sandbox, session: BlankSession, blank: Blank, { memoryMiB, cores }: Size) {
     this.sandbox = sandbox;
+    this.cores = cores ?? null;
     this.session = session;
     this.#blank = blank;
-    this.countedMiB = countedMiB;
+    this.countedMiB = memoryMiB;
   }
 
   get usable(): boolean {
@@ -64,6 +70,7 @@ export async function makeCell(
   const { world, config } = parts;
   const blank = (await parts.images.prepareBlank?.(rule.kind)) ?? null;
   if (blank === null) return null;
+  const size: Size = { memoryMiB: rule.memoryMiB, cpuWeight: 1, cores: parts.cores?.ofNew(rule.memoryMiB) };
   let cell: Cell | undefined;
   let sandbox: Sandbox;
   try {
@@ -71,12 +78,13 @@ export async function makeCell(
       id,
       root: blank.root,
       code: blank.place?.folder ?? null,
+      codeComesLater: true,
       runtime: blank.runtime,
-      command: blank.shimCommand,
+      command: withMemory(blank.shimCommand, blank, rule.memoryMiB, {}),
       env: { PATH: blank.path, HOME: "/tmp", ...blank.env, ...blankProtocol.launch.env },
       endpoint: blankProtocol.launch.endpoint,
       egress: cellEgress,
-      limits: limitsOf(config, rule.memoryMiB, 1),
+      limits: limitsOf(config, size),
       output: (stream, data) => cell?.output(stream, data),
     });
   } catch (error) {
@@ -89,7 +97,7 @@ export async function makeCell(
   const stopClock = world.after(config.startTimeoutMs, () => limit.abort(tooSlow(rule.kind, config.startTimeoutMs)));
   try {
     const session = await blankProtocol.open((signal) => sandbox.connect(signal), limit.signal);
-    cell = new Cell(sandbox, session, blank, rule.memoryMiB);
+    cell = new Cell(sandbox, session, blank, size);
     await cell.measure();
     return cell;
   } catch (error) {
@@ -100,16 +108,29 @@ export async function makeCell(
   }
 }
 
-/** The limits of a sandbox of this size. `cpuWeight` undefined: what its memory makes. */
-export function limitsOf(config: AgentConfig, memoryMiB: number, cpuWeight: number | undefined): SandboxLimits {
+/** How big a sandbox is. */
+export type Size = Pick<SandboxLimits, "memoryMiB" | "cpuWeight" | "cores">;
+
+export function limitsOf(config: AgentConfig, size: Size): SandboxLimits {
   return {
-    memoryMiB,
-    cpuWeight,
+    ...size,
     processesMax: config.processesMax,
     openFilesMax: config.openFilesMax,
-    tmpMiB: Math.min(config.tmpMiB, memoryMiB),
+    tmpMiB: Math.min(config.tmpMiB, size.memoryMiB),
     tmpFilesMax: config.tmpFilesMax,
   };
+}
+
+/** The command, its interpreter told of the memory if it is the one that runs our shim. */
+export function withMemory(
+  command: readonly string[],
+  { shimCommand, memoryOptions }: Pick<Prepared, "shimCommand" | "memoryOptions">,
+  memoryMiB: number,
+  env: Readonly<Record<string, string>>,
+): readonly string[] {
+  const [program, ...args] = command;
+  if (program === undefined || memoryOptions === undefined || program !== shimCommand?.[0]) return command;
+  return [program, ...memoryOptions(memoryMiB, env), ...args];
 }
 
 function tooSlow(kind: string, timeoutMs: number): PlatformError {

@@ -86,7 +86,16 @@ export class StemCells {
     if (rack === undefined || this.#closed) return;
     this.#want(rack);
     // What it starts from is looked up now, a millisecond of its first call. Its call is told when that fails.
-    this.#parts.images.prepare(fn.source, fn.id).catch(() => {});
+    const { images } = this.#parts;
+    images.prepare(fn.source, fn.id).then(
+      (prepared) => images.layOut?.(prepared),
+      () => {},
+    );
+  }
+
+  /** How many cells a rule says for this function; 0: it fits none. */
+  countFor(fn: Fn, app: App | null): number {
+    return this.#rackOf(fn, app)?.rule.count ?? 0;
   }
 
   /** A cell with this code in it; undefined where none fits, or none is there, or the code can't be put into one. */

@@ -7,17 +7,20 @@ import type { FunctionProtocol } from "../protocol/protocol.ts";
 import type { Sandbox, SandboxDriver } from "../sandbox/sandbox.ts";
 import { limitsOf } from "./cell.ts";
 import type { AgentConfig } from "./config.ts";
+import type { Cores } from "./cores.ts";
 import type { MemoryBudget } from "./evictor.ts";
 import type { Processors } from "./processors.ts";
 
 export interface CompilerParts {
   readonly world: World;
   readonly driver: SandboxDriver;
-  readonly images: Pick<Images, "prepare">;
+  readonly images: Pick<Images, "prepare"> & Partial<Pick<Images, "layOut">>;
   readonly protocols: Readonly<Record<ProtocolName, FunctionProtocol>>;
   readonly config: AgentConfig;
   readonly memory: MemoryBudget;
   readonly processors: Processors;
+  /** Absent: it is done on all of them. */
+  readonly cores?: Pick<Cores, "ofNew"> | undefined;
   /** Somebody waits for a sandbox, or one is started for somebody. */
   readonly busy: () => boolean;
 }
@@ -126,11 +129,13 @@ export class Compiler {
     const records = await this.#recordsOf(fn, app, prepared, command);
     if (this.#closed || !(await prepared.compilable?.keep(records))) return;
     // It is read and checked now rather than in the next start.
-    await this.#parts.images.prepare(fn.source, fn.id);
+    const compiled = await this.#parts.images.prepare(fn.source, fn.id);
+    if (this.#parts.config.stemCells.some(({ kind }) => fn.source.type === "code" && fn.source.kind === kind))
+      await this.#parts.images.layOut?.(compiled);
   }
 
   async #recordsOf(fn: Fn, app: App | null, prepared: Prepared, command: readonly string[]): Promise<Buffer> {
-    const { world, driver, config, protocols } = this.#parts;
+    const { world, driver, config, protocols, cores } = this.#parts;
     const { env } = protocols.frames.launch(fn, { name: app?.name ?? null, config: app?.config ?? {} });
     const sandbox = await driver.create({
       id: `compile-${fn.id.slice(-8).toLowerCase()}-${fn.revision}`,
@@ -141,7 +146,7 @@ export class Compiler {
       env: { PATH: prepared.path, HOME: "/tmp", ...prepared.env, ...env },
       endpoint: { via: "callback" },
       egress: "none",
-      limits: limitsOf(config, fn.memoryMiB, 1),
+      limits: limitsOf(config, { memoryMiB: fn.memoryMiB, cpuWeight: 1, cores: cores?.ofNew(fn.memoryMiB) }),
       output: () => {},
     });
     this.#sandbox = sandbox;

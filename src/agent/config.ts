@@ -1,4 +1,5 @@
 import type { StemCellRule } from "../config/stem-cells.ts";
+import type { RegistryWay } from "./registry-dial.ts";
 
 /** The agent's slice of the configuration. */
 export interface AgentConfig {
@@ -14,6 +15,8 @@ export interface AgentConfig {
   readonly startsMax: number;
   /** How long a sandbox may take to be ready, in ms. (Default: 10000; Fn's 5000 is too short for real imports, facts fn.md 14) */
   readonly startTimeoutMs: number;
+  /** On which processors a sandbox runs: as many as its memory gives, or any. (Default: memory; docs/decisions/0020-processors.md) */
+  readonly cores: "memory" | "all";
   /** Processes and threads in one sandbox. (Default: 128) */
   readonly processesMax: number;
   /** Open files of one process in a sandbox. (Default: 1024) */
@@ -24,6 +27,16 @@ export interface AgentConfig {
   readonly tmpFilesMax: number;
   /** Sandboxes of a kind that wait for their code. (Default: none) */
   readonly stemCells: readonly StemCellRule[];
+  /** Of functions' packages. */
+  readonly installs: InstallConfig;
+}
+
+/** What installing packages may take, and how registries are reached. */
+export interface InstallConfig extends RegistryWay {
+  /** Of one sandbox, its files included. (Default: 1536) */
+  readonly memoryMiB: number;
+  /** For one function's packages, in ms. (Default: 300000) */
+  readonly timeoutMs: number;
 }
 
 export const agentDefaults = {
@@ -31,9 +44,11 @@ export const agentDefaults = {
   functionWaitingMax: 1000,
   namespaceWaitingMax: 2000,
   startTimeoutMs: 10_000,
+  cores: "memory",
   processesMax: 128,
   openFilesMax: 1024,
   tmpMiB: 64,
   tmpFilesMax: 10_000,
   stemCells: [],
+  installs: { memoryMiB: 1536, timeoutMs: 300_000, proxy: "", direct: [] },
 } as const;

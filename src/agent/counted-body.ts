@@ -30,6 +30,15 @@ export class CountedBody implements BodySource, BodySink {
     return this.#source.bytes;
   }
 
+  take(): Buffer | null {
+    if (this.#source.take === undefined || (this.#source.bytes ?? 0) > this.#bytesMax) return null;
+    const data = this.#source.take();
+    if (data === null) return null;
+    this.total = data.length;
+    this.#fate?.bodyEnded();
+    return data;
+  }
+
   pipe(sink: BodySink): void {
     this.#sink = sink;
     this.#source.pipe(this);
@@ -39,7 +48,9 @@ export class CountedBody implements BodySource, BodySink {
     this.#source.resume();
   }
 
+  /** An answer that is whole was not dropped, whatever its reader does with it: a status may mean that there is none to write. */
   cancel(): void {
+    if (this.#fate !== null && this.take() !== null) return;
     this.#source.cancel();
     this.#fate?.bodyDropped();
   }

@@ -1,13 +1,14 @@
 import type { CancelSignal } from "../lib/cancel.ts";
-import type { PlatformError } from "../model/error.ts";
+import { asPlatformError, type PlatformError } from "../model/error.ts";
 import type { App, Fn } from "../model/model.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { Instance } from "./instance.ts";
 import type { AgentCall } from "./link.ts";
 import type { MemoryShares } from "./memory-shares.ts";
 import type { Pool, Slot } from "./pool.ts";
 import { type PoolParts, Stock } from "./stock.ts";
-import { WaitingLine } from "./waiting-line.ts";
+import { type Taker, WaitingLine } from "./waiting-line.ts";
 
 /**
  * A sandbox of its own for each call, which ends with it: for functions that want it so (`isolation: fresh`) and for protocols of one
@@ -15,6 +16,7 @@ import { WaitingLine } from "./waiting-line.ts";
  */
 export class FreshPool implements Pool {
   readonly fn: Fn;
+  readonly deadlines: Deadlines;
   readonly provisioned = { wanted: 0, ready: 0 };
   readonly #empty: () => void;
   readonly #shares: MemoryShares;
@@ -26,6 +28,7 @@ export class FreshPool implements Pool {
 
   constructor(fn: Fn, app: App | null, parts: PoolParts, retired: boolean, empty: () => void) {
     this.fn = fn;
+    this.deadlines = new Deadlines(parts.world, fn.timeoutMs);
     this.#retired = retired;
     this.#empty = empty;
     this.#shares = parts.shares;
@@ -56,11 +59,12 @@ export class FreshPool implements Pool {
 
   tryTake(): undefined {}
 
-  async wait(call: AgentCall, request: () => FunctionRequest, signal: CancelSignal): Promise<Slot> {
-    const turn = this.#line.wait(call, signal);
+  wait(call: AgentCall, request: () => FunctionRequest, signal: CancelSignal, taker: Taker<Slot>): void {
+    this.#line.wait(call, signal, {
+      served: () => void this.#start(call, this.#startsByCall ? request() : null, signal, taker),
+      failed: (error) => taker.failed(error),
+    });
     this.grow();
-    await turn;
-    return await this.#start(call, this.#startsByCall ? request() : null, signal);
   }
 
   release(instance: Instance): void {
@@ -84,7 +88,7 @@ export class FreshPool implements Pool {
     let refused = false;
     while (this.#line.length > 0 && this.#stock.size < this.fn.sandboxesMax && !refused) {
       refused = !this.#stock.reserve(this.waitingSince);
-      if (!refused) this.#line.shift()?.resolve();
+      if (!refused) this.#line.shift()?.serve();
     }
     this.#shares.told(this, refused);
   }
@@ -97,18 +101,22 @@ export class FreshPool implements Pool {
     await this.#stock.close();
   }
 
-  async #start(call: AgentCall, request: FunctionRequest | null, signal: CancelSignal): Promise<Slot> {
+  async #start(call: AgentCall, request: FunctionRequest | null, signal: CancelSignal, taker: Taker<Slot>): Promise<void> {
+    let instance: Instance;
     try {
-      const instance = await this.#stock.make(request, () => call);
+      instance = await this.#stock.make(request, () => call);
       if (signal.aborted) {
         this.#stock.stop(instance);
         throw signal.reason;
       }
       instance.begin(call);
-      return { instance, start: instance.origin };
-    } finally {
+    } catch (error) {
       this.#moved();
+      taker.failed(asPlatformError(error));
+      return;
     }
+    this.#moved();
+    taker.served({ instance, start: instance.origin });
   }
 
   /** A start failed, a sandbox ended, or somebody left the line. */

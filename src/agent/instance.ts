@@ -40,6 +40,10 @@ export class Instance {
   ended = false;
   /** Nothing in it runs, or that is on its way. */
   frozen = false;
+  /** Since when, or when it was frozen last; monotonic ms. */
+  frozenAt = 0;
+  /** How many times as long as others it is left alone before it is frozen (`rest.ts`). */
+  patience = 1;
   /** It was idle long enough to be frozen and measured, and no call has begun since. */
   rested = false;
   /** It is kept ready whether calls come or not; `aging`: until another took its place. */
@@ -48,6 +52,8 @@ export class Instance {
   usedMiB: number | null = null;
   /** What it was last said to get of the processors; null: nothing was said since its start. */
   cpuWeight: number | null = null;
+  /** The processors it runs on; null: all. */
+  cores: readonly number[] | null = null;
   /** What it counts with against the agent's memory. */
   countedMiB = 0;
   /** Monotonic ms since when no call runs. */
@@ -56,7 +62,6 @@ export class Instance {
   watchOff: (() => void) | null = null;
 
   readonly #world: World;
-  readonly #running = new Map<string, AgentCall>();
   readonly #startLines: LogLine[] = [];
   #session: Session | undefined;
   #lastCall: AgentCall | null = null;
@@ -85,23 +90,23 @@ export class Instance {
   begin(call: AgentCall): void {
     this.activeCalls++;
     this.rested = false;
-    this.#running.set(call.request.callId, call);
     this.#lastCall = call;
-    for (const line of this.#startLines.splice(0)) call.log(line);
+    if (this.#startLines.length > 0) for (const line of this.#startLines.splice(0)) call.log(line);
   }
 
-  end(call: AgentCall): void {
+  /** A call ended. `now`: monotonic ms. */
+  end(now: number): void {
     this.activeCalls--;
     this.used = true;
-    this.idleSince = this.#world.monotonic();
-    this.#running.delete(call.request.callId);
+    this.idleSince = now;
     if (!this.session.usable) this.ended = true;
   }
 
-  /** Stops the clock for everything inside; false where the driver cannot. The sandbox that cannot be frozen any more is ended. */
-  freeze(): boolean {
+  /** Stops the clock for everything inside; false where the driver cannot. The sandbox that cannot be frozen any more is ended. `now`: monotonic ms. */
+  freeze(now: number): boolean {
     if (this.sandbox.pause === undefined) return false;
     this.frozen = true;
+    this.frozenAt = now;
     this.sandbox.pause().catch(() => this.sandbox.stop());
     return true;
   }
@@ -118,6 +123,12 @@ export class Instance {
     this.sandbox.weigh?.(cpuWeight).catch(() => {});
   }
 
+  /** Says on which processors it runs. One that cannot be told goes on where it was. */
+  moveTo(cores: readonly number[]): void {
+    this.cores = cores;
+    this.sandbox.move?.(cores).catch(() => {});
+  }
+
   /** Asks what the sandbox holds now. */
   async measure(): Promise<void> {
     const bytes = (await this.sandbox.memoryBytes?.()) ?? null;
@@ -130,10 +141,12 @@ export class Instance {
     else this.#splitters[stream].push(data);
   }
 
-  /** A line that the session attributed; null: to no call. */
-  log(callId: string | null, line: Omit<LogLine, "at">): void {
-    const call = callId === null ? this.#lastCall : (this.#running.get(callId) ?? this.#lastCall);
-    this.#give(call, { at: this.#world.now(), ...line });
+  /**
+   * A line that the session did not give to a call itself: printed outside any, or by a program that has one call at a time, whose newest
+   * is meant whatever the session says.
+   */
+  log(_callId: string | null, line: Omit<LogLine, "at">): void {
+    this.#give(this.#lastCall, { at: this.#world.now(), ...line });
   }
 
   /** The program has ended: gives out half lines. */

@@ -1,6 +1,6 @@
 /**
  * The way from an invocation to an agent. Embedded it is a function call, across the network it will be our frames; a caller
- * cannot tell. Promises: `run` either answers or rejects with a PlatformError; when it reports a timeout, the code is
+ * cannot tell. Promises: `run` tells the call either an answer or a PlatformError; when it reports a timeout, the code is
  * already dead.
  */
 import type { CancelSignal } from "../lib/cancel.ts";
@@ -17,12 +17,13 @@ export interface AgentLink {
    */
   refusal(fn: Fn): PlatformError | null;
   /**
-   * Runs one call in a sandbox of `call.fn`. Resolves with the head of the answer; the body follows. `call.report` is called
-   * exactly once, after the last byte of the answer or with the failure, and only then is the slot free.
+   * Runs one call in a sandbox of `call.fn`. The call hears once of the head of the answer, whose body follows, or of the failure.
+   * `report` is called exactly once, after the last byte of the answer or right before the failure is told, and only then is the slot free.
    */
-  run(call: AgentCall, signal: CancelSignal): Promise<AgentAnswer>;
+  run(call: AgentCall, signal: CancelSignal): void;
 }
 
+/** A call, which hears itself what becomes of it: no promise and no closure stands between a caller and the code. */
 export interface AgentCall {
   readonly fn: Fn;
   /** Null in the null app. */
@@ -30,15 +31,11 @@ export interface AgentCall {
   readonly request: Omit<FunctionRequest, "deadlineAt">;
   /** How long the call may wait for a slot, in ms; after it `overloaded`. */
   readonly waitMsMax: number;
-  readonly report: (report: AgentReport) => void;
+  answered(status: number, headers: readonly string[], body: BodySource): void;
+  failed(error: PlatformError): void;
+  report(report: AgentReport): void;
   /** Lines the function printed during this call, as they come; may be called until a moment after `report`. */
-  readonly log: (line: LogLine) => void;
-}
-
-export interface AgentAnswer {
-  readonly status: number;
-  readonly headers: readonly string[];
-  readonly body: BodySource;
+  log(line: LogLine): void;
 }
 
 /** What became of a call; the stuff of its record. */

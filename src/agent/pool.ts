@@ -2,6 +2,7 @@ import type { CancelSignal } from "../lib/cancel.ts";
 import type { App, Fn, StartType } from "../model/model.ts";
 import type { PlatformError } from "../model/error.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
+import type { Deadlines } from "./deadlines.ts";
 import type { Evictable } from "./evictor.ts";
 import { FreshPool } from "./fresh-pool.ts";
 import type { Instance } from "./instance.ts";
@@ -9,6 +10,7 @@ import type { AgentCall } from "./link.ts";
 import { SharedPool } from "./shared-pool.ts";
 import type { ProvisionCounts } from "./provisions.ts";
 import type { PoolParts } from "./stock.ts";
+import type { Taker } from "./waiting-line.ts";
 
 /** The right to run one call in one sandbox. */
 export interface Slot {
@@ -19,6 +21,8 @@ export interface Slot {
 /** The sandboxes of one revision of one function, and the calls that wait for one. */
 export interface Pool {
   readonly fn: Fn;
+  /** Of the calls that run. */
+  readonly deadlines: Deadlines;
   /** Every sandbox that starts or lives. */
   readonly starting: number;
   readonly live: Iterable<Instance>;
@@ -28,12 +32,13 @@ export interface Pool {
   /** A free slot at once, or undefined: then `wait`. */
   tryTake(call: AgentCall): Slot | undefined;
   /**
-   * A slot as soon as there is one. Rejects with the reason of a start that failed when nothing else is left to wait for, with
-   * `overloaded` after `call.waitMsMax`, and with the signal's reason. `request` makes the request where a start needs it.
+   * A slot as soon as there is one: `taker` gets it in the very turn in which a call before has ended. It fails with the reason of a start
+   * that failed when nothing else is left to wait for, with `overloaded` after `call.waitMsMax`, and with the signal's reason. `request`
+   * makes the request where a start needs it.
    */
-  wait(call: AgentCall, request: () => FunctionRequest, signal: CancelSignal): Promise<Slot>;
-  /** Gives a slot back. */
-  release(instance: Instance, runMs: number): void;
+  wait(call: AgentCall, request: () => FunctionRequest, signal: CancelSignal, taker: Taker<Slot>): void;
+  /** Gives a slot back. `now`: monotonic ms. */
+  release(instance: Instance, runMs: number, now: number): void;
   /** Keeps so many sandboxes ready from now on; nothing where each call has one of its own, and in a retired pool. */
   provision(count: number): void;
   readonly provisioned: ProvisionCounts;

@@ -20,6 +20,9 @@ export interface RestFate {
 const measureAfterMs = 100;
 /** One that holds more than this part of its limit after its calls is replaced: the next call would meet the limit. */
 const heldPartMax = 0.9;
+/** A freeze is in vain when a call ends it before this many times the wait for it; the next wait is twice as long, up to so many times the first. */
+const vainTimes = 4;
+const patienceMax = 8;
 /** Another one is made for one that is kept ready this part of the greatest age before its time, at most so long, in ms. */
 const agingPart = 0.1;
 const agingMsMax = 30_000;
@@ -27,6 +30,8 @@ const agingMsMax = 30_000;
 /**
  * What becomes of a sandbox between calls: it is frozen, then measured, and ended when it holds too much, when nobody used it for the idle
  * timeout, or when it is too old, in which case a busy one gets no new calls.
+ *
+ * One that is frozen and woken again and again costs more for that than for its calls: it is given more time, until it sleeps.
  *
  * One timer a sandbox, armed when a call ends and none runs, and armed again when it was used meanwhile: a call costs no timer, and a
  * busy sandbox is never frozen. Waking does not wait for the thaw: what is sent meanwhile waits in the sandbox's socket.
@@ -50,7 +55,7 @@ export class Rest {
 
   /** A call ended, or the sandbox is new. */
   watch(instance: Instance): void {
-    if (instance.watchOff === null && !instance.ended) this.#lookIn(instance, this.#afterMs);
+    if (instance.watchOff === null && !instance.ended) this.#lookIn(instance, this.#afterMs * instance.patience);
   }
 
   /** What becomes of it may be different from now on. */
@@ -63,6 +68,8 @@ export class Rest {
   /** Thaws one for a call. */
   wake(instance: Instance): void {
     this.#counters.thaws++;
+    const inVain = this.#world.monotonic() - instance.frozenAt < this.#afterMs * instance.patience * vainTimes;
+    instance.patience = inVain ? Math.min(2 * instance.patience, patienceMax) : 1;
     instance.thaw();
     instance.watchOff?.();
     instance.watchOff = null;
@@ -88,7 +95,8 @@ export class Rest {
     if (instance.activeCalls > 0) return;
     const idleMs = now - instance.idleSince;
     if (now >= this.#fate.endsAt(instance)) return this.#fate.over(instance);
-    if (idleMs < this.#afterMs) return this.#lookIn(instance, this.#afterMs - idleMs);
+    const afterMs = this.#afterMs * instance.patience;
+    if (idleMs < afterMs) return this.#lookIn(instance, afterMs - idleMs);
     if (!instance.rested) void this.#settle(instance);
     this.#lookIn(instance, Number.POSITIVE_INFINITY);
   }
@@ -107,7 +115,7 @@ export class Rest {
 
   async #settle(instance: Instance): Promise<void> {
     instance.rested = true;
-    if (this.#freezes && instance.freeze()) this.#counters.freezes++;
+    if (this.#freezes && instance.freeze(this.#world.monotonic())) this.#counters.freezes++;
     await instance.measure();
     if (instance.ended || !instance.rested) return;
     this.#fate.measured(instance);

@@ -1,83 +1,133 @@
+import type { BodySource } from "../lib/body.ts";
 import type { CancelSignal } from "../lib/cancel.ts";
 import type { World } from "../lib/world.ts";
 import { asPlatformError, PlatformError } from "../model/error.ts";
-import type { StartType } from "../model/model.ts";
+import type { LogLine, StartType } from "../model/model.ts";
 import { limits } from "../model/limits.ts";
-import type { FunctionRequest } from "../protocol/protocol.ts";
+import type { FunctionRequest, FunctionResponse, HttpOrigin, Session, SessionCaller } from "../protocol/protocol.ts";
 import { type BodyFate, CountedBody } from "./counted-body.ts";
+import type { Timed } from "./deadlines.ts";
 import { cancelGrace, exitError, ownExit, type Instance } from "./instance.ts";
-import type { AgentAnswer, AgentCall } from "./link.ts";
+import type { AgentCall } from "./link.ts";
 import type { Pool, Slot } from "./pool.ts";
 
 /**
  * One call on its way through the agent: it *waits* for a slot, *runs*, and is *done* with the last byte of the answer or the
- * failure. Whatever happens, `report` is called once, and the slot is given back or its sandbox killed.
+ * failure. Whatever happens, `report` is called once, and the slot is given back or its sandbox killed. One object plays all parts: the
+ * request as the code sees it, who hears the session, and who is told when the time is up.
  *
  * When the time is up the sandbox is killed, and what the session then says is told as that reason. When the caller or a reader of the
  * answer goes away the code is told so by its protocol and has a moment to end by itself; then its sandbox, which serves nobody else
  * any more, is killed all the same. With a concurrency above 1 the other calls in it end with it: code cannot be stopped in part.
  */
-export class Run implements BodyFate {
+export class Run implements FunctionRequest, SessionCaller, BodyFate, Timed {
   readonly call: AgentCall;
+  readonly body: CountedBody;
+  /** Milliseconds since the epoch. */
+  deadlineAt = 0;
+  // Of the list of time limits.
+  dueAt = 0;
+  earlier: Timed | null = null;
+  later: Timed | null = null;
   readonly #world: World;
   /** Called once, after `report`. */
   readonly #ended: (start: StartType) => void;
   readonly #beganAt: number;
-  readonly #request: CountedBody;
   #answer: CountedBody | null = null;
-  #slotAt: number | undefined;
-  #slot: Slot | undefined;
-  #pool: Pool | undefined;
-  #signal: CancelSignal | undefined;
+  /** Monotonic ms; -1: it has none yet. */
+  #slotAt = -1;
+  #slot: Slot | null = null;
+  #pool: Pool | null = null;
+  #signal: CancelSignal | null = null;
   /** What a cancelled call still gets. */
   #grace: Promise<void> | null = null;
   /** Why we killed the sandbox, or are about to. */
   #killed: PlatformError | null = null;
   #done = false;
-  #stopClock: (() => void) | null = null;
 
-  constructor(call: AgentCall, world: World, ended: (start: StartType) => void) {
+  /** `beganAt`: monotonic ms. */
+  constructor(call: AgentCall, world: World, beganAt: number, ended: (start: StartType) => void) {
     this.call = call;
     this.#ended = ended;
     this.#world = world;
-    this.#beganAt = world.monotonic();
-    this.#request = new CountedBody(call.request.body, limits.requestBytesMax, requestTooLarge, null);
+    this.#beganAt = beganAt;
+    this.body = new CountedBody(call.request.body, limits.requestBytesMax, requestTooLarge, null);
   }
 
-  /** The request as the code will see it; the deadline counts from now. */
+  get callId(): string {
+    return this.call.request.callId;
+  }
+
+  get headers(): readonly string[] {
+    return this.call.request.headers;
+  }
+
+  get traceparent(): string | undefined {
+    return this.call.request.traceparent;
+  }
+
+  get http(): HttpOrigin | null {
+    return this.call.request.http;
+  }
+
+  /** The request as the code will see it; its time counts from now. */
   request(): FunctionRequest {
-    const { request, fn } = this.call;
-    return {
-      callId: request.callId,
-      headers: request.headers,
-      http: request.http,
-      deadlineAt: this.#world.now() + fn.timeoutMs,
-      body: this.#request,
-    };
+    this.deadlineAt = this.#world.now() + this.call.fn.timeoutMs;
+    return this;
   }
 
-  /** Runs the call in its slot. Resolves with the head of the answer; rejects after the code is dead or done with the call. */
-  async execute(pool: Pool, slot: Slot, signal: CancelSignal): Promise<AgentAnswer> {
+  /** Runs the call in its slot, which it has from `now` on, in monotonic ms. The call hears of a failure after the code is dead or done with it. */
+  execute(pool: Pool, slot: Slot, signal: CancelSignal, now: number): void {
     this.#pool = pool;
     this.#slot = slot;
     this.#signal = signal;
-    this.#slotAt = this.#world.monotonic();
-    const { timeoutMs } = this.call.fn;
-    this.#stopClock = this.#world.after(timeoutMs, () => this.#kill(slot.instance, timedOut(timeoutMs)));
+    this.#slotAt = now;
+    pool.deadlines.add(this, now);
+    const { session } = slot.instance;
+    const request = this.request();
+    if (session.begin === undefined) return void this.#wait(session, request, signal);
     try {
-      const { status, headers, body } = await slot.instance.session.call(this.request(), signal);
-      this.#answer = new CountedBody(body, limits.responseBytesMax, responseTooLarge, this);
-      return { status, headers, body: this.#answer };
+      session.begin(request, signal, this);
     } catch (error) {
-      throw this.fail(await this.#failure(slot.instance, error));
+      this.failed(error);
     }
   }
 
-  /** The call is over with an error, which is given back; a sandbox that may still work on it is killed already. */
-  fail(error: unknown): PlatformError {
+  async #wait(session: Session, request: FunctionRequest, signal: CancelSignal): Promise<void> {
+    let response: FunctionResponse;
+    try {
+      response = await session.call(request, signal);
+    } catch (error) {
+      this.failed(error);
+      return;
+    }
+    this.answered(response.status, response.headers, response.body);
+  }
+
+  answered(status: number, headers: readonly string[], body: BodySource): void {
+    this.#answer = new CountedBody(body, limits.responseBytesMax, responseTooLarge, this);
+    this.call.answered(status, headers, this.#answer);
+  }
+
+  failed(error: unknown): void {
+    void this.#failure((this.#slot as Slot).instance, error).then((failure) => this.fail(failure));
+  }
+
+  printed({ stream, text }: Omit<LogLine, "at">): void {
+    this.call.log({ at: this.#world.now(), stream, text });
+  }
+
+  timeUp(): void {
+    const { instance } = this.#slot as Slot;
+    this.#killed ??= timedOut(this.call.fn.timeoutMs);
+    void instance.sandbox.stop().then(() => instance.session.close());
+  }
+
+  /** The call is over with an error; a sandbox that may still work on it is killed already. */
+  fail(error: unknown): void {
     const failure = asPlatformError(error);
     this.#finish(failure);
-    return failure;
+    this.call.failed(failure);
   }
 
   bodyEnded(): void {
@@ -93,11 +143,6 @@ export class Run implements BodyFate {
   bodyDropped(): void {
     if (this.#done) return;
     void this.bodyBroke(new PlatformError("cancelled", "The caller went away before the answer ended"));
-  }
-
-  #kill(instance: Instance, reason: PlatformError): void {
-    this.#killed ??= reason;
-    void instance.sandbox.stop().then(() => instance.session.close());
   }
 
   /** Waits until what broke is dead, and finds the best name for it. */
@@ -121,32 +166,30 @@ export class Run implements BodyFate {
   #finish(error: PlatformError | null): void {
     if (this.#done) return;
     this.#done = true;
-    this.#stopClock?.();
     const now = this.#world.monotonic();
-    const runMs = this.#slotAt === undefined ? 0 : now - this.#slotAt;
-    this.#giveBack(runMs);
-    const instance = this.#slot?.instance;
-    const start = this.#slot?.start ?? "none";
-    const made = start === "cold" || start === "prewarmed";
-    const madeMs = made && instance !== undefined ? instance.createMs + instance.initMs : 0;
+    const slotAt = this.#slotAt === -1 ? now : this.#slotAt;
+    const instance = this.#slot === null ? null : this.#slot.instance;
+    const start = this.#slot === null ? "none" : this.#slot.start;
+    if (instance !== null && this.#pool !== null) {
+      this.#pool.deadlines.remove(this);
+      instance.end(now);
+      this.#pool.release(instance, now - slotAt, now);
+    }
+    const made = (start === "cold" || start === "prewarmed") && instance !== null;
+    const createMs = made ? instance.createMs : 0;
+    const initMs = made ? instance.initMs : 0;
     this.call.report({
       start,
-      sandboxId: instance?.sandbox.id ?? null,
-      waitMs: Math.max(0, (this.#slotAt ?? now) - this.#beganAt - madeMs),
-      createMs: made ? (instance?.createMs ?? 0) : 0,
-      initMs: made ? (instance?.initMs ?? 0) : 0,
-      runMs,
-      requestBytes: this.#request.total,
-      responseBytes: this.#answer?.total ?? 0,
+      sandboxId: instance === null ? null : instance.sandbox.id,
+      waitMs: Math.max(0, slotAt - this.#beganAt - createMs - initMs),
+      createMs,
+      initMs,
+      runMs: now - slotAt,
+      requestBytes: this.body.total,
+      responseBytes: this.#answer === null ? 0 : this.#answer.total,
       error,
     });
     this.#ended(start);
-  }
-
-  #giveBack(runMs: number): void {
-    if (this.#slot === undefined || this.#pool === undefined) return;
-    this.#slot.instance.end(this.call);
-    this.#pool.release(this.#slot.instance, runMs);
   }
 }
 

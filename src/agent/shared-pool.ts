@@ -3,6 +3,7 @@ import type { World } from "../lib/world.ts";
 import { asPlatformError, type PlatformError } from "../model/error.ts";
 import type { App, Fn, StartType } from "../model/model.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { Evictable } from "./evictor.ts";
 import { sandboxesPerProcessor, sandboxesToStart } from "./growth.ts";
 import type { Instance } from "./instance.ts";
@@ -13,7 +14,7 @@ import type { Processors } from "./processors.ts";
 import type { ProvisionCounts } from "./provisions.ts";
 import { type PoolParts, Stock } from "./stock.ts";
 import { Upkeep } from "./upkeep.ts";
-import { WaitingLine } from "./waiting-line.ts";
+import { type Taker, WaitingLine } from "./waiting-line.ts";
 
 /** How often a pool with waiting calls looks whether to grow, in ms. */
 const lookEveryMs = 25;
@@ -27,6 +28,7 @@ const lookEveryMs = 25;
  */
 export class SharedPool implements Pool {
   readonly fn: Fn;
+  readonly deadlines: Deadlines;
   /** Slots of one sandbox. */
   readonly #concurrency: number;
   readonly #world: World;
@@ -48,6 +50,7 @@ export class SharedPool implements Pool {
 
   constructor(fn: Fn, app: App | null, parts: PoolParts, retired: boolean, empty: () => void) {
     this.fn = fn;
+    this.deadlines = new Deadlines(parts.world, fn.timeoutMs);
     this.#concurrency = parts.starter.protocolOf(fn).serial ? 1 : fn.concurrency;
     this.#world = parts.world;
     this.#retired = retired;
@@ -91,17 +94,16 @@ export class SharedPool implements Pool {
     return instance === undefined ? undefined : this.#lease(instance, call, instance.frozen ? "warm" : "hot");
   }
 
-  wait(call: AgentCall, _request: () => FunctionRequest, signal: CancelSignal): Promise<Slot> {
+  wait(call: AgentCall, _request: () => FunctionRequest, signal: CancelSignal, taker: Taker<Slot>): void {
     if (this.#line.length === 0) this.#movedAt = this.#world.monotonic();
-    const slot = this.#line.wait(call, signal);
+    this.#line.wait(call, signal, taker);
     this.grow();
-    return slot;
   }
 
-  release(instance: Instance, runMs: number): void {
+  release(instance: Instance, runMs: number, now: number): void {
     this.#upkeep.callEnded();
     this.#runMs = this.#runMs === undefined ? runMs : this.#runMs * 0.9 + runMs * 0.1;
-    this.#movedAt = this.#world.monotonic();
+    this.#movedAt = now;
     // With others in it, it takes no more calls, or it would never end.
     if (!instance.ended && !instance.retired && this.#stock.mustLeave(instance)) instance.retired = true;
     if (instance.ended) {
@@ -195,6 +197,7 @@ export class SharedPool implements Pool {
       // A stem cell says nothing of what the next start takes, for which there may be none.
       if (instance.origin === "cold") this.#startMs = instance.createMs + instance.initMs;
       this.#movedAt = this.#world.monotonic();
+      instance.idleSince = this.#movedAt;
       this.#offer(instance);
       this.#upkeep.watch(instance);
       this.grow();
@@ -217,7 +220,7 @@ export class SharedPool implements Pool {
       const instance = this.#takeFree();
       if (instance === undefined) return;
       const waiter = this.#line.shift();
-      waiter?.resolve(this.#lease(instance, waiter.call, instance.frozen ? "warm" : "hot"));
+      waiter?.serve(this.#lease(instance, waiter.call, instance.frozen ? "warm" : "hot"));
     }
   }
 
@@ -237,7 +240,7 @@ export class SharedPool implements Pool {
       const waiter = this.#line.shift();
       if (waiter === undefined) break;
       const start = instance.used || instance.activeCalls > 0 ? "hot" : instance.origin;
-      waiter.resolve(this.#lease(instance, waiter.call, start));
+      waiter.serve(this.#lease(instance, waiter.call, start));
     }
     if (instance.activeCalls < this.#concurrency) this.#keep(instance);
   }
@@ -251,11 +254,11 @@ export class SharedPool implements Pool {
   #keep(instance: Instance): void {
     const isIdle = instance.activeCalls === 0;
     if (this.#retired && isIdle) return this.#stop(instance);
-    this.#unfree(instance);
-    this.#free.push(instance);
-    if (!isIdle) return;
-    instance.idleSince = this.#world.monotonic();
-    this.#stock.recount(instance);
+    if (this.#free.at(-1) !== instance) {
+      this.#unfree(instance);
+      this.#free.push(instance);
+    }
+    if (isIdle) this.#stock.recount(instance);
   }
 
   #stop(instance: Instance): void {

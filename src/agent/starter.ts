@@ -4,11 +4,13 @@ import type { App, Fn, LogLine, ProtocolName } from "../model/model.ts";
 import type { Images, Prepared } from "../image/image.ts";
 import type { FunctionProtocol, FunctionRequest, Launch, Session, SessionHooks } from "../protocol/protocol.ts";
 import { cpuWeightOf, type Sandbox, type SandboxDriver, type SandboxSpec } from "../sandbox/sandbox.ts";
-import { limitsOf } from "./cell.ts";
+import { limitsOf, type Size, withMemory } from "./cell.ts";
 import type { StemCells, TakenCell } from "./cells.ts";
 import type { Compiler } from "./compiler.ts";
 import type { AgentConfig } from "./config.ts";
+import type { Cores } from "./cores.ts";
 import { Instance, ownExit } from "./instance.ts";
+import type { MachineCores } from "./machine-cores.ts";
 import type { Processors } from "./processors.ts";
 import { Permits } from "./permits.ts";
 
@@ -16,15 +18,20 @@ export interface StarterParts {
   readonly world: World;
   readonly driver: SandboxDriver;
   /** Without `prepareBlank` there are no stem cells. */
-  readonly images: Pick<Images, "prepare"> & Partial<Pick<Images, "prepareBlank">>;
+  readonly images: Pick<Images, "prepare"> & Partial<Pick<Images, "prepareBlank" | "layOut" | "planInstall">>;
   readonly protocols: Readonly<Record<ProtocolName, FunctionProtocol>>;
   readonly config: AgentConfig;
   /** This machine's by default. */
   readonly processors?: Processors | undefined;
+  readonly machineCores?: MachineCores | undefined;
 }
 
-/** The weight with which a sandbox of a function starts; undefined: what its memory makes. */
-export type WeightOfNew = (fn: Fn) => number | undefined;
+/** What a sandbox gets of the processors. */
+export interface ProcessorShares {
+  /** The weight with which one of a function starts; undefined: what its memory makes. */
+  readonly weightOf: (fn: Fn) => number | undefined;
+  readonly cores: Pick<Cores, "ofNew" | "watch">;
+}
 
 /** What the owner of an instance hears of it. */
 export interface InstanceWatch {
@@ -40,21 +47,37 @@ export interface InstanceWatch {
 export class Starter {
   readonly #parts: StarterParts;
   readonly #permits: Permits;
-  readonly #weightOf: WeightOfNew;
+  readonly #shares: ProcessorShares;
   readonly #cells: StemCells;
   readonly #compiler: Compiler;
   #started = 0;
 
-  constructor(parts: StarterParts, cells: StemCells, compiler: Compiler, weightOf: WeightOfNew) {
+  constructor(parts: StarterParts, cells: StemCells, compiler: Compiler, shares: ProcessorShares) {
     this.#parts = parts;
     this.#cells = cells;
     this.#compiler = compiler;
-    this.#weightOf = weightOf;
+    this.#shares = shares;
     this.#permits = new Permits(parts.config.startsMax);
   }
 
   protocolOf(fn: Fn): FunctionProtocol {
     return this.#parts.protocols[fn.protocol];
+  }
+
+  /** A function is there whose first call may come: where its kind has nothing to start before the code, sandboxes are finished for it. */
+  expect(fn: Fn, app: App | null): void {
+    const { images, driver } = this.#parts;
+    const count = driver.expect === undefined ? 0 : this.#cells.countFor(fn, app);
+    if (count === 0) return;
+    images.prepare(fn.source, fn.id).then(
+      (prepared) => {
+        if (prepared.shimCommand !== null) return;
+        const launch = this.protocolOf(fn).launch(fn, { name: app?.name ?? null, config: app?.config ?? {} });
+        driver.expect?.(this.#spec(fn, launch, prepared, this.#sizeOf(fn)), count);
+      },
+      // Its call is told.
+      () => {},
+    );
   }
 
   /**
@@ -79,14 +102,17 @@ export class Starter {
     const launch = this.protocolOf(fn).launch(fn, { name: app?.name ?? null, config: app?.config ?? {} }, request);
     const beganAt = world.monotonic();
     let instance: Instance | undefined;
-    const cpuWeight = this.#weightOf(fn);
+    const size = this.#sizeOf(fn);
     const sandbox = await driver.create({
-      ...this.#spec(fn, launch, prepared, cpuWeight),
+      ...this.#spec(fn, launch, prepared, size),
       output: (stream, data) => instance?.output(stream, data),
     });
     const createdAt = world.monotonic();
-    instance = new Instance(sandbox, createdAt - beganAt, world);
-    instance.cpuWeight = cpuWeight ?? null;
+    // Without a runtime of ours it is all that a stem cell could be.
+    const origin = sandbox.finished === true && prepared.shimCommand === null ? "prewarmed" : "cold";
+    instance = new Instance(sandbox, createdAt - beganAt, world, origin);
+    instance.cpuWeight = size.cpuWeight ?? null;
+    instance.cores = size.cores ?? null;
     const open: Open = (hooks, signal) => this.protocolOf(fn).open(fn, (until) => dial(sandbox, until), hooks, signal);
     return await this.#ready(fn, instance, launch, open, watch);
   }
@@ -97,7 +123,8 @@ export class Starter {
     const launch = this.protocolOf(fn).launch(fn, { name: app?.name ?? null, config: app?.config ?? {} });
     const instance = new Instance(cell.sandbox, 0, world, "prewarmed");
     cell.output = instance.output.bind(instance);
-    instance.weigh(this.#weightOf(fn) ?? cpuWeightOf(fn.memoryMiB));
+    instance.cores = cell.cores;
+    instance.weigh(this.#shares.weightOf(fn) ?? cpuWeightOf(fn.memoryMiB));
     const open: Open = (hooks, signal) => cell.session.load(fn, { folder, env: environment(launch, prepared) }, hooks, signal);
     return await this.#ready(fn, instance, launch, open, watch);
   }
@@ -108,6 +135,7 @@ export class Starter {
     const beganAt = world.monotonic();
     const session = await this.#open(instance, endpoint, open, watch);
     instance.ready(session, world.monotonic() - beganAt);
+    this.#shares.cores.watch(instance);
     void sandbox.exited.then(() => {
       instance.ended = true;
       // A program that serves one call answers by its end: its session ends once all it printed was read, however late that is.
@@ -143,7 +171,12 @@ export class Starter {
     }
   }
 
-  #spec(fn: Fn, launch: Launch, prepared: Prepared, cpuWeight: number | undefined): Omit<SandboxSpec, "output"> {
+  #sizeOf(fn: Fn): Size {
+    const { memoryMiB } = fn;
+    return { memoryMiB, cpuWeight: this.#shares.weightOf(fn), cores: this.#shares.cores.ofNew(memoryMiB) };
+  }
+
+  #spec(fn: Fn, launch: Launch, prepared: Prepared, size: Size): Omit<SandboxSpec, "output"> {
     const { config } = this.#parts;
     return {
       id: `${fn.id.slice(-8).toLowerCase()}-${fn.revision}-${++this.#started}`,
@@ -153,10 +186,16 @@ export class Starter {
       command: commandOf(fn, launch, prepared),
       env: environment(launch, prepared),
       endpoint: launch.endpoint,
+      outputMark: launch.outputMark,
       egress: fn.egress,
-      limits: limitsOf(config, fn.memoryMiB, cpuWeight),
+      limits: { ...limitsOf(config, size), openFilesMax: Math.max(config.openFilesMax, filesOf(launch)) },
     };
   }
+}
+
+/** Connections are open files: what leads to a program has two for each, and the program has some besides. */
+function filesOf({ endpoint }: Launch): number {
+  return endpoint.via === "tcp" ? 2 * (endpoint.connections ?? 1) + 256 : 0;
 }
 
 /** How a session with a running program is had. */
@@ -172,8 +211,8 @@ function dial(sandbox: Sandbox, signal: AbortSignal) {
 
 /** A kind without a shim of ours runs the function's own program, which then speaks the protocol itself. */
 function commandOf(fn: Fn, launch: Launch, prepared: Prepared): readonly string[] {
-  if (launch.shim && prepared.shimCommand !== null) return prepared.shimCommand;
-  return prepared.command(fn.protocol);
+  const shim = launch.shim ? prepared.shimCommand : null;
+  return withMemory(shim ?? prepared.command(fn.protocol), prepared, fn.memoryMiB, launch.env);
 }
 
 function startTimeout(timeoutMs: number, endpoint: Launch["endpoint"]): PlatformError {

@@ -1,12 +1,12 @@
-import type { AgentAnswer } from "../agent/link.ts";
 import { headerOf } from "../http/headers.ts";
+import type { FunctionResponse } from "../protocol/protocol.ts";
 import type { CallResult } from "../store/store.ts";
 
 /** What is kept of the answer of an asynchronous call. */
 export const resultBytesMax = 1024 * 1024;
 
 /** Reads an answer to its end and keeps its beginning; a body that breaks off ends the reading too. */
-export function keptAnswer(answer: AgentAnswer): Promise<Omit<CallResult, "activationId" | "namespace">> {
+export function keptAnswer(answer: FunctionResponse): Promise<Omit<CallResult, "activationId" | "namespace">> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;

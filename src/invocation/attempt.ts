@@ -1,20 +1,20 @@
 import type { AgentReport } from "../agent/link.ts";
-import { bytesBody } from "../lib/body.ts";
+import { WholeBody } from "../lib/body.ts";
 import { asPlatformError, PlatformError } from "../model/error.ts";
 import type { Activation, ActivationStatus } from "../model/model.ts";
 import type { Delivery, Failure, Outcome, Queue } from "../queue/queue.ts";
 import type { CallResult } from "../store/store.ts";
-import { keptAnswer } from "./answer.ts";
+import { AttemptCall, type Kept } from "./attempt-call.ts";
 import { backoffMs, platformBackoffMs } from "./backoff.ts";
 import type { ByteRoom } from "./byte-room.ts";
 import { type CallHead, identityIn, parseHead } from "./call-head.ts";
 import type { Definition, Definitions } from "./definitions.ts";
 import { destinationOf } from "./destinations.ts";
-import { callLog, dispatch, type DispatchParts } from "./dispatch.ts";
+import { CallOutput, type DispatchParts } from "./dispatch.ts";
 import type { CallIdentity } from "./invocation.ts";
 import { activationOf, nothingRan, statusOf } from "./outcome.ts";
 import type { Recorder } from "./record.ts";
-import { RunningCall, type RunningCalls } from "./running.ts";
+import type { RunningCalls } from "./running.ts";
 
 export interface AttemptParts extends DispatchParts {
   readonly definitions: Definitions;
@@ -33,8 +33,6 @@ export interface Finished {
   readonly result: CallResult | null;
 }
 
-type Kept = Omit<CallResult, "activationId" | "namespace">;
-
 /** The server is stopping: what is cut off by that was no attempt. */
 export function stopping(): PlatformError {
   return new PlatformError("overloaded", "The server is stopping", { details: { reason: "stopping" } });
@@ -46,8 +44,7 @@ export class Attempt {
   readonly #parts: AttemptParts;
   readonly #head: CallHead;
   readonly #identity: CallIdentity;
-  #call: RunningCall | undefined;
-  #traceId: string | undefined;
+  #call: AttemptCall | undefined;
   #stopped = false;
 
   constructor(parts: AttemptParts, delivery: Delivery) {
@@ -61,7 +58,7 @@ export class Attempt {
   /** Ends it because the server stops: the call is given back. */
   stop(): void {
     this.#stopped = true;
-    this.#call?.end(stopping());
+    this.#call?.abort(stopping());
   }
 
   async run(): Promise<Finished> {
@@ -129,25 +126,25 @@ export class Attempt {
     const { running } = this.#parts;
     const { headers, http, startedAt } = this.#head;
     const { id, attempt } = this.delivery;
-    const over = Promise.withResolvers<AgentReport>();
-    this.#call = new RunningCall(id, definition, startedAt, attempt, over.promise);
-    running.add(this.#call);
-    if (this.#stopped) this.#call.end(stopping());
+    const call = new AttemptCall(this.#parts, id, definition, startedAt, attempt, {
+      headers,
+      http,
+      body: new WholeBody(payload),
+    });
+    this.#call = call;
+    running.add(call);
+    if (this.#stopped) call.abort(stopping());
     try {
-      const request = { callId: id, headers, http, body: bytesBody(payload) };
-      const answer = await dispatch(this.#parts, definition, request, this.#call.signal, (report, traceId) => {
-        this.#traceId = traceId;
-        over.resolve(report);
-      });
-      const kept = await keptAnswer(answer);
-      return { report: await over.promise, kept };
+      call.dispatch();
+      const kept = await call.kept;
+      return { report: await call.over, kept };
     } catch (error) {
       const failure = asPlatformError(error);
       // The agent has reported by now, unless it broke itself.
-      const report = await Promise.race([over.promise, this.#report(failure)]);
+      const report = await Promise.race([call.over, this.#report(failure)]);
       return { report: { ...report, error: report.error ?? failure }, kept: null };
     } finally {
-      running.remove(id);
+      running.remove(call);
     }
   }
 
@@ -243,7 +240,7 @@ export class Attempt {
   #record(status: ActivationStatus, report: AgentReport): Activation {
     const { startedAt } = this.#head;
     const attempt = Math.max(1, this.#attemptsMade());
-    const times = { startedAt, endedAt: this.#parts.world.now(), attempt, traceId: this.#traceId };
+    const times = { startedAt, endedAt: this.#parts.world.now(), attempt, traceId: this.#call?.traceId ?? null };
     // The revision that ran; of a call that did not, the one it was accepted for.
     const revision = this.#call?.definition.fn.revision ?? this.#identity.revision;
     return activationOf({ ...this.#identity, revision }, times, report, status);
@@ -264,7 +261,7 @@ export class Attempt {
 
   /** A line of the platform in the log of the call. */
   #say({ fn }: Definition, text: string): void {
-    const log = callLog(this.#parts, fn, this.delivery.id);
+    const log = new CallOutput(this.#parts, fn, this.delivery.id);
     log.line({ at: this.#parts.world.now(), stream: "platform", text });
     log.end();
   }

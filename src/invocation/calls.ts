@@ -61,7 +61,7 @@ async function cancel({ world, queue, running, consumer }: CallsParts, namespace
   const stopClock = world.after(recordWithinMs, () => over.resolve(null));
   try {
     const isQueued = await queue.cancel(namespace, id);
-    runs?.end(unwanted());
+    runs?.abort(unwanted());
     if (isQueued) await over.promise;
     else if (runs !== undefined) await Promise.race([runs.over, over.promise]);
     return isQueued || runs !== undefined;

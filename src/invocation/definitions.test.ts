@@ -54,6 +54,8 @@ async function filled() {
       revision: (namespace, id, revision) => store.functions.revision(namespace, id, revision),
       revisions: (namespace, id, page) => store.functions.revisions(namespace, id, page),
       provisioned: (namespace, page) => store.functions.provisioned(namespace, page),
+      newest: (namespace, limit) => store.functions.newest(namespace, limit),
+      usesCode: (digest, id) => store.functions.usesCode(digest, id),
       setTraffic: (namespace, id, traffic) => store.functions.setTraffic(namespace, id, traffic),
     },
   };
@@ -96,6 +98,36 @@ test("a change makes all of its namespace be read again, and of no other", async
   definitions.changed("guest");
   assert.equal(definitions.peek("guest", byId), undefined);
   assert.equal((await definitions.load("guest", byId)).fn.revision, 2);
+});
+
+test("a change of one function leaves the others, by whatever name it is known", async () => {
+  const { store, definitions, holdUp } = await filled();
+  const other: Fn = { ...fn, id: "01JD00000000000000000000F2", name: "other" };
+  const otherById: FunctionReference = { by: "id", functionId: other.id };
+  await store.functions.create(other);
+  for (const reference of [byId, byName, byRoute, otherById]) await definitions.load("guest", reference);
+  await store.functions.update(changedFn());
+  definitions.changed("guest", fn.id);
+  for (const reference of [byId, byName, byRoute]) assert.equal(definitions.peek("guest", reference), undefined);
+  assert.equal(definitions.peek("guest", otherById)?.fn.id, other.id);
+  // What is being read meanwhile may be of before, whichever it is.
+  const letGo = holdUp();
+  const loading = definitions.load("guest", byId);
+  await new Promise((resolve) => setImmediate(resolve));
+  await store.functions.update(changedFn({ revision: 3 }));
+  definitions.changed("guest", fn.id);
+  letGo();
+  assert.equal((await loading).fn.revision, 2);
+  assert.equal(definitions.peek("guest", byId), undefined);
+});
+
+test("a function that is expected is read before its first call", async () => {
+  const { definitions } = await filled();
+  definitions.expect(fn);
+  for (let turns = 0; definitions.peek("guest", byId) === undefined; turns++) {
+    assert.ok(turns < 1000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 });
 
 test("what was read before a change and arrives after it is used once and not kept", async () => {

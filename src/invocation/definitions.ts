@@ -21,6 +21,10 @@ interface Entry {
 /** Of one namespace, as of one moment. */
 interface Kept {
   readonly entries: Map<string, Entry>;
+  /** The entries of each function. */
+  readonly keys: Map<string, Set<string>>;
+  /** How often something in it changed: what was begun to be read before may be old. */
+  changes: number;
   /** By id, so that the first call of a function whose app was called before reads one row. */
   readonly apps: Map<string, App>;
 }
@@ -50,8 +54,9 @@ export class Definitions {
 
   /** Reads it from the store. Throws `not_found` with `details.what`: app, function, route or revision. */
   async load(namespace: string, reference: FunctionReference): Promise<Definition> {
-    const kept = this.#namespaces.get(namespace) ?? { entries: new Map(), apps: new Map() };
+    const kept = this.#namespaces.get(namespace) ?? { entries: new Map(), keys: new Map(), changes: 0, apps: new Map() };
     this.#namespaces.set(namespace, kept);
+    const { changes } = kept;
     let entry: Entry;
     try {
       entry = await this.#entryOf(await this.#read(namespace, reference, kept), reference);
@@ -60,14 +65,28 @@ export class Definitions {
       if (kept.entries.size === 0 && this.#namespaces.get(namespace) === kept) this.#namespaces.delete(namespace);
       throw error;
     }
-    // `changed` replaced the namespace's entry meanwhile: this one may be old, use it once only.
-    if (this.#namespaces.get(namespace) === kept) remember(kept.entries, keyOf(reference), entry);
+    // Something changed meanwhile: this one may be old, use it once only.
+    if (this.#namespaces.get(namespace) === kept && kept.changes === changes) remember(kept, keyOf(reference), entry);
     return this.#pick(entry);
   }
 
-  /** Something in this namespace was created, updated or deleted. */
-  changed(namespace: string): void {
-    this.#namespaces.delete(namespace);
+  /** The first call of this function may come: reads what it will ask for. */
+  expect({ namespace, id }: Fn): void {
+    // The call is told when that fails.
+    this.load(namespace, { by: "id", functionId: id }).catch(() => {});
+  }
+
+  /** Something in this namespace was created, updated or deleted: this function with what leads to it, or (null) anything. */
+  changed(namespace: string, functionId: string | null = null): void {
+    if (functionId === null) {
+      this.#namespaces.delete(namespace);
+      return;
+    }
+    const kept = this.#namespaces.get(namespace);
+    if (kept === undefined) return;
+    kept.changes++;
+    for (const key of kept.keys.get(functionId) ?? []) kept.entries.delete(key);
+    kept.keys.delete(functionId);
   }
 
   #pick({ definition, shares, weightTotal }: Entry): Definition {
@@ -140,12 +159,23 @@ export class Definitions {
   }
 }
 
-function remember(entries: Map<string, Entry>, key: string, entry: Entry): void {
-  if (entries.size >= entriesMax) {
-    const oldest = entries.keys().next().value;
-    if (oldest !== undefined) entries.delete(oldest);
+function remember({ entries, keys }: Kept, key: string, entry: Entry): void {
+  const [oldest] = entries.size >= entriesMax ? entries : [];
+  if (oldest !== undefined) {
+    entries.delete(oldest[0]);
+    forget(keys, oldest[1].definition.fn.id, oldest[0]);
   }
   entries.set(key, entry);
+  const { id } = entry.definition.fn;
+  const known = keys.get(id);
+  if (known === undefined) keys.set(id, new Set([key]));
+  else known.add(key);
+}
+
+function forget(keys: Map<string, Set<string>>, functionId: string, key: string): void {
+  const known = keys.get(functionId);
+  known?.delete(key);
+  if (known?.size === 0) keys.delete(functionId);
 }
 
 function keyOf(reference: FunctionReference): string {

@@ -1,14 +1,16 @@
-import type { CancelSignal } from "../lib/cancel.ts";
-import type { AgentAnswer, AgentLink, AgentReport } from "../agent/link.ts";
+import type { AgentCall, AgentLink, AgentReport } from "../agent/link.ts";
+import type { BodySource } from "../lib/body.ts";
 import type { World } from "../lib/world.ts";
 import type { CallLog, LogCollector } from "../logs/collector.ts";
 import { PlatformError } from "../model/error.ts";
-import type { Fn, LogLine } from "../model/model.ts";
+import { idToHex } from "../model/id.ts";
+import type { App, Fn, LogLine } from "../model/model.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
 import type { AgentSnapshot, Decision, Placement } from "../scheduler/scheduler.ts";
 import { traceOf } from "../telemetry/trace-context.ts";
 import type { Definition } from "./definitions.ts";
 import { nothingRan } from "./outcome.ts";
+import { RunningCall } from "./running.ts";
 import type { TrailingLogs } from "./trailing-logs.ts";
 
 export interface DispatchParts {
@@ -32,56 +34,123 @@ export interface FailedCall {
   readonly traceId: string | null;
 }
 
+/** What a call is sent. */
+export type CallRequest = Pick<FunctionRequest, "headers" | "http" | "body">;
+
 /**
- * Runs a call on the agent that the scheduler chooses; `request.callId` is the activation's id. Throws when there is none. Resolves with the head of the answer;
- * `ended` is called exactly once, after its last byte or with the failure, and with the trace's id if the caller gave one.
+ * A call between a door, or a queue, and the agent that the scheduler chooses. `ended` is called exactly once, after the last byte of the answer or
+ * right before `failed`.
  */
-export function dispatch(
-  parts: DispatchParts,
-  definition: Definition,
-  request: Omit<FunctionRequest, "deadlineAt">,
-  signal: CancelSignal,
-  ended: (report: AgentReport, traceId: string | undefined) => void,
-): Promise<AgentAnswer> {
-  const { fn, app } = definition;
-  const { callId, http, body } = request;
-  const { traceId, given, headers } = traceOf(request.headers, callId);
-  const log = callLog(parts, fn, callId);
-  const report = (outcome: AgentReport) => {
-    if (outcome.error !== null) parts.failed?.(outcome.error, { namespace: fn.namespace, activationId: callId, traceId });
-    ended(outcome, given ? traceId : undefined);
-    log.end();
-  };
-  const link = linkOf(parts, fn, report);
-  const traced = { callId, headers, http, body };
-  return link.run({ fn, app, request: traced, waitMsMax: parts.waitMsMax, report, log: log.line }, signal);
+export abstract class DispatchedCall extends RunningCall implements AgentCall {
+  readonly headers: readonly string[];
+  readonly http: FunctionRequest["http"];
+  readonly body: BodySource;
+  readonly traceparent: string;
+  /** Of the trace, if the caller gave one. */
+  readonly traceId: string | null;
+  readonly #parts: DispatchParts;
+  #output: CallOutput | null = null;
+  #reported = false;
+
+  constructor(
+    parts: DispatchParts,
+    id: string,
+    definition: Definition,
+    startedAt: number,
+    attempt: number,
+    request: CallRequest,
+  ) {
+    super(id, definition, startedAt, attempt);
+    const trace = traceOf(request.headers, id);
+    this.headers = trace.headers;
+    this.http = request.http;
+    this.body = request.body;
+    this.traceparent = trace.traceparent;
+    this.traceId = trace.traceId;
+    this.#parts = parts;
+  }
+
+  abstract answered(status: number, headers: readonly string[], body: BodySource): void;
+  abstract failed(error: PlatformError): void;
+  protected abstract ended(report: AgentReport): void;
+
+  get fn(): Fn {
+    return this.definition.fn;
+  }
+
+  get app(): App | null {
+    return this.definition.app;
+  }
+
+  get callId(): string {
+    return this.id;
+  }
+
+  get request(): this {
+    return this;
+  }
+
+  get waitMsMax(): number {
+    return this.#parts.waitMsMax;
+  }
+
+  /** Runs it on the agent that the scheduler chooses, or says why there is none. */
+  dispatch(): void {
+    const agents = this.#parts.agents();
+    const decision = this.#parts.place(this.fn, agents);
+    if ("agentId" in decision) {
+      for (const agent of agents) if (agent.id === decision.agentId) return agent.link.run(this, this);
+    }
+    const error = refusal(this.fn, decision);
+    this.report({ ...nothingRan, error });
+    this.failed(error);
+  }
+
+  log(line: LogLine): void {
+    if (this.#output === null) {
+      this.#output = new CallOutput(this.#parts, this.fn, this.id);
+      // Output has a way of its own, on which even the first line may come too late for `report`.
+      if (this.#reported) this.#output.end();
+    }
+    this.#output.line(line);
+  }
+
+  report(report: AgentReport): void {
+    if (report.error !== null) this.#parts.failed?.(report.error, this.#failedCall());
+    this.ended(report);
+    this.#reported = true;
+    this.#output?.end();
+  }
+
+  #failedCall(): FailedCall {
+    return { namespace: this.fn.namespace, activationId: this.id, traceId: this.traceId ?? idToHex(this.id) };
+  }
 }
 
 /** The log of a call, opened with its first line: most calls print nothing. */
-export function callLog(parts: DispatchParts, fn: Fn, activationId: string) {
-  let log: CallLog | undefined;
-  return {
-    line(line: LogLine): void {
-      const { namespace, appId, id, name } = fn;
-      log ??= parts.logs.open({ namespace, appId, functionId: id, functionName: name, activationId });
-      log.line(line);
-      parts.watch?.(name, activationId, line);
-    },
-    end(): void {
-      if (log !== undefined) parts.trailing.add(log);
-    },
-  };
-}
+export class CallOutput {
+  readonly #parts: Pick<DispatchParts, "logs" | "trailing" | "watch">;
+  readonly #functionName: string;
+  readonly #activationId: string;
+  readonly #log: CallLog;
 
-function linkOf(parts: DispatchParts, fn: Fn, report: (outcome: AgentReport) => void): AgentLink {
-  const agents = parts.agents();
-  const decision = parts.place(fn, agents);
-  if ("agentId" in decision) {
-    for (const agent of agents) if (agent.id === decision.agentId) return agent.link;
+  constructor(parts: Pick<DispatchParts, "logs" | "trailing" | "watch">, fn: Fn, activationId: string) {
+    const { namespace, appId, id, name } = fn;
+    this.#parts = parts;
+    this.#functionName = name;
+    this.#activationId = activationId;
+    this.#log = parts.logs.open({ namespace, appId, functionId: id, functionName: name, activationId });
   }
-  const error = refusal(fn, decision);
-  report({ ...nothingRan, error });
-  throw error;
+
+  line(line: LogLine): void {
+    this.#log.line(line);
+    this.#parts.watch?.(this.#functionName, this.#activationId, line);
+  }
+
+  /** The call is over; lines may follow for a moment. */
+  end(): void {
+    this.#parts.trailing.add(this.#log);
+  }
 }
 
 function refusal(fn: Fn, decision: Decision): PlatformError {

@@ -21,6 +21,8 @@ export interface Invoker {
    * is over and its record is queued to be written.
    */
   invoke(request: InvokeRequest, signal: CancelSignal): Promise<InvokeResult>;
+  /** The same without a promise, for doors that have many short calls: `caller` is told the result, maybe before this returns. */
+  begin(request: InvokeRequest, signal: CancelSignal, caller: InvokeCaller): void;
   /** Takes a call to run later; resolves once it can't be lost. An invoker without a queue has no such method. */
   accept?(request: InvokeRequest): Promise<Accepted>;
 }
@@ -44,6 +46,12 @@ export type FunctionReference =
   /** `revision`: that one, whatever the function's traffic says. */
   | { readonly by: "name"; readonly app: string | null; readonly name: string; readonly revision?: number | undefined }
   | { readonly by: "route"; readonly app: string; readonly source: string };
+
+/** Who began a call. */
+export interface InvokeCaller {
+  /** Once. Must not throw. */
+  told(result: InvokeResult): void;
+}
 
 /** Either an answer of the function or an error; the activation's id as soon as there is one. */
 export type InvokeResult =

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { type FakeAgent, fakeAgent } from "../../test/fake-agent.ts";
 import { sampleApp, sampleFn } from "../../test/samples.ts";
+import type { AgentLink } from "../agent/link.ts";
 import type { Caller } from "../auth/auth.ts";
 import { type BodySource, bytesBody, readBody } from "../lib/body.ts";
 import { realWorld } from "../lib/world.ts";
@@ -15,6 +16,7 @@ import { memoryStore } from "../store/memory/store.ts";
 import { Definitions } from "./definitions.ts";
 import type { FunctionReference, InvokeResult } from "./invocation.ts";
 import { createInvoker } from "./invoke.ts";
+import { nothingRan } from "./outcome.ts";
 import { Recorder } from "./record.ts";
 import { RunningCalls } from "./running.ts";
 import { Traffic } from "./traffic.ts";
@@ -218,10 +220,18 @@ test("what is not there and what is somebody else's: not found, without a record
   assert.deepEqual(await records(), []);
 });
 
-test("while the disk can take no more records, no more calls are taken", async () => {
+test("while the disk can take no more records, calls wait for it, and are refused when it takes too long", async () => {
   const { parts, invoke } = await assembled();
-  const full = createInvoker({ ...parts, recorder: { hasRoom: false, add: assert.fail } as unknown as Recorder });
-  assert.equal(await outcome(await invoke("x", {}, full)), "overloaded");
+  const room = Promise.withResolvers<void>();
+  const full = { hasRoom: false, room: () => room.promise, add: (record: Activation) => parts.recorder.add(record) };
+  const waiting = invoke("quick", {}, createInvoker({ ...parts, recorder: full as unknown as Recorder }));
+  assert.equal(await Promise.race([waiting, new Promise((resolve) => setImmediate(resolve, "nothing"))]), "nothing");
+  room.resolve();
+  assert.equal(await outcome(await waiting), "quick");
+
+  const stuck = { hasRoom: false, room: () => Promise.reject(new PlatformError("overloaded", "slow")), add: assert.fail };
+  const refused = await invoke("x", {}, createInvoker({ ...parts, recorder: stuck as unknown as Recorder }));
+  assert.equal(await outcome(refused), "overloaded");
 });
 
 test("what a call prints is in its log, also when it is read at once", async () => {
@@ -236,6 +246,39 @@ test("what a call prints is in its log, also when it is read at once", async () 
   const silent = await invoke("quick");
   await outcome(silent);
   assert.deepEqual(await logs.read("guest", (await silent.recorded)?.id as string), []);
+});
+
+test("a first line that comes after the end of its call is in its log, which is ended all the same", async () => {
+  const { invoke, parts, logs } = await assembled();
+  const ended = Promise.withResolvers<void>();
+  const watched: Pick<LogCollector, "open"> = {
+    open(owner) {
+      const log = logs.open(owner);
+      const end = () => {
+        log.end();
+        ended.resolve();
+      };
+      return { write: log.write.bind(log), line: log.line.bind(log), end };
+    },
+  };
+  const link: AgentLink = {
+    agentId: "late",
+    refusal: () => null,
+    run(call) {
+      call.answered(200, [], bytesBody(Buffer.from("done")));
+      call.report({ ...nothingRan, error: null });
+      call.log({ at: world.now(), stream: "stdout", text: "late" });
+    },
+  };
+  const agents = () => [{ id: "late", memoryMiB: 1000, accepting: true, link }];
+  const result = await invoke("x", {}, createInvoker({ ...parts, logs: watched, agents }));
+  assert.equal(await outcome(result), "done");
+  await ended.promise;
+  const id = (await result.recorded)?.id as string;
+  assert.deepEqual(
+    (await logs.read("guest", id)).map(({ text }) => text),
+    ["late"],
+  );
 });
 
 test("a hundred calls at once: a hundred answers, a hundred records", async () => {

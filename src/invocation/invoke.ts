@@ -1,15 +1,16 @@
-import type { CancelSignal } from "../lib/cancel.ts";
 import type { AgentReport } from "../agent/link.ts";
 import { authorize } from "../auth/authorize.ts";
+import type { BodySource } from "../lib/body.ts";
+import type { CancelSignal } from "../lib/cancel.ts";
 import type { Admission } from "../metering/admit.ts";
 import { asPlatformError, PlatformError } from "../model/error.ts";
-import type { Activation } from "../model/model.ts";
+import type { Activation, Fn } from "../model/model.ts";
 import type { Definition, Definitions } from "./definitions.ts";
-import { dispatch, type DispatchParts } from "./dispatch.ts";
-import type { InvokeRequest, InvokeResult, Invoker } from "./invocation.ts";
+import { DispatchedCall, type DispatchParts } from "./dispatch.ts";
+import type { FunctionReference, InvokeCaller, InvokeRequest, InvokeResult, Invoker } from "./invocation.ts";
 import { activationOf, identityOf } from "./outcome.ts";
 import type { Recorder } from "./record.ts";
-import { RunningCall, type RunningCalls } from "./running.ts";
+import type { RunningCalls } from "./running.ts";
 import type { Traffic } from "./traffic.ts";
 
 export interface InvokerParts extends DispatchParts {
@@ -22,23 +23,50 @@ export interface InvokerParts extends DispatchParts {
 
 /** The way of every synchronous call: resolve, authorize, admit, place, run, record. */
 export function createInvoker(parts: InvokerParts): Invoker {
-  return { invoke: (request, signal) => invoke(parts, request, signal) };
+  return {
+    begin: (request, signal, caller) => begin(parts, request, signal, caller),
+    invoke: (request, signal) => new Promise((resolve) => begin(parts, request, signal, { told: resolve })),
+  };
 }
 
-async function invoke(parts: InvokerParts, request: InvokeRequest, signal: CancelSignal): Promise<InvokeResult> {
-  let definition: Definition;
+function begin(parts: InvokerParts, request: InvokeRequest, signal: CancelSignal, caller: InvokeCaller): void {
+  let found: Definition | Promise<Definition>;
   try {
-    const found = admitted(parts, request);
-    definition = found instanceof Promise ? await found : found;
+    found = admitted(parts, request);
+  } catch (cause) {
+    refuse(parts, request, caller, cause);
+    return;
+  }
+  if (!(found instanceof Promise)) return enter(parts, request, found, signal, caller);
+  found.then(
+    (definition) => enter(parts, request, definition, signal, caller),
+    (cause: unknown) => refuse(parts, request, caller, cause),
+  );
+}
+
+/** From its admission on there is a record of the call, whatever happens. */
+function enter(
+  parts: InvokerParts,
+  request: InvokeRequest,
+  definition: Definition,
+  signal: CancelSignal,
+  caller: InvokeCaller,
+): void {
+  try {
     checkRoom(parts, definition);
     parts.admission.enter(request.namespace);
   } catch (cause) {
-    request.body.cancel();
-    const error = asPlatformError(cause);
-    parts.failed?.(error, { namespace: request.namespace, activationId: null, traceId: null });
-    return { ok: false, activationId: null, fn: null, error, recorded: null };
+    refuse(parts, request, caller, cause);
+    return;
   }
-  return run(parts, request, definition, signal);
+  new SyncCall(parts, definition, request, caller).begin(signal);
+}
+
+function refuse(parts: InvokerParts, request: InvokeRequest, caller: InvokeCaller, cause: unknown): void {
+  request.body.cancel();
+  const error = asPlatformError(cause);
+  parts.failed?.(error, { namespace: request.namespace, activationId: null, traceId: null });
+  caller.told({ ok: false, activationId: null, fn: null, error, recorded: null });
 }
 
 /** The function, for a caller who may call it at a time when calls are taken. */
@@ -47,7 +75,11 @@ export function admitted(
   { caller, namespace, target }: InvokeRequest,
 ): Definition | Promise<Definition> {
   authorize(caller, namespace);
-  if (!recorder.hasRoom) throw diskTooSlow();
+  if (!recorder.hasRoom) return recorder.room().then(() => definitionOf(definitions, namespace, target));
+  return definitionOf(definitions, namespace, target);
+}
+
+function definitionOf(definitions: Definitions, namespace: string, target: FunctionReference): Definition | Promise<Definition> {
   return definitions.peek(namespace, target) ?? definitions.load(namespace, target);
 }
 
@@ -62,44 +94,90 @@ function checkRoom({ agents }: InvokerParts, { fn }: Definition): void {
   if (refusal !== null) throw refusal;
 }
 
-/** From here on there is a record, whatever happens. */
-async function run(
-  parts: InvokerParts,
-  request: InvokeRequest,
-  definition: Definition,
-  signal: CancelSignal,
-): Promise<InvokeResult> {
-  const { world, running, traffic } = parts;
-  const { fn } = definition;
-  const activationId = world.newId();
-  const recorded = Promise.withResolvers<Activation>();
-  const call = new RunningCall(activationId, definition, world.now(), 1, recorded.promise);
-  const callerGone = () => call.end(signal.reason);
-  const ended = (outcome: AgentReport, traceId: string | undefined) => {
-    running.remove(activationId);
+/** One synchronous call, from its admission to its record. */
+class SyncCall extends DispatchedCall {
+  readonly #parts: InvokerParts;
+  readonly #caller: InvokeCaller;
+  #callerSignal: CancelSignal | null = null;
+  #record: Activation | null = null;
+  #recorded: PromiseWithResolvers<Activation> | null = null;
+
+  constructor(parts: InvokerParts, definition: Definition, request: InvokeRequest, caller: InvokeCaller) {
+    super(parts, parts.world.newId(), definition, parts.world.now(), 1, request);
+    this.#parts = parts;
+    this.#caller = caller;
+  }
+
+  begin(signal: CancelSignal): void {
+    this.#callerSignal = signal;
+    this.#parts.running.add(this);
+    this.#parts.traffic.enter();
+    signal.addEventListener("abort", this);
+    if (signal.aborted) this.handleEvent();
+    this.dispatch();
+  }
+
+  /** The caller is gone. */
+  handleEvent(): void {
+    this.abort(this.#callerSignal?.reason);
+  }
+
+  get over(): Promise<Activation> {
+    if (this.#record !== null) return Promise.resolve(this.#record);
+    this.#recorded ??= Promise.withResolvers();
+    return this.#recorded.promise;
+  }
+
+  answered(status: number, headers: readonly string[], body: BodySource): void {
+    this.#caller.told(new Answer(this, status, headers, body));
+  }
+
+  failed(error: PlatformError): void {
+    this.body.cancel();
+    this.#caller.told({ ok: false, activationId: this.id, fn: this.fn, error, recorded: this.over });
+  }
+
+  protected override ended(report: AgentReport): void {
+    const { running, traffic, admission, recorder, world } = this.#parts;
+    running.remove(this);
     traffic.leave();
-    parts.admission.leave(request.namespace);
-    const times = { startedAt: call.startedAt, endedAt: world.now(), attempt: 1, traceId };
-    const record = activationOf(identityOf(definition, activationId), times, outcome);
-    parts.recorder.add(record);
-    recorded.resolve(record);
-  };
-  running.add(call);
-  traffic.enter();
-  signal.addEventListener("abort", callerGone);
-  if (signal.aborted) callerGone();
-  try {
-    const { headers, http, body } = request;
-    const answer = await dispatch(parts, definition, { callId: activationId, headers, http, body }, call.signal, ended);
-    return { ok: true, activationId, fn, ...answer, recorded: recorded.promise };
-  } catch (error) {
-    request.body.cancel();
-    return { ok: false, activationId, fn, error: asPlatformError(error), recorded: recorded.promise };
+    admission.leave(this.fn.namespace);
+    const { startedAt, attempt, traceId } = this;
+    const record = activationOf(
+      identityOf(this.definition, this.id),
+      { startedAt, endedAt: world.now(), attempt, traceId },
+      report,
+    );
+    recorder.add(record);
+    this.#record = record;
+    this.#recorded?.resolve(record);
   }
 }
 
-function diskTooSlow(): PlatformError {
-  return new PlatformError("overloaded", "The disk is too slow for the records of more calls; try again", {
-    details: { limit: "records", retryAfterS: 1 },
-  });
+/** What a caller is told of a call with an answer. Most look at the record never: it is asked for. */
+class Answer implements Extract<InvokeResult, { ok: true }> {
+  readonly ok = true;
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: BodySource;
+  readonly #call: SyncCall;
+
+  constructor(call: SyncCall, status: number, headers: readonly string[], body: BodySource) {
+    this.#call = call;
+    this.status = status;
+    this.headers = headers;
+    this.body = body;
+  }
+
+  get activationId(): string {
+    return this.#call.id;
+  }
+
+  get fn(): Fn {
+    return this.#call.fn;
+  }
+
+  get recorded(): Promise<Activation> {
+    return this.#call.over;
+  }
 }

@@ -11,8 +11,8 @@ export interface CallTimes {
   readonly startedAt: number;
   readonly endedAt: number;
   readonly attempt: number;
-  /** The caller's trace; undefined when it gave none. */
-  readonly traceId: string | undefined;
+  /** The caller's trace; null when it gave none. */
+  readonly traceId: string | null;
 }
 
 /** Of a call that has been given this id. */
@@ -36,7 +36,7 @@ export function activationOf(
   status?: ActivationStatus,
 ): Activation {
   const { error } = report;
-  return {
+  const record: Activation = {
     id: call.id,
     namespace: call.namespace,
     appId: call.appId,
@@ -57,8 +57,8 @@ export function activationOf(
     requestBytes: report.requestBytes,
     responseBytes: report.responseBytes,
     billedUnits: billedUnits(report.initMs, report.runMs),
-    ...(traceId === undefined ? undefined : { traceId }),
   };
+  return traceId === null ? record : { ...record, traceId };
 }
 
 /** Of a call that never reached a sandbox. */

@@ -1,35 +1,29 @@
-import { Cancel, type CancelSignal } from "../lib/cancel.ts";
+import { Cancel } from "../lib/cancel.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Definition } from "./definitions.ts";
 import { identityOf } from "./outcome.ts";
 import type { UnderwayCall } from "./invocation.ts";
 
-/** A call that runs in this process. */
-export class RunningCall {
+/** A call that runs in this process. It is its own signal: aborted when it is to end, with a PlatformError as the reason. */
+export abstract class RunningCall extends Cancel {
   readonly id: string;
   readonly definition: Definition;
   readonly startedAt: number;
   readonly attempt: number;
-  readonly #cancel = new Cancel();
-  /** Resolves when the call is over and its record is queued to be written. */
-  readonly over: Promise<unknown>;
+  // Of the list of running calls.
+  before: RunningCall | null = null;
+  after: RunningCall | null = null;
 
-  constructor(id: string, definition: Definition, startedAt: number, attempt: number, over: Promise<unknown>) {
+  constructor(id: string, definition: Definition, startedAt: number, attempt: number) {
+    super();
     this.id = id;
     this.definition = definition;
     this.startedAt = startedAt;
     this.attempt = attempt;
-    this.over = over;
   }
 
-  /** Aborts when the call is to end, with a PlatformError as the reason. */
-  get signal(): CancelSignal {
-    return this.#cancel;
-  }
-
-  end(reason: unknown): void {
-    this.#cancel.abort(reason);
-  }
+  /** Resolves when the call is over and its record is queued to be written. */
+  abstract get over(): Promise<unknown>;
 
   get shown(): UnderwayCall {
     const { startedAt, attempt } = this;
@@ -37,21 +31,30 @@ export class RunningCall {
   }
 }
 
-/** The calls that run in this process, to be looked at and ended. */
+/** The calls that run in this process, to be looked at and ended. A list, because one is looked for rarely and each comes and goes. */
 export class RunningCalls {
-  readonly #byId = new Map<string, RunningCall>();
+  #newest: RunningCall | null = null;
 
   add(call: RunningCall): void {
-    this.#byId.set(call.id, call);
+    call.before = this.#newest;
+    if (this.#newest !== null) this.#newest.after = call;
+    this.#newest = call;
   }
 
-  remove(id: string): void {
-    this.#byId.delete(id);
+  remove(call: RunningCall): void {
+    const { before, after } = call;
+    if (after !== null) after.before = before;
+    else if (this.#newest === call) this.#newest = before;
+    if (before !== null) before.after = after;
+    call.before = null;
+    call.after = null;
   }
 
   find(namespace: string, id: string): RunningCall | undefined {
-    const call = this.#byId.get(id);
-    return call?.definition.fn.namespace === namespace ? call : undefined;
+    for (let call = this.#newest; call !== null; call = call.before) {
+      if (call.id === id) return call.definition.fn.namespace === namespace ? call : undefined;
+    }
+    return undefined;
   }
 }
 

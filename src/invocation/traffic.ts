@@ -19,8 +19,7 @@ export class Traffic {
   }
 
   leave(): void {
-    this.#underway--;
-    this.#leftAt = this.#world.monotonic();
+    if (--this.#underway === 0) this.#leftAt = this.#world.monotonic();
     if (this.#underway > 0 || this.#heard === null) return;
     const heard = this.#heard;
     this.#heard = null;

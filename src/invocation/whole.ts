@@ -32,11 +32,11 @@ export function createInvocation(options: InvocationParts): Invocation {
   const running = new RunningCalls();
   const traffic = new Traffic(options.world);
   const parts = { ...options, running, traffic };
-  const { invoke } = createInvoker(parts);
+  const { invoke, begin } = createInvoker(parts);
   const acceptor = new Acceptor(parts);
   const consumer = new Consumer({ ...parts, callsMax: options.asyncCallsMax, busyCallsMax: options.busyAsyncCallsMax });
   return {
-    invoker: { invoke, accept: (request) => acceptor.accept(request) },
+    invoker: { invoke, begin, accept: (request) => acceptor.accept(request) },
     calls: createCalls({ ...parts, acceptor, consumer }),
     start: () => consumer.start(),
     close: (graceMs) => consumer.close(graceMs),

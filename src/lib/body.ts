@@ -7,6 +7,11 @@ import type { Readable, Writable } from "node:stream";
 export interface BodySource {
   /** Length in bytes where it is known beforehand. */
   readonly bytes: number | undefined;
+  /**
+   * The whole body at once, where it is in memory already: then it has been read, and nothing else is to be called. Null: it must be
+   * piped. A source that always flows has no such method.
+   */
+  take?(): Buffer | null;
   /** Starts the flow. Once only; calls of the sink may happen before it returns. */
   pipe(sink: BodySink): void;
   /** Goes on after `chunk` returned false. */
@@ -22,7 +27,36 @@ export interface BodySink {
   fail(error: Error): void;
 }
 
-/** A body that is in memory. */
+/** A body that is in memory, and can be taken. */
+export class WholeBody implements BodySource {
+  readonly #data: Buffer;
+  #live = true;
+
+  constructor(data: Buffer) {
+    this.#data = data;
+  }
+
+  get bytes(): number {
+    return this.#data.length;
+  }
+
+  take(): Buffer {
+    return this.#data;
+  }
+
+  pipe(sink: BodySink): void {
+    if (this.#data.length > 0) sink.chunk(this.#data);
+    if (this.#live) sink.end();
+  }
+
+  resume(): void {}
+
+  cancel(): void {
+    this.#live = false;
+  }
+}
+
+/** A body that is in memory, and flows as any other. */
 export function bytesBody(data: Buffer): BodySource {
   let live = true;
   return {

@@ -8,7 +8,7 @@ const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /** Makes ids; `now` in milliseconds, `randomBytes` fills ten bytes. */
 export function idMaker(now: () => number, randomBytes: (bytes: Uint8Array) => void): () => string {
   let lastMs = -1;
-  let timePart = "";
+  const time: Time = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
   // 80 bits as four whole numbers of 20 bits, so that counting up needs no BigInt.
   const tail = [0, 0, 0, 0] as [number, number, number, number];
   const seed = new Uint8Array(10);
@@ -17,35 +17,38 @@ export function idMaker(now: () => number, randomBytes: (bytes: Uint8Array) => v
     const ms = now();
     if (ms > lastMs) {
       lastMs = ms;
-      timePart = encodeTime(ms);
+      encodeTime(time, ms);
       randomBytes(seed);
       fillTail(tail, seed);
     } else {
       // A clock that stands still or steps back keeps the last time: order matters more than the date.
       countUp(tail);
     }
-    return timePart + encodeTail(tail);
+    return encode(time, tail[0], tail[1], tail[2], tail[3]);
   };
 }
 
-function encodeTime(ms: number): string {
+function encodeTime(time: number[], ms: number): void {
   let rest = ms;
-  let text = "";
-  for (let i = 0; i < 10; i++) {
-    text = alphabet[rest % 32] + text;
+  for (let i = 9; i >= 0; i--) {
+    time[i] = codes[rest % 32] as number;
     rest = Math.floor(rest / 32);
   }
-  return text;
 }
 
 /** In one piece: a string put together from parts leaves many times its size behind, and every call makes one of these. */
-function encodeTail([a, b, c, d]: readonly [number, number, number, number]): string {
-  const [a3, a2, a1, a0] = [code(a >>> 15), code(a >>> 10), code(a >>> 5), code(a)];
-  const [b3, b2, b1, b0] = [code(b >>> 15), code(b >>> 10), code(b >>> 5), code(b)];
-  const [c3, c2, c1, c0] = [code(c >>> 15), code(c >>> 10), code(c >>> 5), code(c)];
-  const [d3, d2, d1, d0] = [code(d >>> 15), code(d >>> 10), code(d >>> 5), code(d)];
-  return String.fromCharCode(a3, a2, a1, a0, b3, b2, b1, b0, c3, c2, c1, c0, d3, d2, d1, d0);
+function encode(t: Time, a: number, b: number, c: number, d: number): string {
+  // biome-ignore format: the time, then four characters for each part of the tail.
+  return String.fromCharCode(
+    t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9],
+    code(a >>> 15), code(a >>> 10), code(a >>> 5), code(a),
+    code(b >>> 15), code(b >>> 10), code(b >>> 5), code(b),
+    code(c >>> 15), code(c >>> 10), code(c >>> 5), code(c),
+    code(d >>> 15), code(d >>> 10), code(d >>> 5), code(d),
+  );
 }
+
+type Time = [number, number, number, number, number, number, number, number, number, number];
 
 const codes = Uint8Array.from(alphabet, (letter) => letter.charCodeAt(0));
 const code = (value: number): number => codes[value & 31] as number;
@@ -74,18 +77,25 @@ export function isId(text: string): boolean {
 
 /** The 32 hex digits that OpenWhisk shows. */
 export function idToHex(id: string): string {
-  // By table, because every call has its id written like this and BigInt takes ten times as long. The first two characters are 8 bits,
-  // each four of the others 20.
-  let hex = hexOf8[(digit(id, 0) << 5) | digit(id, 1)] as string;
-  for (let i = 2; i < 26; i += 4) {
-    const bits = (digit(id, i) << 15) | (digit(id, i + 1) << 10) | (digit(id, i + 2) << 5) | digit(id, i + 3);
-    hex += (hexOf12[bits >>> 8] as string) + (hexOf8[bits & 0xff] as string);
-  }
-  return hex;
+  writeHex(id, hexText, 0);
+  return hexText.toString("latin1");
 }
 
-const hexOf8 = Array.from({ length: 1 << 8 }, (_, value) => value.toString(16).padStart(2, "0"));
-const hexOf12 = Array.from({ length: 1 << 12 }, (_, value) => value.toString(16).padStart(3, "0"));
+/** The same 32 digits, written into `target` from `start` on: every call has its id written like this, and BigInt takes ten times as long. */
+export function writeHex(id: string, target: Uint8Array, start: number): void {
+  // The first two characters are 8 bits, each four of the others 20.
+  const first = (digit(id, 0) << 5) | digit(id, 1);
+  target[start] = hexCodes[(first >>> 4) & 15] as number;
+  target[start + 1] = hexCodes[first & 15] as number;
+  let at = start + 2;
+  for (let i = 2; i < 26; i += 4) {
+    const bits = (digit(id, i) << 15) | (digit(id, i + 1) << 10) | (digit(id, i + 2) << 5) | digit(id, i + 3);
+    for (let shift = 16; shift >= 0; shift -= 4) target[at++] = hexCodes[(bits >>> shift) & 15] as number;
+  }
+}
+
+const hexText = Buffer.alloc(32);
+const hexCodes = Uint8Array.from("0123456789abcdef", (letter) => letter.charCodeAt(0));
 const digits = new Uint8Array(128);
 for (let i = 0; i < alphabet.length; i++) digits[alphabet.charCodeAt(i)] = i;
 

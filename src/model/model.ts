@@ -38,6 +38,14 @@ export type ProtocolName = "frames" | "http-stream" | "stdio" | "http-port";
 
 export const protocolNames: readonly ProtocolName[] = ["frames", "http-stream", "stdio", "http-port"];
 
+/**
+ * What becomes of packages that code names and does not bring: `auto` installs them, `scripts` lets them run scripts of theirs
+ * meanwhile, `none` leaves it.
+ */
+export const installModes = ["auto", "scripts", "none"] as const;
+
+export type InstallMode = (typeof installModes)[number];
+
 /** Where a function's code comes from. */
 export type Source =
   /** An archive or a file for a language runtime. `handler` is `file.export` for the `frames` protocol; `command` replaces the kind's. */
@@ -48,6 +56,10 @@ export type Source =
       readonly digest: string;
       readonly handler: string | null;
       readonly command: readonly string[] | null;
+      /** Absent: `auto`. */
+      readonly install?: InstallMode;
+      /** Key of the packages that were installed for it (`image/`); absent: none. */
+      readonly dependencies?: string;
     }
   /** A container image by reference. */
   | { readonly type: "image"; readonly image: string }

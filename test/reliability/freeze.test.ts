@@ -55,8 +55,9 @@ describe("freezing and thawing over and over", { skip: cannotFreeze, timeout: 18
       const { answer, report } = await real.call(fn, { n });
       assert.equal(answer, String(n));
       if (report.start === "warm") warm++;
-      // The freeze itself or its memory reading may be under way, which is as good.
-      await sleep(2);
+      // Eight times the wait for a freeze is the longest that a sandbox gets which is always woken. The freeze itself or its memory reading
+      // may be under way, which is as good.
+      await sleep(12);
     }
   }
 

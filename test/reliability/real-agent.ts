@@ -4,9 +4,9 @@ import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Agent, createAgent } from "../../src/agent/agent.ts";
 import { type AgentConfig, agentDefaults } from "../../src/agent/config.ts";
-import type { AgentReport } from "../../src/agent/link.ts";
+import type { AgentCall, AgentReport } from "../../src/agent/link.ts";
 import type { Prepared } from "../../src/image/image.ts";
-import { bytesBody, readBody } from "../../src/lib/body.ts";
+import { type BodySource, bytesBody, readBody } from "../../src/lib/body.ts";
 import { Places } from "../../src/image/code/places.ts";
 import { realWorld } from "../../src/lib/world.ts";
 import { asPlatformError } from "../../src/model/error.ts";
@@ -48,7 +48,7 @@ export function realAgent(config: Partial<AgentConfig> = {}): RealAgent {
   const root = makeRoot(`${folder}/root`);
   const stateFile = `${folder}/state.json`;
   const world = realWorld();
-  const driver = bubblewrapDriver({ world, warn: () => {}, stateFile });
+  const driver = bubblewrapDriver({ world, warn: () => {}, stateFile, placesFolder: `${folder}/places` });
   const command = ["node", `${runtimeFolder}/main.cjs`];
   const runtime = join(import.meta.dirname, "../../runtimes/nodejs");
   const prepared = (code: string): Prepared => ({
@@ -114,19 +114,21 @@ async function call(agent: Agent, fn: Fn, event: unknown, callId: string): Promi
   const lines: string[] = [];
   const headers = ["content-type", "application/json"];
   const body = bytesBody(Buffer.from(JSON.stringify(event)));
+  const answered = new Promise<BodySource>((resolve, reject) => {
+    const asked: AgentCall = {
+      fn,
+      app: null,
+      request: { callId, headers, http: null, body },
+      waitMsMax: 60_000,
+      answered: (_status, _headers, answer) => resolve(answer),
+      failed: reject,
+      report: reported.resolve,
+      log: ({ text }) => lines.push(text),
+    };
+    agent.run(asked, new AbortController().signal);
+  });
   try {
-    const answer = await agent.run(
-      {
-        fn,
-        app: null,
-        request: { callId, headers, http: null, body },
-        waitMsMax: 60_000,
-        report: reported.resolve,
-        log: ({ text }) => lines.push(text),
-      },
-      new AbortController().signal,
-    );
-    const bytes = await readBody(answer.body, 1_000_000, () => new Error("The answer is too large"));
+    const bytes = await readBody(await answered, 1_000_000, () => new Error("The answer is too large"));
     return { answer: bytes.toString(), report: await reported.promise, lines };
   } catch (error) {
     return { answer: asPlatformError(error).code, report: await reported.promise, lines };

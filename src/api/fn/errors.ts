@@ -43,6 +43,8 @@ function statusAndMessage(error: PlatformError): [status: number, message: strin
       return [409, error.message];
     case "too_large":
       return [413, "Request content too large"];
+    case "build_failed":
+      return [422, error.message];
     case "throttled":
       return [429, "Too many requests submitted"];
     case "header_too_large":

@@ -19,13 +19,14 @@ const world = realWorld();
 let store: Store;
 let context: FnContext;
 let changed: string[];
+let expected: string[];
 let failures: PlatformError[];
 let code: () => MemoryAnswer;
 
 beforeEach(async () => {
   store = memoryStore();
   await store.namespaces.create({ id: "n", name: "guest", createdAt: 0 });
-  [changed, failures, code] = [[], [], () => ({})];
+  [changed, expected, failures, code] = [[], [], [], () => ({})];
   context = {
     store,
     world,
@@ -35,6 +36,7 @@ beforeEach(async () => {
     identify: () => ({ name: "loopback", namespaces: null }),
     baseUrl: () => "http://fn.test",
     changed: (ids) => changed.push(...ids),
+    expect: (fn, app) => expected.push(`${fn.id} ${fn.revision} ${app?.id}`),
     failed: (error) => failures.push(error),
   };
 });
@@ -233,6 +235,14 @@ test("somebody who is always faster ends in a conflict, not in an endless loop",
   assert.match(answer.body, /send the request again/);
 });
 
+test("a function that was made or changed is expected to be called", async () => {
+  const app = await create("apps", { name: "a" });
+  const fn = await create("fns", { app_id: app.id, name: "f", image: "i" });
+  await put("fns", fn.id, { memory: 256 });
+  await put("fns", fn.id, { memory: 256 });
+  assert.deepEqual(expected, [`${fn.id} 1 ${app.id}`, `${fn.id} 2 ${app.id}`]);
+});
+
 test("each change tells the definition cache", async () => {
   const app = await create("apps", { name: "a" });
   const fn = await create("fns", { app_id: app.id, name: "f", image: "i" });
@@ -285,7 +295,8 @@ test("a detached call is answered when it is safe, with its id alone", async () 
   const fn = await foreignFn();
   const headers = ["fn-invoke-type", "detached"];
   const detached = async (accept: FnContext["invoker"]["accept"], id = fn.id) => {
-    const invoker = { invoke: context.invoker.invoke, ...(accept && { accept }) };
+    const { invoke, begin } = context.invoker;
+    const invoker = { invoke, begin, ...(accept && { accept }) };
     const answer = await ask(fnInvoke({ ...context, invoker }), { method: "POST", target: `/invoke/${id}`, headers });
     return [answer.status, answer.body, answer.header("fn-call-id")];
   };
@@ -301,9 +312,10 @@ test("the function hears the caller's signal and namespace", async () => {
   const seen: unknown[] = [];
   const { signal } = new AbortController();
   const invoker: FnContext["invoker"] = {
-    invoke(request, heard) {
+    ...context.invoker,
+    begin(request, heard, caller) {
       seen.push(request.namespace, request.caller.name, request.target, request.http, heard === signal);
-      return context.invoker.invoke(request, heard);
+      context.invoker.begin(request, heard, caller);
     },
   };
   await ask(fnInvoke({ ...context, invoker }), { method: "POST", target: `/invoke/${fn.id}`, signal });

@@ -14,6 +14,7 @@ import type { Handler, HttpRequest } from "../../http/http.ts";
 import type { Caller } from "../../auth/auth.ts";
 import type { Invoker } from "../../invocation/invocation.ts";
 import type { PlatformError } from "../../model/error.ts";
+import type { App, Fn } from "../../model/model.ts";
 import type { Store } from "../../store/store.ts";
 import { invokeHandler, triggerHandler } from "./invoke.ts";
 import { managementHandler } from "./routes.ts";
@@ -36,6 +37,8 @@ export interface FnContext {
    * it. The id of an app stands for everything in it, that of a function for its routes as well.
    */
   changed(ids: readonly string[]): void;
+  /** Hears of each function that was made or changed, as its first call may come. */
+  expect?(fn: Fn, app: App | null): void;
   /** What a browser lets pages do that functions answer with. (Default: sandboxed) */
   readonly functionOrigin?: FunctionOrigin;
   /** Hears an error of ours, with its cause, that the caller only reads as "internal server error". */

@@ -54,6 +54,7 @@ export async function createFn(exchange: Exchange): Promise<Reply> {
     return { ...draft, id: exchange.newId(), shape: app.shape };
   });
   exchange.changed([fn.id]);
+  await expectCalls(exchange, fn);
   return okReply(renderFn(fn, endpointOf(exchange, fn), "{}"));
 }
 
@@ -72,7 +73,10 @@ export async function updateFn(exchange: Exchange): Promise<Reply> {
     () => findFn(exchange, exchange.id),
     (stored) => mergedFn(stored, body),
   );
-  if (changed) exchange.changed([item.id]);
+  if (changed) {
+    exchange.changed([item.id]);
+    await expectCalls(exchange, item);
+  }
   return okReply(renderFn(item, null, body.config === undefined ? "null" : "{}"));
 }
 
@@ -88,6 +92,12 @@ export async function findFn({ store, namespace }: Exchange, id: string): Promis
   const fn = isPathParameter(id) ? await store.functions.get(namespace, id) : undefined;
   if (fn === undefined) throw notFound("Fn");
   return fn;
+}
+
+async function expectCalls({ store, namespace, expect }: Exchange, fn: Fn): Promise<void> {
+  const app = fn.appId === null ? null : await store.apps.get(namespace, fn.appId);
+  // It was deleted meanwhile, with its functions.
+  if (app !== undefined) expect(fn, app);
 }
 
 function endpointOf(exchange: Exchange, fn: Fn): string {

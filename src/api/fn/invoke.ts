@@ -4,81 +4,141 @@
  * `Fn-Invoke-Type: detached` on /invoke answers 202 with `Fn-Call-Id` and no body as soon as the call can't be lost, where Fn needs a
  * load balancer for that. Any other word, and any on a trigger, is a synchronous call.
  */
-import { sandboxDocument } from "../../http/function-origin.ts";
-import { credentialHeaders, endToEndHeaders } from "../../http/headers.ts";
 import type { Caller } from "../../auth/auth.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../http/http.ts";
-import type { FunctionReference, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
+import type { BodySource } from "../../lib/body.ts";
+import type { FunctionReference, InvokeCaller, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
 import { PlatformError, asPlatformError } from "../../model/error.ts";
 import type { HttpOrigin } from "../../protocol/protocol.ts";
 import { errorReply, methodNotAllowed, notFound, pathNotFound, status } from "./errors.ts";
 import type { FnContext } from "./fn.ts";
-import { invokeHeaders, triggerHeaders } from "./headers.ts";
+import { Invocable } from "./invocable.ts";
 import { fnLimits, isPathParameter } from "./limits.ts";
 import { decodePath } from "./path.ts";
 import { sendReply } from "./reply.ts";
 
 /** See `fnInvoke`. */
 export function invokeHandler(context: FnContext): Handler {
-  return handler(context, async (request, response) => {
-    const functionId = idIn(request);
-    const call = await callOf(context, request, { by: "id", functionId }, null);
-    if (request.header("fn-invoke-type") === "detached") return await detach(context, call, response);
-    const result = await context.invoker.invoke(call, request.signal);
-    if (!result.ok) return sendFailure(context, response, result, notFound("Fn"));
-    const headers = invokeHeaders(result.status, result.headers, result.activationId);
-    if (context.functionOrigin !== "shared") sandboxDocument(headers);
-    response.stream(status.ok, headers, result.body, ignoreEnd);
+  return guarded(context, (request, response) => {
+    const call = new FnCall(context, request, response, directly(context, request));
+    call.begin(context.identify(request));
   });
 }
 
-async function detach(context: FnContext, call: InvokeRequest, response: HttpResponse): Promise<void> {
-  const { invoker } = context;
-  try {
-    if (invoker.accept === undefined)
-      throw new PlatformError("unsupported", "Detach call functions are not supported on this server");
-    const { activationId } = await invoker.accept(call);
-    response.send(status.accepted, ["Fn-Call-Id", activationId], "");
-  } catch (thrown) {
-    sendFailure(context, response, { error: asPlatformError(thrown), activationId: null }, notFound("Fn"));
-  }
+/** From the head alone, so equal requests share it. */
+function directly(context: FnContext, request: HttpRequest): Invocable {
+  const { notes } = request;
+  if (notes?.kept !== undefined) return notes.kept as Invocable;
+  const direct = new Invocable(context, request, { by: "id", functionId: idIn(request) }, null);
+  if (notes !== undefined) notes.kept = direct;
+  return direct;
 }
 
 /** See `fnTrigger`. */
 export function triggerHandler(context: FnContext): Handler {
-  return handler(context, async (request, response) => {
+  return guarded(context, (request, response) => {
     const { app, source, target } = routeIn(request);
     const http = { method: request.method, url: context.baseUrl(request).replace(/\/+$/, "") + request.target, target };
-    const call = await callOf(context, request, { by: "route", app, source }, http);
-    const result = await context.invoker.invoke(call, request.signal);
-    if (!result.ok) return sendFailure(context, response, result, absentOf(result.error));
-    const headers = triggerHeaders(result.headers, result.activationId);
-    if (context.functionOrigin !== "shared") sandboxDocument(headers);
-    response.stream(result.status, headers, result.body, ignoreEnd);
+    const call = new FnCall(context, request, response, new Invocable(context, request, { by: "route", app, source }, http));
+    // On loopback a route is open.
+    call.begin(request.loopback ? openRoute : context.identify(request));
   });
 }
 
-function handler(context: FnContext, serve: (request: HttpRequest, response: HttpResponse) => Promise<void>): Handler {
+/** A handler of which what it throws is the answer. */
+function guarded(context: FnContext, handler: Handler): Handler {
   return (request, response) => {
-    serve(request, response).catch((error: unknown) => sendReply(response, failureReply(context, error, null)));
+    try {
+      handler(request, response);
+    } catch (error) {
+      sendReply(response, failureReply(context, error, null));
+    }
   };
 }
 
-async function callOf(
-  context: FnContext,
-  request: HttpRequest,
-  target: FunctionReference,
-  http: HttpOrigin | null,
-): Promise<InvokeRequest> {
-  const { namespace } = context;
-  // On loopback a route is open, and its Authorization is between the client and the function; everywhere else it is the platform's.
-  const isOpen = http !== null && request.loopback;
-  const identified = isOpen ? openRoute : context.identify(request);
-  const caller = identified instanceof Promise ? await identified : identified;
-  const headers = endToEndHeaders(request.headers, isOpen ? undefined : credentialHeaders);
-  return { caller, namespace, target, headers, http, body: request.body };
+/** One call through this door: what is invoked, and who is told. */
+class FnCall implements InvokeRequest, InvokeCaller {
+  caller: Caller = nobody;
+  readonly body: BodySource;
+  readonly #context: FnContext;
+  readonly #request: HttpRequest;
+  readonly #response: HttpResponse;
+  readonly #invocable: Invocable;
+
+  constructor(context: FnContext, request: HttpRequest, response: HttpResponse, invocable: Invocable) {
+    this.#context = context;
+    this.#request = request;
+    this.#response = response;
+    this.#invocable = invocable;
+    this.body = request.body;
+  }
+
+  get namespace(): string {
+    return this.#context.namespace;
+  }
+
+  get target(): FunctionReference {
+    return this.#invocable.target;
+  }
+
+  get headers(): readonly string[] {
+    return this.#invocable.headers;
+  }
+
+  get http(): HttpOrigin | null {
+    return this.#invocable.http;
+  }
+
+  /** Begins it as this caller, as soon as it is known who that is. */
+  begin(caller: Caller | Promise<Caller>): void {
+    if (caller instanceof Promise) {
+      caller.then((found) => this.begin(found)).catch((error: unknown) => this.#fail(error, null));
+      return;
+    }
+    this.caller = caller;
+    if (this.#invocable.detached) void this.#detach();
+    else this.#context.invoker.begin(this, this.#request.signal, this);
+  }
+
+  told(result: InvokeResult): void {
+    try {
+      if (result.ok) this.#answer(result);
+      else this.#fail(result.error, result.activationId);
+    } catch (error) {
+      this.#fail(error, result.activationId);
+    }
+  }
+
+  #answer({ status: given, headers, body, activationId }: Extract<InvokeResult, { ok: true }>): void {
+    const visible = this.#invocable.visible(given, headers);
+    const own = ["Fn-Call-Id", activationId];
+    const shown = this.http === null ? status.ok : given;
+    const response = this.#response;
+    if (response.streamAlike === undefined) response.stream(shown, [...visible, ...own], body, ignoreEnd);
+    else response.streamAlike(shown, visible, own, body, ignoreEnd);
+  }
+
+  async #detach(): Promise<void> {
+    const { invoker } = this.#context;
+    try {
+      if (invoker.accept === undefined)
+        throw new PlatformError("unsupported", "Detach call functions are not supported on this server");
+      const { activationId } = await invoker.accept(this);
+      this.#response.send(status.accepted, ["Fn-Call-Id", activationId], "");
+    } catch (thrown) {
+      this.#fail(thrown, null);
+    }
+  }
+
+  /** Answers with an error; of what is not found in Fn's words. */
+  #fail(thrown: unknown, callId: string | null): void {
+    const error = asPlatformError(thrown);
+    const absent = this.http === null ? notFound("Fn") : absentOf(error);
+    sendReply(this.#response, failureReply(this.#context, error.code === "not_found" ? absent : error, callId));
+  }
 }
 
+const nobody: Caller = { name: "nobody", namespaces: [] };
 const openRoute: Caller = { name: "route", namespaces: null };
 
 /** A broken answer cuts the connection, which is the listener's work; the record of the call is the invocation's. */
@@ -119,16 +179,6 @@ function absentOf(error: PlatformError): PlatformError {
     default:
       return notFound("App");
   }
-}
-
-/** `absent`: what to say instead of not_found, in Fn's words. */
-function sendFailure(
-  context: FnContext,
-  response: HttpResponse,
-  { error, activationId }: Pick<Extract<InvokeResult, { ok: false }>, "error" | "activationId">,
-  absent: PlatformError,
-): void {
-  sendReply(response, failureReply(context, error.code === "not_found" ? absent : error, activationId));
 }
 
 function failureReply(context: FnContext, thrown: unknown, callId: string | null) {

@@ -3,6 +3,7 @@ import { authorize } from "../../auth/authorize.ts";
 import type { Handler, HttpRequest } from "../../http/http.ts";
 import { readBody } from "../../lib/body.ts";
 import { PlatformError, asPlatformError } from "../../model/error.ts";
+import type { App, Fn } from "../../model/model.ts";
 import type { Store } from "../../store/store.ts";
 import { createApp, getApp, listApps, removeApp, updateApp } from "./apps.ts";
 import { errorReply, methodNotAllowed, pathNotFound } from "./errors.ts";
@@ -29,6 +30,7 @@ export interface Exchange {
   now(): number;
   newId(): string;
   changed(ids: readonly string[]): void;
+  expect(fn: Fn, app: App | null): void;
 }
 
 type Serve = (exchange: Exchange) => Promise<Reply>;
@@ -106,6 +108,7 @@ async function exchangeOf(context: FnContext, request: HttpRequest, id: string):
     now: () => world.now(),
     newId: () => world.newId(),
     changed: (ids) => context.changed(ids),
+    expect: (fn, app) => context.expect?.(fn, app),
   };
 }
 

@@ -1,0 +1,36 @@
+import type { AgentReport } from "../agent/link.ts";
+import type { BodySource } from "../lib/body.ts";
+import type { PlatformError } from "../model/error.ts";
+import type { CallResult } from "../store/store.ts";
+import { keptAnswer } from "./answer.ts";
+import { DispatchedCall } from "./dispatch.ts";
+
+/** What is kept of an answer. */
+export type Kept = Omit<CallResult, "activationId" | "namespace">;
+
+/** The call of one attempt. */
+export class AttemptCall extends DispatchedCall {
+  readonly #answer = Promise.withResolvers<Kept>();
+  readonly #report = Promise.withResolvers<AgentReport>();
+
+  /** What is kept of the answer; rejects with the failure. */
+  get kept(): Promise<Kept> {
+    return this.#answer.promise;
+  }
+
+  get over(): Promise<AgentReport> {
+    return this.#report.promise;
+  }
+
+  answered(status: number, headers: readonly string[], body: BodySource): void {
+    this.#answer.resolve(keptAnswer({ status, headers, body }));
+  }
+
+  failed(error: PlatformError): void {
+    this.#answer.reject(error);
+  }
+
+  protected override ended(report: AgentReport): void {
+    this.#report.resolve(report);
+  }
+}
