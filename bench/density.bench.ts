@@ -38,8 +38,8 @@ export const bench: Bench = {
       return {
         n: sandboxes,
         checks: [
-          compare("memory of frozen functions", ours, "memory of plain processes", theirs, 1.2),
-          compare("thaw to first byte, p50", thaw.warmMs, "promised", 3, 1),
+          compare("memory of frozen functions", ours, "memory of plain processes", theirs, 1.15),
+          compare("thaw to first byte, p50", thaw.warmMs, "promised", 2, 1),
         ],
       };
     } finally {

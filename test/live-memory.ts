@@ -6,9 +6,12 @@ import type { Platform } from "./platform.ts";
 /** For `startPlatform`: the server can then be asked. */
 export const inspectable = { NODE_OPTIONS: "--inspect=127.0.0.1:0" } as const;
 
-/** MiB that are in use after a collection of garbage: objects, and buffers outside the heap. */
-export async function liveMiB(platform: Platform): Promise<number> {
-  const address = /ws:\/\/127\.0\.0\.1:\d+\/\S+/.exec(platform.log())?.[0];
+/**
+ * MiB that are in use after a collection of garbage: objects, and buffers outside the heap. Of the server itself, or of a front process by its
+ * number, as long as none was started again.
+ */
+export async function liveMiB(platform: Platform, front = 0): Promise<number> {
+  const address = platform.log().match(/ws:\/\/127\.0\.0\.1:\d+\/\S+/g)?.[front];
   assert.ok(address !== undefined, "the server was started to be inspected");
   const socket = new WebSocket(address);
   try {

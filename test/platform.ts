@@ -59,11 +59,18 @@ export interface Platform {
 const ofThisMachine =
   "XDG_CACHE_HOME NODE_EXTRA_CA_CERTS SSL_CERT_FILE HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy".split(" ");
 
-/** The environment everything runs in: nothing of the caller's that changes how fast or what runs. */
+/** Settings that whoever wants to can run all suites and benches with: `POLYKILN_FRONT=2 ./kiln test`. */
+const chosen = ["POLYKILN_FRONT", "POLYKILN_CORES"].flatMap((name) => {
+  const value = process.env[name];
+  return value === undefined ? [] : [[name, value] as const];
+});
+
+/** The environment everything runs in: nothing else of the caller's that changes how fast or what runs. */
 export const cleanEnvironment: Readonly<Record<string, string>> = {
   PATH: process.env["PATH"] ?? "",
   HOME: process.env["HOME"] ?? homedir(),
   LANG: "C.UTF-8",
+  ...Object.fromEntries(chosen),
   ...Object.fromEntries(ofThisMachine.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
 };
 

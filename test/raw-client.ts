@@ -27,8 +27,8 @@ export class RawClient {
   }
 
   /** Waits for an answer that matches. */
-  async until(pattern: RegExp): Promise<string> {
-    const giveUpAt = Date.now() + 5000;
+  async until(pattern: RegExp, waitMs = 5000): Promise<string> {
+    const giveUpAt = Date.now() + waitMs;
     while (!pattern.test(this.text)) {
       if (Date.now() > giveUpAt) assert.fail(`${pattern} did not come; got ${JSON.stringify(this.text.slice(0, 2000))}`);
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -20,6 +20,7 @@ export interface Config {
   /** Folder of what can be made again: root file systems, downloads. */
   readonly cache: string;
   readonly sandbox: "bubblewrap" | "process";
+  readonly cores: "memory" | "all";
   readonly logLevel: "debug" | "info" | "warn" | "error";
   /** Base of the URLs that are shown; empty: the request's own. */
   readonly publicUrl: string;
@@ -58,8 +59,23 @@ export interface Config {
   readonly egressPrivateNetworks: readonly string[];
   /** Network, as `ADDRESS/BITS`, of which the server takes two addresses to tie its sandboxes to the machine. */
   readonly egressLinkNetwork: string;
+  /** What installing a function's packages may take. */
+  readonly installMemoryMiB: number;
+  readonly installTimeoutMs: number;
+  /** Where packages come from; empty: as npm and pip of this machine are set. Addresses may have `user:password@`. */
+  readonly npmRegistry: string;
+  readonly pipIndex: string;
+  /** What packages may be fetched from besides, as `HOST:PORT`. */
+  readonly registryHosts: readonly string[];
+  /** HTTP proxy by which registries are reached, and hosts that are reached without it. */
+  readonly registryProxy: string;
+  readonly registryDirect: readonly string[];
+  /** File of certificates that registries may have besides; empty: none. */
+  readonly registryCa: string;
   /** Who reads calls off the wire: our own parser, or that of node:http. */
   readonly httpFront: "own" | "node";
+  /** Processes that read connections in front of this one; 0: this one does. */
+  readonly front: number;
   /** Whether pages that functions answer with are of an origin of their own, or of the console's and the API's. */
   readonly functionOrigin: "sandboxed" | "shared";
 }
@@ -96,6 +112,12 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
       about: "Where code runs: bubblewrap, or process (unprotected)",
       env: ["POLYKILN_SANDBOX"],
       parse: oneOf("bubblewrap", "process"),
+    },
+    cores: {
+      default: "memory",
+      about: "On which processors a sandbox runs: one for each 1,792 MiB of its memory (memory), or any (all)",
+      env: ["POLYKILN_CORES"],
+      parse: oneOf("memory", "all"),
     },
     logLevel: {
       default: "info",
@@ -236,11 +258,65 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
       env: ["POLYKILN_EGRESS_LINK_NETWORK"],
       parse: linkNetwork,
     },
+    installMemoryMiB: {
+      default: 1536,
+      about: "Memory of a sandbox that installs a function's packages, its files included, in MiB",
+      env: ["POLYKILN_INSTALL_MEMORY_MIB"],
+      parse: whole(256, 65_536),
+    },
+    installTimeoutMs: {
+      default: 300_000,
+      about: "Time that installing a function's packages may take, in ms",
+      env: ["POLYKILN_INSTALL_TIMEOUT_MS"],
+      parse: whole(1000, 3_600_000),
+    },
+    npmRegistry: {
+      default: "",
+      about: "Registry that functions' packages for Node come from, as a URL; empty: the one that npm of this machine uses",
+      env: ["POLYKILN_NPM_REGISTRY"],
+      parse: baseUrl,
+    },
+    pipIndex: {
+      default: "",
+      about: "Index that functions' packages for Python come from, as a URL; empty: the one that pip of this machine uses",
+      env: ["POLYKILN_PIP_INDEX", "PIP_INDEX_URL"],
+      parse: baseUrl,
+    },
+    registryHosts: {
+      default: ["files.pythonhosted.org:443"],
+      about: "What packages may be fetched from besides these two, as HOST:PORT with commas between",
+      env: ["POLYKILN_REGISTRY_HOSTS"],
+      parse: each(hostAndPort),
+    },
+    registryProxy: {
+      default: "",
+      about: "HTTP proxy by which registries are reached, as a URL; empty: none",
+      env: ["POLYKILN_REGISTRY_PROXY", "HTTPS_PROXY", "https_proxy"],
+      parse: baseUrl,
+    },
+    registryDirect: {
+      default: [],
+      about: "Hosts that are reached without that proxy, with commas between; .NAME: all below it",
+      env: ["POLYKILN_REGISTRY_DIRECT", "NO_PROXY", "no_proxy"],
+      parse: each(text),
+    },
+    registryCa: {
+      default: "",
+      about: "File of certificates that registries may have besides those that the machine trusts",
+      env: ["POLYKILN_REGISTRY_CA", "NODE_EXTRA_CA_CERTS"],
+      parse: text,
+    },
     httpFront: {
       default: "own",
       about: "Parser of calls: own, or node for that of node:http",
       env: ["POLYKILN_HTTP_FRONT"],
       parse: oneOf("own", "node"),
+    },
+    front: {
+      default: 0,
+      about: "Processes that read connections and answer them, in front of the one that runs calls; 0: that one does so itself",
+      env: ["POLYKILN_FRONT"],
+      parse: whole(0, 64),
     },
     functionOrigin: {
       default: "sandboxed",
@@ -375,6 +451,12 @@ function network(value: string): string {
 function linkNetwork(value: string): string {
   if (!network(value).includes(".") || Number(value.split("/")[1]) > 30)
     throw new Error("is not an IPv4 network of at most 30 bits");
+  return value;
+}
+
+function hostAndPort(value: string): string {
+  const port = Number(/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*):(\d{1,5})$/.exec(value)?.[1] ?? 0);
+  if (port < 1 || port > 65_535) throw new Error("is not HOST:PORT, such as files.example.com:443");
   return value;
 }
 

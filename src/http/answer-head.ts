@@ -22,42 +22,81 @@ export interface HeadFrame {
  * Throws an Error on a status, a name or a value that HTTP does not allow.
  */
 export function renderAnswerHead(status: number, headers: readonly string[], frame: HeadFrame): string {
-  let text = statusLine(status);
-  let date = frame.date;
+  const { lines, dated } = headerLines(headers, frame.method);
+  return headText(statusLine(status) + lines, status, dated, frame);
+}
+
+/** The heads of answers that look alike: what they begin with is rendered once. All are to requests with the same method. */
+export class AnswerHeads {
+  #status = 0;
+  #headers: readonly string[] | null = null;
+  #start = "";
+  #dated = false;
+
+  /** As `renderAnswerHead`; the same list of headers is not looked at again, nor is `own` at all. */
+  render(status: number, headers: readonly string[], own: readonly string[], frame: HeadFrame): string {
+    if (headers !== this.#headers || status !== this.#status) {
+      const { lines, dated } = headerLines(headers, frame.method);
+      // In one piece, which is copied faster than parts.
+      this.#start = detached(statusLine(status) + lines);
+      this.#dated = dated;
+      this.#status = status;
+      this.#headers = headers;
+    }
+    let start = this.#start;
+    for (let i = 0; i < own.length; i += 2) start += `${own[i] as string}: ${own[i + 1] as string}\r\n`;
+    return headText(start, status, this.#dated, frame);
+  }
+}
+
+function headerLines(headers: readonly string[], method: string): { readonly lines: string; readonly dated: boolean } {
+  let lines = "";
+  let dated = false;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const kind = kindOf(name);
-    if (kind === "framing" || (kind === "length" && frame.method !== "HEAD")) continue;
-    if (kind === "date") date = "";
+    if (kind === "framing" || (kind === "length" && method !== "HEAD")) continue;
+    if (kind === "date") dated = true;
     const value = headers[i + 1] as string;
     if (!valueRule.test(value)) throw new Error(`The value of header ${name} has a forbidden character`);
-    text += `${name}: ${value}\r\n`;
+    lines += `${name}: ${value}\r\n`;
   }
-  // An answer to HEAD may tell the length of what GET would give; that one is the handler's, if it gave any.
-  if (frame.method !== "HEAD" && mayHaveBody(status)) {
-    if (frame.framing >= 0) text += `Content-Length: ${frame.framing}\r\n`;
-    else if (frame.framing === answerFraming.chunked) text += "Transfer-Encoding: chunked\r\n";
-  }
-  return `${text}${date}${frame.connection}\r\n`;
+  return { lines, dated };
 }
 
-/** The line of the date, made once a second. */
+function headText(start: string, status: number, dated: boolean, { method, framing, connection, date }: HeadFrame): string {
+  return `${start}${framingLine(status, method, framing)}${dated ? "" : date}${connection}\r\n`;
+}
+
+function framingLine(status: number, method: string, framing: number): string {
+  // An answer to HEAD may tell the length of what GET would give; that one is the handler's, if it gave any.
+  if (method === "HEAD" || !mayHaveBody(status)) return "";
+  if (framing >= 0) return `Content-Length: ${framing}\r\n`;
+  return framing === answerFraming.chunked ? "Transfer-Encoding: chunked\r\n" : "";
+}
+
+/** The line of the date, made once a second. While nobody asks, no timer runs. */
 export class DateLine {
   readonly #world: World;
-  #second = 0;
   #line = "";
+  #fresh = false;
 
   constructor(world: World) {
     this.#world = world;
   }
 
   get text(): string {
-    const second = Math.floor(this.#world.now() / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#line = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
-    }
+    if (!this.#fresh) this.#renew();
     return this.#line;
+  }
+
+  #renew(): void {
+    const now = this.#world.now();
+    this.#line = `Date: ${new Date(now).toUTCString()}\r\n`;
+    this.#fresh = true;
+    this.#world.after(1000 - (now % 1000), () => {
+      this.#fresh = false;
+    });
   }
 }
 

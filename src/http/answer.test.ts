@@ -3,21 +3,20 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import { afterEach, before, describe, test } from "node:test";
+import { type FrontName, frontNames, makeListener } from "../../test/linked-listener.ts";
 import type { BodySink, BodySource } from "../lib/body.ts";
 import { realWorld } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import { createFramework } from "./framework.ts";
-import type { HttpConfig } from "./config.ts";
 import type { HttpRequest, HttpResponse } from "./http.ts";
-import { Listener } from "./listener.ts";
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 });
 
-/** Every test runs on both fronts. */
-let front: HttpConfig["front"] = "own";
+/** Every test runs on all of them. */
+let front: FrontName = "own";
 
 /** A body that the test feeds. */
 class Source implements BodySource {
@@ -60,7 +59,7 @@ async function answered(
         response.stream(options.status ?? 200, ["X-A", "1"], source, done.resolve),
     },
   ];
-  const listener = new Listener({ world, framework: createFramework({ world }).server, routes, config: { front } });
+  const listener = makeListener({ world, framework: createFramework({ world }).server, routes, config: { front } });
   const { port } = await listener.listen({ host: "127.0.0.1", port: 0 });
   ends.push(() => listener.close(0));
   const socket = connect(port, "127.0.0.1");
@@ -83,7 +82,7 @@ async function answered(
 const later = (ms = 30) => new Promise((resolve) => setTimeout(resolve, ms));
 const part = (text: string) => Buffer.from(text);
 
-for (const name of ["own", "node"] as const) {
+for (const name of frontNames) {
   describe(`front ${name}`, () => {
     before(() => {
       front = name;
@@ -161,7 +160,7 @@ for (const name of ["own", "node"] as const) {
           handler: (_request: HttpRequest, response: HttpResponse) => response.stream(200, [], source, done.resolve),
         },
       ];
-      const listener = new Listener({ world, framework: createServer(), routes, config: { front } });
+      const listener = makeListener({ world, framework: createServer(), routes, config: { front } });
       const { port } = await listener.listen({ host: "127.0.0.1", port: 0 });
       ends.push(() => listener.close(0));
       const socket = connect(port, "127.0.0.1");

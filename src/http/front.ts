@@ -25,8 +25,22 @@ export interface FrontParts {
   readonly bug: (error: unknown) => void;
 }
 
-/** Reads connections that the listener hands over, checks each request and sends it to a fast route or to the framework. */
-export class Front {
+/** Reads connections that the listener hands over. */
+export interface ConnectionReader {
+  /** Takes a connection. */
+  accept(socket: Socket): void;
+  /** From now on each answer is the last of its connection. */
+  drain(): void;
+  /** Closes connections on which nothing is going on. */
+  closeIdle(): void;
+  /** Ends what takes too long. */
+  sweep(nowMs: number): void;
+  /** Stops the watching of timeouts. */
+  close(): void;
+}
+
+/** Checks each request and sends it to a fast route or to the framework. */
+export class Front implements ConnectionReader {
   readonly #parts: FrontParts;
   readonly #server: Server;
   readonly #guard: ReturnType<typeof siteGuard>;

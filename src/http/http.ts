@@ -22,6 +22,8 @@ export interface HttpRequest {
   header(name: string): string | undefined;
   /** Names and values by turns, as sent. */
   readonly headers: readonly string[];
+  /** Where the handler keeps what follows from method, target and headers alone: requests that are equal in these share it. Absent: nothing is kept. */
+  readonly notes?: RequestNotes;
   /** Address of the peer, for logs and the loopback rule. */
   readonly peer: string;
   /** The peer is this machine and the listener is bound to loopback. */
@@ -31,12 +33,29 @@ export interface HttpRequest {
   readonly signal: CancelSignal;
 }
 
-/** The answer. Exactly one of the two methods, once. */
+/** See `HttpRequest.notes`. */
+export interface RequestNotes {
+  /** Undefined at first. */
+  kept: unknown;
+}
+
+/** The answer. Exactly one of the methods, once. */
 export interface HttpResponse {
   /** A whole answer. Headers are names and values by turns; Content-Length and Date are added. */
   send(status: number, headers: readonly string[], body: Buffer | string): void;
   /** A head and a body that follows; `done` hears when the last byte was written, or what kept it from being. */
   stream(status: number, headers: readonly string[], body: BodySource, done: (error?: Error) => void): void;
+  /**
+   * As `stream`, for a handler whose answers to equal requests look alike: while `headers` is the same list, and not only an equal one, it is
+   * not looked at again. `own` are the headers that only this answer has; nobody looks whether HTTP allows them. Absent: nothing is gained by it.
+   */
+  streamAlike?(
+    status: number,
+    headers: readonly string[],
+    own: readonly string[],
+    body: BodySource,
+    done: (error?: Error) => void,
+  ): void;
 }
 
 /** A part of the one port's path space that is served by a handler; everything else goes to the framework. */

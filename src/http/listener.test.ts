@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Server as HttpServer, IncomingMessage } from "node:http";
+import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { afterEach, before, describe, test } from "node:test";
+import { type FrontName, frontNames, makeListener, type TestListener } from "../../test/linked-listener.ts";
 import { RawClient } from "../../test/raw-client.ts";
 import { type BodySource, bytesBody, readBody } from "../lib/body.ts";
 import { realWorld } from "../lib/world.ts";
@@ -16,7 +18,7 @@ import { Listener } from "./listener.ts";
 
 interface Server {
   readonly port: number;
-  readonly listener: Listener;
+  readonly listener: TestListener;
   readonly requests: HttpRequest[];
   readonly bugs: unknown[];
   readonly framework: HttpServer;
@@ -76,8 +78,8 @@ const doings: Readonly<Record<string, Handler>> = {
     }, 50),
 };
 
-/** Every test runs on both fronts. */
-let front: HttpConfig["front"] = "own";
+/** Every test runs on all of them. */
+let front: FrontName = "own";
 
 async function serve(config: Partial<HttpConfig> = {}, host = "127.0.0.1"): Promise<Server> {
   const world = realWorld();
@@ -103,7 +105,7 @@ async function serve(config: Partial<HttpConfig> = {}, host = "127.0.0.1"): Prom
     (doings[request.path.slice("/fast/".length)] as Handler)(request, response);
   };
   const routes = [{ prefix: "/fast/", handler }];
-  const listener = new Listener({
+  const listener = makeListener({
     world,
     framework: framework.server,
     routes,
@@ -144,7 +146,7 @@ async function check(
 
 const head = (method: string, path: string, headers = "") => `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`;
 
-for (const name of ["own", "node"] as const) {
+for (const name of frontNames) {
   describe(`front ${name}`, () => {
     before(() => {
       front = name;
@@ -401,6 +403,21 @@ for (const name of ["own", "node"] as const) {
       await fetch(`http://127.0.0.1:${open.port}/fast/hi`);
       assert.equal(open.requests[0]?.loopback, false);
       assert.equal(open.requests[0]?.peer, "127.0.0.1");
+    });
+
+    test("who sends the same from elsewhere is somebody else", async () => {
+      const { port, requests } = await serve();
+      const bytes = head("GET", "/fast/hi");
+      for (const localAddress of ["127.0.0.1", "127.0.0.2", "127.0.0.1", "127.0.0.2"]) {
+        const socket = connect({ port, host: "127.0.0.1", localAddress });
+        ends.push(async () => void socket.destroy());
+        for (let i = 0; i < 2; i++) {
+          socket.write(bytes);
+          await once(socket, "data");
+        }
+      }
+      const peers = requests.map(({ peer }) => peer.at(-1)).join("");
+      assert.equal(peers, "11221122");
     });
 
     test("a taken port names its holder", async () => {

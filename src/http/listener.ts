@@ -1,34 +1,27 @@
 import type { Server } from "node:http";
-import { type AddressInfo, createServer, type Server as TcpServer, type Socket } from "node:net";
+import { createServer, type Server as TcpServer, type Socket } from "node:net";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
+import { bind, type Bound, type ListenAddress } from "./bind.ts";
 import { type HttpConfig, httpDefaults } from "./config.ts";
 import { Connection, registerConnection } from "./connection.ts";
-import { Front, type FrontParts } from "./front.ts";
+import { type ConnectionReader, Front } from "./front.ts";
 import type { FastRoute } from "./http.ts";
 import { isLoopbackAddress } from "./loopback.ts";
 import { OwnFront } from "./own-front.ts";
-import { portHolder } from "./port-holder.ts";
 import { StallWatch } from "./stall.ts";
 
 /** What a listener is made of. */
 export interface ListenerParts {
   readonly world: World;
   readonly routes: readonly FastRoute[];
-  /** The framework's server, which never listens itself (`framework.ts`). */
-  readonly framework: Server;
+  /** The framework's server, which never listens itself (`framework.ts`). Absent where `elsewhere` is given. */
+  readonly framework?: Server;
+  /** Takes connections at the first request that is for no fast route. (Default: a reader that knows the framework) */
+  readonly elsewhere?: ConnectionReader;
   readonly config?: Partial<HttpConfig>;
   /** Hears of a handler that threw and of a socket that can't accept, which are for the platform's log. */
   readonly bug?: (error: unknown) => void;
-}
-
-/** Where a listener was bound. */
-export interface Bound {
-  readonly host: string;
-  readonly port: number;
-  /** Only this machine can reach it. */
-  readonly loopback: boolean;
-  readonly url: string;
 }
 
 /**
@@ -38,19 +31,22 @@ export interface Bound {
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #config: HttpConfig;
-  readonly #front: Front | OwnFront;
+  readonly #front: ConnectionReader;
   readonly #tcp: TcpServer;
   readonly #open = new Map<Socket, { readonly connection: Connection; readonly stall: StallWatch }>();
   #stopSweeping: () => void = nothing;
   #loopback = false;
   #closing = false;
+  #accepted = 0;
+  #emptied: () => void = nothing;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
     this.#config = { ...httpDefaults, ...parts.config };
-    const { world, routes, framework } = parts;
-    const front: FrontParts = { world, routes, framework, config: this.#config, bug: (error) => this.#bug(error) };
-    this.#front = this.#config.front === "own" ? new OwnFront(front) : new Front(front);
+    const { world, routes } = parts;
+    const front = { world, routes, config: this.#config, bug: (error: unknown) => this.#bug(error) };
+    const elsewhere = parts.elsewhere ?? new Front({ ...front, framework: parts.framework as Server });
+    this.#front = this.#config.front === "own" ? new OwnFront(front, elsewhere) : elsewhere;
     // Half-open like node:http's own server: it decides when our side ends.
     this.#tcp = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
     this.#tcp.maxConnections = this.#config.connectionsMax;
@@ -61,20 +57,31 @@ export class Listener {
     return this.#open.size;
   }
 
+  /** Connections that came since the start. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
   /** Port 0 takes a free one. Throws `conflict` naming the holder of a taken port, `invalid` when the address can't be had. */
-  async listen(address: { readonly host: string; readonly port: number }): Promise<Bound> {
+  async listen(address: ListenAddress): Promise<Bound> {
+    let bound: Bound;
     try {
-      await listening(this.#tcp, address);
+      bound = await bind(this.#tcp, address);
     } catch (error) {
       this.#front.close();
-      throw await cannotListen(address, error as NodeJS.ErrnoException);
+      throw error;
     }
     this.#tcp.on("error", (error) => this.#bug(error));
+    this.#loopback = bound.loopback;
     this.#sweepLater();
-    const bound = this.#tcp.address() as AddressInfo;
-    this.#loopback = isLoopbackAddress(bound.address);
-    const shown = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
-    return { host: bound.address, port: bound.port, loopback: this.#loopback, url: `http://${shown}:${bound.port}` };
+    return bound;
+  }
+
+  /** Serves a connection that somebody else has accepted. Of a listener that does not listen itself. */
+  adopt(socket: Socket, { peer, loopback }: { readonly peer: string; readonly loopback: boolean }): void {
+    if (this.#closing) return void socket.destroy();
+    if (this.#accepted === 0) this.#sweepLater();
+    this.#take(socket, peer, loopback);
   }
 
   /** Accepts nothing more, lets running requests end, and after `graceMs` cuts what is left. */
@@ -84,6 +91,7 @@ export class Listener {
     const closed = new Promise<void>((resolve) => {
       this.#tcp.close(() => resolve());
     });
+    const emptied = this.#open.size === 0 ? closed : new Promise<void>((resolve) => (this.#emptied = resolve));
     for (const [socket, { connection }] of this.#open) {
       // Whoever has sent nothing yet is as good as not connected.
       if (socket.bytesRead === 0) socket.destroy();
@@ -91,7 +99,7 @@ export class Listener {
     }
     this.#front.drain();
     const stopWaiting = this.#closeIdleUntil(graceMs);
-    await closed;
+    await Promise.all([closed, emptied]);
     stopWaiting();
     this.#stopSweeping();
     this.#front.close();
@@ -101,13 +109,19 @@ export class Listener {
     // Reset before it was accepted.
     if (socket.remoteAddress === undefined) return void socket.destroy();
     const peer = socket.remoteAddress;
-    const connection = new Connection(peer, this.#loopback && isLoopbackAddress(peer));
+    this.#take(socket, peer, this.#loopback && isLoopbackAddress(peer));
+  }
+
+  #take(socket: Socket, peer: string, loopback: boolean): void {
+    this.#accepted++;
+    const connection = new Connection(peer, loopback);
     registerConnection(socket, connection);
     this.#open.set(socket, { connection, stall: new StallWatch(socket) });
     socket.once("end", () => connection.lost());
     socket.once("close", () => {
       this.#open.delete(socket);
       connection.lost();
+      if (this.#open.size === 0) this.#emptied();
     });
     this.#front.accept(socket);
   }
@@ -155,38 +169,4 @@ export class Listener {
   }
 }
 
-function listening(server: TcpServer, address: { readonly host: string; readonly port: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host: address.host, port: address.port, backlog: 4096 }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-}
-
 function nothing(): void {}
-
-async function cannotListen(address: { host: string; port: number }, error: NodeJS.ErrnoException): Promise<PlatformError> {
-  const where = `${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
-  if (error.code === "EADDRINUSE") {
-    const holder = (await portHolder(address.port)) ?? "another process";
-    return new PlatformError(
-      "conflict",
-      `${where} is taken by ${holder}. Stop it, or choose another port with --listen HOST:PORT`,
-      {
-        details: { port: address.port },
-        cause: error,
-      },
-    );
-  }
-  const why =
-    error.code === "EACCES"
-      ? "ports below 1024 need more rights"
-      : error.code === "EADDRNOTAVAIL" || error.code === "ENOTFOUND"
-        ? "this machine has no such address"
-        : (error.code ?? error.message);
-  return new PlatformError("invalid", `Can't listen on ${where}: ${why}. Choose another with --listen HOST:PORT`, {
-    cause: error,
-  });
-}

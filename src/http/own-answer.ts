@@ -61,6 +61,12 @@ export class OwnAnswer implements BodySink {
     if (this.#state === "held") this.#openEarly();
   }
 
+  /** All of it was written already, but not to the operating system. */
+  written(): void {
+    this.#begun = true;
+    this.#flush();
+  }
+
   /** The body is still coming. */
   #openEarly(): void {
     this.#open(this.#source.bytes ?? this.#owner.openFraming);

@@ -2,12 +2,15 @@ import type { Socket } from "node:net";
 import type { World } from "../lib/world.ts";
 import { asPlatformError, type PlatformError } from "../model/error.ts";
 import { Http1Error } from "../wire/http1-error.ts";
+import type { HeadTable } from "../wire/http1-head-table.ts";
 import type { PieceTaker } from "../wire/http1-server-chunks.ts";
+import { readAlone, readShared } from "../wire/shared-reads.ts";
 import type { RequestHead, RequestLimits } from "../wire/http1-server-head.ts";
 import { RequestReader } from "../wire/http1-server-reader.ts";
 import type { DateLine } from "./answer-head.ts";
 import type { HttpConfig } from "./config.ts";
 import type { Connection } from "./connection.ts";
+import type { KnownRequest } from "./known-request.ts";
 import { lingerMs } from "./linger.ts";
 import { type ExchangeLine, OwnExchange } from "./own-exchange.ts";
 import { OwnWriter } from "./own-writer.ts";
@@ -20,6 +23,8 @@ export interface OwnContext {
   readonly config: HttpConfig;
   readonly limits: RequestLimits;
   readonly date: DateLine;
+  /** What all readers have met. */
+  readonly heads: HeadTable;
   /** The lines that say that the connection stays. */
   readonly keepAliveLines: string;
   /** From now on each answer is the last of its connection. */
@@ -61,9 +66,9 @@ export class OwnConnection implements ExchangeLine {
     this.connection = connection;
     this.writer = new OwnWriter(socket);
     this.#context = context;
-    this.#reader = new RequestReader(context.limits);
+    this.#reader = new RequestReader(context.limits, context.heads);
     this.#idleSinceMs = context.world.monotonic();
-    socket.on("data", this.#onData);
+    if (!readShared(socket, this.#onRead)) socket.on("data", this.#onData);
     socket.on("drain", this.#onDrain);
     socket.on("end", this.#onEnd);
     socket.on("error", ignore);
@@ -86,6 +91,10 @@ export class OwnConnection implements ExchangeLine {
     return close ? "Connection: close\r\n" : this.#context.keepAliveLines;
   }
 
+  takeBody(): Buffer | null {
+    return this.#reader.takeBody();
+  }
+
   readBody(taker: PieceTaker): boolean {
     this.#handing = true;
     try {
@@ -102,8 +111,8 @@ export class OwnConnection implements ExchangeLine {
   }
 
   /** The exchange for the request that was just read. For the front only. */
-  open(head: RequestHead): OwnExchange {
-    const exchange = new OwnExchange(this, head);
+  open(head: RequestHead, known: KnownRequest): OwnExchange {
+    const exchange = new OwnExchange(this, head, known);
     this.#exchange = exchange;
     this.connection.begin(exchange);
     if (this.#context.draining) exchange.closeAfter();
@@ -144,10 +153,22 @@ export class OwnConnection implements ExchangeLine {
   readonly #onData = (data: Buffer): void => {
     if (this.#state !== "open" || this.connection.broken) return;
     this.#reader.give(data);
+    this.#given();
+  };
+
+  /** The same for bytes in memory that others use, too. */
+  readonly #onRead = (bytes: number, buffer: Buffer): void => {
+    if (this.#state !== "open" || this.connection.broken) return;
+    this.#reader.lend(buffer, bytes);
+    this.#given();
+    this.#reader.settle();
+  };
+
+  #given(): void {
     if (this.#exchange === null) this.#advance();
     else if (!this.#reader.bodyComplete) this.#exchange.arrived();
     this.#throttle();
-  };
+  }
 
   readonly #onDrain = (): void => {
     if (this.#exchange !== null) this.#exchange.drained();
@@ -193,10 +214,10 @@ export class OwnConnection implements ExchangeLine {
 
   #begin(head: RequestHead): void {
     this.#count++;
-    if (this.#reader.bodyComplete) {
+    if (this.#reader.bodyArrived) {
       this.#begunAtMs = 0;
       // The answers to requests that came together leave together.
-      if (this.#reader.held > 0) this.writer.join();
+      if (this.#reader.held > Math.max(0, head.framing)) this.writer.join();
     } else if (this.#begunAtMs === 0) this.#begunAtMs = this.#context.world.monotonic();
     if (!this.#context.serve(head, this)) this.#leave();
     else if (this.#exchange !== null && !this.#reader.bodyComplete && this.#reader.held > 0) this.#exchange.arrived();
@@ -207,6 +228,7 @@ export class OwnConnection implements ExchangeLine {
     this.#state = "left";
     this.writer.leave();
     socket.off("data", this.#onData);
+    readAlone(socket);
     socket.off("drain", this.#onDrain);
     socket.off("end", this.#onEnd);
     socket.off("error", ignore);

@@ -1,19 +1,21 @@
 import { Cancel, type CancelSignal } from "../lib/cancel.ts";
-import type { BodySource } from "../lib/body.ts";
+import { type BodySource, WholeBody } from "../lib/body.ts";
 import { PlatformError } from "../model/error.ts";
 import type { PieceTaker } from "../wire/http1-server-chunks.ts";
 import { chunkedFraming, type RequestHead } from "../wire/http1-server-head.ts";
 import { badHead } from "./answer.ts";
-import { answerFraming, renderAnswerHead } from "./answer-head.ts";
+import { answerFraming, type HeadFrame, renderAnswerHead } from "./answer-head.ts";
 import type { Connection, RunningExchange } from "./connection.ts";
 import { headerOf } from "./headers.ts";
 import type { HttpRequest, HttpResponse } from "./http.ts";
+import type { KnownRequest } from "./known-request.ts";
 import { discardBytesMax } from "./linger.ts";
 import { noBody } from "./node-body.ts";
 import { clientGone } from "./node-http.ts";
 import { type AnswerOwner, OwnAnswer } from "./own-answer.ts";
 import { OwnBody, type OwnBodyHooks } from "./own-body.ts";
 import type { OwnWriter } from "./own-writer.ts";
+import { mayHaveBody } from "./response-headers.ts";
 import { refusalBody, httpStatusOf } from "./refusal.ts";
 
 /** What an exchange does to its connection. */
@@ -27,6 +29,8 @@ export interface ExchangeLine {
   connectionLines(close: boolean): string;
   /** The whole request was read. */
   readonly bodyComplete: boolean;
+  /** The whole body of a known length where all of it is here and none was read; null otherwise. */
+  takeBody(): Buffer | null;
   /** Reads the body; what is wrong with it comes back as `receiveFailed`. */
   readBody(taker: PieceTaker): boolean;
   /** Nothing more will happen on the exchange; `close`: nor on the connection. */
@@ -43,6 +47,7 @@ export class OwnExchange implements HttpRequest, HttpResponse, RunningExchange, 
   readonly path: string;
   readonly headers: readonly string[];
   readonly writer: OwnWriter;
+  readonly notes: KnownRequest;
   readonly #head: RequestHead;
   readonly #line: ExchangeLine;
   #body: BodySource | null = null;
@@ -58,7 +63,8 @@ export class OwnExchange implements HttpRequest, HttpResponse, RunningExchange, 
   /** The client waits for `100 Continue`. */
   #waits: boolean;
 
-  constructor(line: ExchangeLine, head: RequestHead) {
+  constructor(line: ExchangeLine, head: RequestHead, notes: KnownRequest) {
+    this.notes = notes;
     this.method = head.method;
     this.target = head.target;
     this.path = head.path;
@@ -122,6 +128,48 @@ export class OwnExchange implements HttpRequest, HttpResponse, RunningExchange, 
     }
     this.#answer = new OwnAnswer(this, status, headers, body, done);
     this.#answer.start();
+  }
+
+  streamAlike(
+    status: number,
+    headers: readonly string[],
+    own: readonly string[],
+    body: BodySource,
+    done: (error?: Error) => void,
+  ): void {
+    const isPlain = this.method !== "HEAD" && mayHaveBody(status) && this.writer.flushed;
+    if (!isPlain || this.#unreachable() || body.take === undefined) return this.stream(status, [...headers, ...own], body, done);
+    const whole = body.take();
+    if (whole === null) return this.stream(status, [...headers, ...own], body, done);
+    this.#claim();
+    this.#sendWhole(status, headers, own, whole, done);
+  }
+
+  /** An answer of which all is there, in one write. */
+  #sendWhole(
+    status: number,
+    headers: readonly string[],
+    own: readonly string[],
+    body: Buffer,
+    done: (error?: Error) => void,
+  ): void {
+    let head: string;
+    try {
+      head = this.notes.answers.render(status, headers, own, this.#frame(body.length));
+    } catch (error) {
+      const failure = badHead(error);
+      this.refuse(failure);
+      done(failure);
+      return;
+    }
+    this.writer.writePiece(head, body, "");
+    if (this.writer.flushed) {
+      this.answered();
+      done();
+    } else {
+      this.#answer = new OwnAnswer(this, status, headers, noBody, done);
+      this.#answer.written();
+    }
   }
 
   /** Answers in the listener's own words, in place of a handler. Ends the connection when an answer has begun already. */
@@ -205,9 +253,12 @@ export class OwnExchange implements HttpRequest, HttpResponse, RunningExchange, 
 
   head(status: number, headers: readonly string[], framing: number): string {
     if (framing === answerFraming.untilClose) this.#close = true;
+    return renderAnswerHead(status, headers, this.#frame(framing));
+  }
+
+  #frame(framing: number): HeadFrame {
     const { date } = this.#line;
-    const connection = this.#line.connectionLines(this.#close);
-    return renderAnswerHead(status, headers, { method: this.method, framing, connection, date });
+    return { method: this.method, framing, connection: this.#line.connectionLines(this.#close), date };
   }
 
   get openFraming(): number {
@@ -273,6 +324,8 @@ export class OwnExchange implements HttpRequest, HttpResponse, RunningExchange, 
   #makeBody(): BodySource {
     const { framing } = this.#head;
     if (framing === 0) return noBody;
+    const whole = this.#waits || this.#gone !== null || this.#over ? null : this.#line.takeBody();
+    if (whole !== null) return new WholeBody(whole);
     const body = new OwnBody(framing === chunkedFraming ? undefined : framing, this.#line.bodyBytesMax, this);
     if (this.#gone !== null || this.#over) body.fail(this.#gone ?? clientGone());
     return body;

@@ -1,36 +1,37 @@
 import type { Socket } from "node:net";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
+import { HeadTable } from "../wire/http1-head-table.ts";
 import type { RequestHead, RequestLimits } from "../wire/http1-server-head.ts";
 import { DateLine } from "./answer-head.ts";
 import type { HttpConfig } from "./config.ts";
 import { type Connection, connectionOf } from "./connection.ts";
-import { Front, type FrontParts, matching } from "./front.ts";
+import { type ConnectionReader, type FrontParts, matching } from "./front.ts";
 import type { FastRoute } from "./http.ts";
 import { bodyTooLarge } from "./node-body.ts";
+import { KnownRequest } from "./known-request.ts";
 import { OwnConnection, type OwnContext } from "./own-connection.ts";
 import type { OwnExchange } from "./own-exchange.ts";
 import { siteGuard } from "./site.ts";
 
 /**
  * Reads connections with our own parser as long as their requests match a fast route. At the first that does not, the connection and
- * the bytes read of it go to the front on node:http, which keeps it until it closes (docs/decisions/0008-own-front.md).
+ * the bytes read of it go elsewhere, mostly to the front on node:http, until it closes (docs/decisions/0008-own-front.md).
  */
-export class OwnFront implements OwnContext {
+export class OwnFront implements OwnContext, ConnectionReader {
   readonly world: World;
   readonly config: HttpConfig;
   readonly limits: RequestLimits;
   readonly date: DateLine;
   readonly keepAliveLines: string;
-  readonly #parts: FrontParts;
-  readonly #framework: Front;
+  readonly #parts: Omit<FrontParts, "framework">;
+  readonly #elsewhere: ConnectionReader;
   readonly #guard: ReturnType<typeof siteGuard>;
   readonly #lines = new Set<OwnConnection>();
-  /** Where the last heads go: the same object comes again. */
-  readonly #routes = new WeakMap<RequestHead, FastRoute>();
+  readonly heads = new HeadTable();
   #draining = false;
 
-  constructor(parts: FrontParts) {
+  constructor(parts: Omit<FrontParts, "framework">, elsewhere: ConnectionReader) {
     this.#parts = parts;
     this.world = parts.world;
     this.config = parts.config;
@@ -39,7 +40,7 @@ export class OwnFront implements OwnContext {
     this.date = new DateLine(parts.world);
     this.keepAliveLines = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(parts.config.keepAliveTimeoutMs / 1000)}\r\n`;
     this.#guard = siteGuard(publicNames);
-    this.#framework = new Front(parts);
+    this.#elsewhere = elsewhere;
   }
 
   get draining(): boolean {
@@ -55,13 +56,13 @@ export class OwnFront implements OwnContext {
   drain(): void {
     this.#draining = true;
     for (const line of this.#lines) line.closeIdle();
-    this.#framework.drain();
+    this.#elsewhere.drain();
   }
 
   /** Closes connections on which nothing is going on. */
   closeIdle(): void {
     for (const line of this.#lines) line.closeIdle();
-    this.#framework.closeIdle();
+    this.#elsewhere.closeIdle();
   }
 
   /** Ends what takes too long. */
@@ -71,17 +72,17 @@ export class OwnFront implements OwnContext {
 
   /** Stops the watching of timeouts. */
   close(): void {
-    this.#framework.close();
+    this.#elsewhere.close();
   }
 
   /** For connections of this front only. */
   serve(head: RequestHead, line: OwnConnection): boolean {
-    const route = this.#routeOf(head);
-    if (route === undefined) return false;
-    const exchange = line.open(head);
+    const known = this.#knownOf(head);
+    if (known === null) return false;
+    const exchange = line.open(head, known);
     const refused = this.#problem(head, line.connection);
     if (refused !== undefined) exchange.refuseUnread(refused);
-    else this.#handle(route, exchange);
+    else this.#handle(known.route, exchange);
     return true;
   }
 
@@ -91,7 +92,7 @@ export class OwnFront implements OwnContext {
     // Not flowing, what is put back waits for its new reader.
     socket.pause();
     socket.unshift(bytes);
-    this.#framework.accept(socket);
+    this.#elsewhere.accept(socket);
     socket.resume();
   }
 
@@ -100,14 +101,16 @@ export class OwnFront implements OwnContext {
     this.#lines.delete(line);
   }
 
-  #routeOf(head: RequestHead): FastRoute | undefined {
-    const known = this.#routes.get(head);
-    if (known !== undefined) return known;
+  /** Null where no fast route is meant. */
+  #knownOf(head: RequestHead): KnownRequest | null {
+    if (head.known !== null) return head.known as KnownRequest;
     // Another protocol, or an expectation of which we know nothing.
-    if (head.upgrade || head.expect === "unknown") return undefined;
+    if (head.upgrade || head.expect === "unknown") return null;
     const route = matching(this.#parts.routes, head.method, head.path);
-    if (route !== undefined) this.#routes.set(head, route);
-    return route;
+    if (route === undefined) return null;
+    const known = new KnownRequest(route);
+    head.known = known;
+    return known;
   }
 
   #problem(head: RequestHead, connection: Connection): PlatformError | undefined {

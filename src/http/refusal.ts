@@ -23,6 +23,8 @@ export function httpStatusOf(code: ErrorCode): number {
       return 409;
     case "too_large":
       return 413;
+    case "build_failed":
+      return 422;
     case "throttled":
       return 429;
     case "header_too_large":

@@ -14,10 +14,10 @@ import { firstNamespace, firstStart, requireKeys } from "../auth/keys.ts";
 import { type Config, parseListen } from "../config/config.ts";
 import { createFramework } from "../http/framework.ts";
 import type { HttpRequest } from "../http/http.ts";
-import { Listener } from "../http/listener.ts";
 import { isLoopbackHost } from "../http/loopback.ts";
 import { openImages } from "../image/local-images.ts";
 import { Definitions } from "../invocation/definitions.ts";
+import { expectStored } from "../invocation/expected.ts";
 import { Provisioner } from "../invocation/provisioner.ts";
 import { Recorder } from "../invocation/record.ts";
 import { TrailingLogs } from "../invocation/trailing-logs.ts";
@@ -26,7 +26,7 @@ import { realWorld, type World } from "../lib/world.ts";
 import { logSchema } from "../logs/sqlite/migrations.ts";
 import { sqliteLogStore } from "../logs/sqlite/store.ts";
 import { Admission } from "../metering/admit.ts";
-import type { LogLine } from "../model/model.ts";
+import type { App, Fn, LogLine } from "../model/model.ts";
 import { frames as framesProtocol } from "../protocol/frames/frames.ts";
 import { httpPortProtocol } from "../protocol/http-port/http-port.ts";
 import { httpStreamProtocol } from "../protocol/http-stream/http-stream.ts";
@@ -47,6 +47,8 @@ import { storeSchema } from "../store/sqlite/migrations.ts";
 import { sqliteStore } from "../store/sqlite/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { keepCredential, openFolder } from "./data-folder.ts";
+import { type Door, openDoor } from "./door.ts";
+import { fnPaths } from "./fast-paths.ts";
 import { Observer } from "./observe.ts";
 import { version } from "./version.ts";
 
@@ -91,7 +93,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     opened.push(() => observer.close());
     const platform = await assemble(options, world, driver, store, observer, queue);
     opened.push(() => platform.drain());
-    const bound = await platform.listener.listen(listen);
+    const bound = await platform.door.listen(listen);
     serving.at = localAddress(bound);
     platform.start();
     logger.info("Serving", { url: bound.url });
@@ -116,7 +118,7 @@ async function assemble(
   storeOnDisk: Store,
   observer: Observer,
   queue: Queue,
-): Promise<{ readonly listener: Listener; start(): void; drain(): Promise<void> }> {
+): Promise<{ readonly door: Door; start(): void; drain(): Promise<void> }> {
   const warn = (sentence: string, err: unknown) => logger.error(sentence, { err });
   const recorder = new Recorder(storeOnDisk.activations, world, warn, observer.heard);
   const store: Store = { ...storeOnDisk, activations: recorder };
@@ -127,6 +129,7 @@ async function assemble(
     world,
     say: (message) => logger.info(message),
     files: driver.name === "process" ? { path: hostPath } : "roots",
+    registries: { npm: config.npmRegistry, pip: config.pipIndex, hosts: config.registryHosts, ca: config.registryCa },
   });
   const agent = createAgent("local", {
     world,
@@ -142,11 +145,18 @@ async function assemble(
       ...agentDefaults,
       memoryMiB: config.memoryMiB,
       freezeAfterMs: config.freezeAfterMs,
+      cores: config.cores,
       functionWaitingMax: config.functionWaitingMax,
       namespaceWaitingMax: config.namespaceWaitingMax,
       startsMax: config.startsMax,
       stemCells: config.stemCells.map((rule) => ({ ...rule, kind: images.kinds.resolve(rule.kind) })),
       startTimeoutMs: config.startTimeoutMs,
+      installs: {
+        memoryMiB: config.installMemoryMiB,
+        timeoutMs: config.installTimeoutMs,
+        proxy: config.registryProxy,
+        direct: config.registryDirect,
+      },
     },
   });
   const definitions = new Definitions(store, world);
@@ -173,7 +183,11 @@ async function assemble(
     waitMsMax: config.waitMsMax,
   });
   const { invoker, calls } = invocation;
-  observer.watch({ agent, calls, recorder });
+  observer.watch({ agent, calls, recorder, images });
+  const expect = (fn: Fn, app: App | null) => {
+    definitions.expect(fn);
+    agent.expect(fn, app);
+  };
   const identifier = createIdentifier({ keys: store.keys, world });
   const { bug } = observer;
   const framework = createFramework({ world, bug });
@@ -194,11 +208,12 @@ async function assemble(
     version,
     bug,
     changed(change) {
-      definitions.changed(change.namespace);
+      definitions.changed(change.namespace, change.functionId);
       if (change.functionId !== null) agent.retire(change.functionId, change.revisions);
       provisioner.changed(change.namespace);
     },
-    expect: (fn, app) => agent.expect(fn, app),
+    install: (source, namespace, signal) => agent.installer.install(source, namespace, signal),
+    expect,
     prepare: (fn, app) => agent.prepare(fn, app),
   });
   const fn = {
@@ -215,30 +230,26 @@ async function assemble(
       for (const id of ids) agent.retire(id, []);
       provisioner.changed(firstNamespace);
     },
+    expect,
     failed: (err: unknown) => bug(err),
   };
   framework.mount("/ui", consoleHandler());
   framework.mount("", consoleForBrowsers(fnManagement(fn)));
   await framework.app.ready();
-  const listener = new Listener({
-    world,
-    framework: framework.server,
-    routes: [{ prefix: "/invoke/", handler: fnInvoke(fn) }, { prefix: "/t/", handler: fnTrigger(fn) }, ...kilnRoutes],
-    bug,
-    config: {
-      front: config.httpFront,
-      publicNames: config.publicUrl === "" ? [] : [new URL(config.publicUrl).hostname.toLowerCase()],
-    },
-  });
+  const routes = [{ ...fnPaths.invoke, handler: fnInvoke(fn) }, { ...fnPaths.trigger, handler: fnTrigger(fn) }, ...kilnRoutes];
+  const door = openDoor({ world, logger, framework: framework.server, routes, bug }, config, observer);
   return {
-    listener,
+    door,
     start() {
       invocation.start();
       provisioner.start();
+      expectStored(store, agent).catch((error: unknown) =>
+        warn("Stored functions could not be read ahead of their calls", error),
+      );
     },
     async drain() {
       observer.drain();
-      const stopped = listener.close(config.drainMs);
+      const stopped = door.close(config.drainMs);
       // A moment earlier than the agent, which kills what still runs: calls that the stop cuts off go back into the queue.
       await provisioner.close();
       await Promise.all([invocation.close(config.drainMs * 0.9), agent.close(config.drainMs)]);
@@ -266,11 +277,13 @@ function startDriver(config: Config, world: World, logger: Logger, platform: () 
     world,
     warn: (sentence: string, fields: object) => logger.warn(sentence, { reason: JSON.stringify(fields) }),
     stateFile: join(config.data, "sandboxes.json"),
+    // Whoever wants no stem cells wants nothing else that waits either.
+    ...(config.stemCells.length === 0 ? {} : { placesFolder: join(config.data, "places") }),
   };
   if (config.sandbox === "process") {
     // On every start, however little is logged.
     const say = config.logLevel === "error" ? "error" : "warn";
-    logger[say]("Functions run UNPROTECTED, as processes of this user: --sandbox process is for development only");
+    logger[say]("Functions run UNPROTECTED, on all of the machine, as this user: --sandbox process is for development only");
     return processDriver(options);
   }
   const capabilities = inspect();

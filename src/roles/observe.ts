@@ -4,6 +4,7 @@ import type { AgentStats } from "../agent/stats.ts";
 import type { Config } from "../config/config.ts";
 import type { FailedCall } from "../invocation/dispatch.ts";
 import type { Calls, CallStats } from "../invocation/invocation.ts";
+import type { Images } from "../image/image.ts";
 import type { Recorder } from "../invocation/record.ts";
 import type { World } from "../lib/world.ts";
 import { LogCollector } from "../logs/collector.ts";
@@ -38,6 +39,7 @@ export interface ObserverParts {
 export interface Watched {
   readonly agent: { stats(): AgentStats };
   readonly calls: Pick<Calls, "stats">;
+  readonly images: Pick<Images, "removeUnused">;
   readonly recorder: Pick<Recorder, "waiting" | "addedSince" | "lastPlace">;
 }
 
@@ -115,7 +117,8 @@ export class Observer {
   };
 
   /** Adds the figures of those who run calls. */
-  watch({ agent, calls, recorder }: Watched): void {
+  watch({ agent, calls, recorder, images }: Watched): void {
+    this.#retention.tidy(images);
     this.#endedSince = (namespace, id) => recorder.addedSince(namespace, id);
     // Without it the first readers of this process cannot come back to ends of calls; whatever is wrong with the store is told elsewhere.
     recorder.lastPlace().then(

@@ -43,7 +43,7 @@ async function compile(): Promise<boolean> {
   await once(child, "exit");
   server.close();
   const store = await CompiledStore.open(join(top, `store-${folders}`), realWorld());
-  const key = { owner: "fn", parts: [folders] };
+  const key = { owner: "fn", code: "digest", parts: [folders] };
   const isKept = await store.add(key, folder, Buffer.concat(pieces));
   if (isKept) cpSync(join((await store.find(key)) ?? "", ".kiln"), join(folder, ".kiln"), { recursive: true });
   return isKept;

@@ -1,6 +1,6 @@
 /**
  * A function is made, called and deleted, a thousand times: what the server held of the machine before, it holds afterwards. What
- * stays on purpose is on disk: the code of a deleted function, which another may share, and the records of its calls.
+ * stays on purpose is on disk: the code of a deleted function, for an hour or two, and the records of its calls.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

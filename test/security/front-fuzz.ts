@@ -92,7 +92,9 @@ function ours(pieces: readonly Buffer[]): Verdict {
   try {
     for (const piece of pieces) {
       if (verdict.left) break;
-      reader.give(piece);
+      // As a server reads: into memory that soon holds other bytes.
+      const lent = Buffer.from(piece);
+      reader.lend(lent, lent.length);
       for (;;) {
         if (current === null) {
           const head = reader.head();
@@ -109,6 +111,8 @@ function ours(pieces: readonly Buffer[]): Verdict {
         }
         current = null;
       }
+      reader.settle();
+      lent.fill(0);
     }
   } catch (error) {
     if (!(error instanceof Http1Error)) throw error;

@@ -1,4 +1,4 @@
-/** Clients that want to hold, to fill or to confuse the listener: row A5 and A6 of the threat table, on both fronts. */
+/** Clients that want to hold, to fill or to confuse the listener: row A5 and A6 of the threat table, on all ways to serve. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -6,14 +6,14 @@ import { afterEach, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HttpConfig } from "../../src/http/config.ts";
 import type { Handler, HttpRequest } from "../../src/http/http.ts";
-import { Listener } from "../../src/http/listener.ts";
 import { readBody } from "../../src/lib/body.ts";
 import { realWorld } from "../../src/lib/world.ts";
 import { PlatformError } from "../../src/model/error.ts";
+import { type FrontName, frontNames, makeListener, type TestListener } from "../linked-listener.ts";
 import { RawClient } from "../raw-client.ts";
 
-/** Every test runs on both fronts. */
-let front: HttpConfig["front"] = "own";
+/** Every test runs on all of them. */
+let front: FrontName = "own";
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -22,7 +22,7 @@ afterEach(async () => {
 
 interface Server {
   readonly port: number;
-  readonly listener: Listener;
+  readonly listener: TestListener;
   /** What reached the handler. */
   readonly requests: HttpRequest[];
   readonly bodyErrors: PlatformError[];
@@ -45,7 +45,7 @@ async function serve(config: Partial<HttpConfig> = {}): Promise<Server> {
       },
     );
   };
-  const listener = new Listener({
+  const listener = makeListener({
     world: realWorld(),
     framework: createServer(),
     routes: [{ prefix: "/", handler }],
@@ -94,7 +94,7 @@ function numbersIn({ socket }: RawClient): number[] {
   return numbers;
 }
 
-for (const name of ["own", "node"] as const) {
+for (const name of frontNames) {
   describe(`front ${name}`, { timeout: 60_000 }, () => {
     before(() => {
       front = name;

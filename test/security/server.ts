@@ -14,7 +14,13 @@ export interface ServerOrder {
   readonly stateFile: string | null;
   readonly root: string | null;
   readonly code: string;
-  readonly sandboxes: readonly { command: readonly string[]; endpoint: Endpoint; pause: boolean; env?: Record<string, string> }[];
+  readonly sandboxes: readonly {
+    command: readonly string[];
+    endpoint: Endpoint;
+    pause: boolean;
+    env?: Record<string, string>;
+    cores?: number[];
+  }[];
   /** Ends by itself after each program has ended, and prints what they said. */
   readonly untilEnded: boolean;
 }
@@ -25,7 +31,7 @@ const capabilities = inspect();
 const driver = order.driver === "process" ? processDriver(options) : bubblewrapDriver({ ...options, capabilities });
 const printed = order.sandboxes.map(() => "");
 const sandboxes = await Promise.all(
-  order.sandboxes.map(async ({ command, endpoint, env = {}, pause }, index) => {
+  order.sandboxes.map(async ({ command, endpoint, env = {}, pause, cores }, index) => {
     const sandbox = await driver.create({
       id: `server-${index}`,
       root: order.root,
@@ -35,7 +41,7 @@ const sandboxes = await Promise.all(
       env,
       egress: "internet",
       endpoint,
-      limits: { memoryMiB: 128, processesMax: 32, openFilesMax: 256, tmpMiB: 8, tmpFilesMax: 200 },
+      limits: { memoryMiB: 128, processesMax: 32, openFilesMax: 256, tmpMiB: 8, tmpFilesMax: 200, cores },
       output: (_stream, data) => {
         printed[index] += data.toString();
       },

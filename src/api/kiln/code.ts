@@ -2,7 +2,7 @@ import { limits } from "../../model/limits.ts";
 import { createdOr200 } from "./apps.ts";
 import { invalid } from "./check.ts";
 import { appAt, type Door, type Scope } from "./door.ts";
-import { putFunction, showFunction } from "./functions.ts";
+import { putFunction, showFunction, whileWaiting } from "./functions.ts";
 import { operation } from "./openapi.ts";
 import { codeQuery, conditions, functionAnswer, functionPath } from "./schemas.ts";
 import { checkSettings } from "./settings.ts";
@@ -55,7 +55,8 @@ export function codeRoutes({ scope, parts }: Door): void {
           throw invalid("kind", `Function ${params.fn} does not exist; to create it say ?kind= with one of ${names.join(", ")}`);
         }
         const { digest } = await parts.images.addCode(upload);
-        const upserted = await putFunction(parts, { ns: params.ns, app, name: params.fn, settings, digest }, headers);
+        const put = { ns: params.ns, app, name: params.fn, settings, digest };
+        const upserted = await putFunction(parts, put, headers, whileWaiting(reply));
         return showFunction(reply.code(createdOr200(upserted)), upserted.item, app);
       },
     );

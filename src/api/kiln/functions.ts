@@ -1,9 +1,11 @@
 import type { FastifyReply } from "fastify";
 import type { Static } from "typebox";
+import { PlatformError } from "../../model/error.ts";
 import { limits } from "../../model/limits.ts";
 import type { App, Fn } from "../../model/model.ts";
 import { createdOr200 } from "./apps.ts";
 import { checkName, checkProvisioned, invalid } from "./check.ts";
+import { type Installed, installFor, withDependencies } from "./dependencies.ts";
 import { appAt, type Door, functionAt } from "./door.ts";
 import type { KilnParts } from "./kiln.ts";
 import { noContent, operation } from "./openapi.ts";
@@ -70,7 +72,7 @@ export function functionRoutes({ scope, parts }: Door): void {
         ),
         description:
           'In one step, with the code inside: curl -X PUT -H \'Content-Type: application/json\' -d \'{"kind":"nodejs:24","fileName":"hello.mjs","code":"<base64>"}\'. ' +
-          "Larger code goes to .../code. A change makes a new revision, which new calls get at once; no change makes none.",
+          "Larger code goes to .../code. Packages that it names and does not bring are installed before the answer, which takes a while at first. A change makes a new revision, which new calls get at once; no change makes none.",
         params: functionPath,
         headers: conditions,
         body: functionBody,
@@ -84,7 +86,8 @@ export function functionRoutes({ scope, parts }: Door): void {
       checkSettings(settings, code !== undefined || codeDigest !== undefined, parts.images.kinds);
       const app = await appAt(parts, params.ns, params.app);
       const digest = await digestOf(parts, params.ns, { code, fileName, codeDigest });
-      const upserted = await putFunction(parts, { ns: params.ns, app, name: params.fn, settings, digest }, headers);
+      const put = { ns: params.ns, app, name: params.fn, settings, digest };
+      const upserted = await putFunction(parts, put, headers, whileWaiting(reply));
       return showFunction(reply.code(createdOr200(upserted)), upserted.item, app);
     },
   );
@@ -148,10 +151,20 @@ export interface FunctionPut {
   readonly digest: string | null;
 }
 
-/** Creates or changes a function whose code is safe already. */
-export async function putFunction(parts: KilnParts, put: FunctionPut, when: Conditions): Promise<Upserted<Fn>> {
+/** Creates or changes a function whose code is safe already; its packages are installed first, as long as `signal` lets it. */
+export async function putFunction(
+  parts: KilnParts,
+  put: FunctionPut,
+  when: Conditions,
+  signal: AbortSignal,
+): Promise<Upserted<Fn>> {
   const { store, world, images } = parts;
   const { ns, app, name, settings, digest } = put;
+  const installed = await installedFor(parts, put, when, signal);
+  const fieldsOf = (stored: Fn | null) => {
+    const fields = merged(stored, settings, digest, images.kinds);
+    return { ...fields, source: withDependencies(fields.source, stored?.source ?? null, installed) };
+  };
   const checked = (fn: Fn): Fn => {
     checkProvisioned(fn);
     const refusal = parts.provisionRefusal?.(fn) ?? null;
@@ -165,9 +178,9 @@ export async function putFunction(parts: KilnParts, put: FunctionPut, when: Cond
       make() {
         checkName("function", name);
         const base = { id: world.newId(), namespace: ns, app, name, now: world.now() };
-        return checked(newFunction(base, merged(null, settings, digest, images.kinds)));
+        return checked(newFunction(base, fieldsOf(null)));
       },
-      merge: (stored) => checked({ ...stored, ...merged(stored, settings, digest, images.kinds) }),
+      merge: (stored) => checked({ ...stored, ...fieldsOf(stored) }),
       now: () => world.now(),
     },
     when,
@@ -177,6 +190,31 @@ export async function putFunction(parts: KilnParts, put: FunctionPut, when: Cond
     parts.changed({ namespace: ns, functionId: id, revisions: calledRevisions(upserted.item) });
   parts.expect?.(upserted.item, app);
   return upserted;
+}
+
+/** What can be refused without it is refused before, because it takes long. */
+async function installedFor(
+  parts: KilnParts,
+  put: FunctionPut,
+  when: Conditions,
+  signal: AbortSignal,
+): Promise<Installed | null> {
+  const { ns, app, name, settings, digest } = put;
+  if (parts.install === undefined) return null;
+  const stored = (await parts.store.functions.getByName(ns, app?.id ?? null, name)) ?? null;
+  checkConditions(stored?.revision, when);
+  if (stored === null) checkName("function", name);
+  const fields = merged(stored, settings, digest, parts.images.kinds);
+  return await installFor(parts, { source: fields.source, stored, namespace: ns, isDeploy: digest !== null }, signal);
+}
+
+/** Aborted when the caller goes away before the answer. */
+export function whileWaiting(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) gone.abort(new PlatformError("cancelled", "The client closed the connection"));
+  });
+  return gone.signal;
 }
 
 export function showFunction(reply: FastifyReply, fn: Fn, app: App | null): Static<typeof functionAnswer> {

@@ -1,46 +1,110 @@
 import type { Caller } from "../../auth/auth.ts";
 import { readNothing, requestIdOf } from "../../http/framework.ts";
-import { sandboxDocument } from "../../http/function-origin.ts";
-import { credentialHeaders, endToEndHeaders } from "../../http/headers.ts";
+import type { BodySource } from "../../lib/body.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../http/http.ts";
 import { httpStatusOf } from "../../http/refusal.ts";
-import type { FunctionReference, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
+import type { FunctionReference, InvokeCaller, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
 import { asPlatformError, PlatformError } from "../../model/error.ts";
-import { invalid } from "./check.ts";
-import { type Door, nullApp, type Scope } from "./door.ts";
+import type { Door, Scope } from "./door.ts";
 import { errorBody, errorHeaders } from "./errors.ts";
+import { Invocable } from "./invocable.ts";
 import type { KilnParts } from "./kiln.ts";
 import { operation } from "./openapi.ts";
 import { functionPath, invokeQuery } from "./schemas.ts";
 import Type from "typebox";
 
-const pattern = /^\/kiln\/v1\/namespaces\/([^/]+)\/apps\/([^/]+)\/functions\/([^/]+)\/invoke$/;
-
-/** What the listener serves past the framework. Other methods go to the framework, which knows how to refuse them. */
-export function isInvokePath(method: string, path: string): boolean {
-  return method === "POST" && path.endsWith("/invoke") && pattern.test(path);
-}
-
 /** Calls a function: any body in, the function's own answer out, `Kiln-Activation-Id` beside it. */
 export function invokeHandler(parts: KilnParts): Handler {
   return (request, response) => {
-    serve(parts, request, response).catch((error: unknown) => {
-      request.body.cancel();
-      sendError(parts, request, response, asPlatformError(error), null);
-    });
+    try {
+      const call = new KilnCall(parts, request, response, invocableOf(parts, request));
+      call.begin(parts.identifier.identify(request));
+    } catch (error) {
+      refuse(parts, request, response, error);
+    }
   };
 }
 
-async function serve(parts: KilnParts, request: HttpRequest, response: HttpResponse): Promise<void> {
-  const { wait, revision } = optionsOf(request);
-  const { namespace, target } = targetOf(request.path, revision);
-  const identified = parts.identifier.identify(request);
-  const caller: Caller = identified instanceof Promise ? await identified : identified;
-  const headers = endToEndHeaders(request.headers, credentialHeaders);
-  const call: InvokeRequest = { caller, namespace, target, headers, http: null, body: request.body };
-  if (wait === "none") return accept(parts, call, response);
-  const result = await parts.invoker.invoke(call, request.signal);
-  sendResult(parts, request, response, result);
+/** From the head alone, so equal requests share it. */
+function invocableOf(parts: KilnParts, request: HttpRequest): Invocable {
+  const { notes } = request;
+  if (notes?.kept !== undefined) return notes.kept as Invocable;
+  const invocable = new Invocable(parts, request);
+  if (notes !== undefined) notes.kept = invocable;
+  return invocable;
+}
+
+/** One call through this door: what is invoked, and who is told. */
+class KilnCall implements InvokeRequest, InvokeCaller {
+  caller: Caller = nobody;
+  readonly http = null;
+  readonly body: BodySource;
+  readonly #parts: KilnParts;
+  readonly #request: HttpRequest;
+  readonly #response: HttpResponse;
+  readonly #invocable: Invocable;
+
+  constructor(parts: KilnParts, request: HttpRequest, response: HttpResponse, invocable: Invocable) {
+    this.#parts = parts;
+    this.#request = request;
+    this.#response = response;
+    this.#invocable = invocable;
+    this.body = request.body;
+  }
+
+  get namespace(): string {
+    return this.#invocable.namespace;
+  }
+
+  get target(): FunctionReference {
+    return this.#invocable.target;
+  }
+
+  get headers(): readonly string[] {
+    return this.#invocable.headers;
+  }
+
+  /** Begins it as this caller, as soon as it is known who that is. */
+  begin(caller: Caller | Promise<Caller>): void {
+    if (caller instanceof Promise) {
+      caller.then((found) => this.begin(found)).catch((error: unknown) => this.#refuse(error));
+      return;
+    }
+    this.caller = caller;
+    if (this.#invocable.wait === "none") accept(this.#parts, this, this.#response).catch((error: unknown) => this.#refuse(error));
+    else this.#parts.invoker.begin(this, this.#request.signal, this);
+  }
+
+  told(result: InvokeResult): void {
+    try {
+      if (result.ok) this.#answer(result);
+      else sendError(this.#parts, this.#request, this.#response, result.error, result.activationId);
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  #answer({ status, headers, body, activationId }: Extract<InvokeResult, { ok: true }>): void {
+    const visible = this.#invocable.visible(headers);
+    const own = ["Kiln-Activation-Id", activationId];
+    const response = this.#response;
+    if (response.streamAlike === undefined) response.stream(status, [...visible, ...own], body, ignoreEnd);
+    else response.streamAlike(status, visible, own, body, ignoreEnd);
+  }
+
+  #refuse(error: unknown): void {
+    refuse(this.#parts, this.#request, this.#response, error);
+  }
+}
+
+const nobody: Caller = { name: "nobody", namespaces: [] };
+
+/** A body that breaks off is in the call's record already; the listener cuts the connection. */
+function ignoreEnd(): void {}
+
+function refuse(parts: KilnParts, request: HttpRequest, response: HttpResponse, error: unknown): void {
+  request.body.cancel();
+  sendError(parts, request, response, asPlatformError(error), null);
 }
 
 async function accept(parts: KilnParts, call: InvokeRequest, response: HttpResponse): Promise<void> {
@@ -51,15 +115,6 @@ async function accept(parts: KilnParts, call: InvokeRequest, response: HttpRespo
   const location = `/kiln/v1/namespaces/${encodeURIComponent(call.namespace)}/activations/${activationId}`;
   const headers = ["Content-Type", "application/json; charset=utf-8", "Kiln-Activation-Id", activationId, "Location", location];
   response.send(202, headers, JSON.stringify({ activationId }));
-}
-
-function sendResult(parts: KilnParts, request: HttpRequest, response: HttpResponse, result: InvokeResult): void {
-  if (!result.ok) return sendError(parts, request, response, result.error, result.activationId);
-  const headers = endToEndHeaders(result.headers);
-  headers.push("Kiln-Activation-Id", result.activationId);
-  if (parts.functionOrigin !== "shared") sandboxDocument(headers);
-  // A body that breaks off is in the call's record already; the listener cuts the connection.
-  response.stream(result.status, headers, result.body, () => {});
 }
 
 function sendError(
@@ -75,39 +130,6 @@ function sendError(
   headers.push("X-Request-Id", requestId);
   if (activationId !== null) headers.push("Kiln-Activation-Id", activationId);
   response.send(httpStatusOf(error.code), headers, errorBody(error, requestId));
-}
-
-function targetOf(path: string, revision: number | undefined): { namespace: string; target: FunctionReference } {
-  const match = pattern.exec(path) as RegExpExecArray;
-  const [namespace, app, name] = match.slice(1).map(decoded) as [string, string, string];
-  return { namespace, target: { by: "name", app: app === nullApp ? null : app, name, revision } };
-}
-
-function decoded(part: string): string {
-  try {
-    return part.includes("%") ? decodeURIComponent(part) : part;
-  } catch {
-    throw new PlatformError("invalid", `The path has a percent sign that begins no character: ${part.slice(0, 60)}`);
-  }
-}
-
-interface InvokeOptions {
-  readonly wait: "result" | "none";
-  readonly revision: number | undefined;
-}
-
-const noOptions: InvokeOptions = { wait: "result", revision: undefined };
-
-function optionsOf({ target, path }: HttpRequest): InvokeOptions {
-  if (target.length === path.length) return noOptions;
-  const query = new URLSearchParams(target.slice(path.length));
-  const wait = query.get("wait") ?? "result";
-  if (wait !== "result" && wait !== "none")
-    throw invalid("wait", `query wait is ${JSON.stringify(wait.slice(0, 60))}, must be result or none`);
-  const revision = query.get("revision") ?? undefined;
-  if (revision !== undefined && !/^[1-9]\d{0,14}$/.test(revision))
-    throw invalid("revision", `query revision is ${JSON.stringify(revision.slice(0, 60))}, must be a whole number from 1`);
-  return { wait, revision: revision === undefined ? undefined : Number(revision) };
 }
 
 /** The same handler behind the framework: for its document, and for requests that come another way than the listener's. */

@@ -69,7 +69,11 @@ async function open(
         },
       },
     },
-    invoker: { invoke: (call) => echo(call, calls), ...(options.accept && { accept: options.accept }) },
+    invoker: {
+      invoke: (call) => echo(call, calls),
+      begin: (call, _signal, caller) => void echo(call, calls).then((result) => caller.told(result)),
+      ...(options.accept && { accept: options.accept }),
+    },
     identifier: createIdentifier({ keys: store.keys, world }),
     changed: (change) => changes.push(change),
     ...(options.provisioned && { provisioned: options.provisioned }),

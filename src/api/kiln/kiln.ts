@@ -18,7 +18,7 @@ import type { World } from "../../lib/world.ts";
 import type { LogStore } from "../../logs/logs.ts";
 import type { LogTail } from "../../logs/tail.ts";
 import type { PlatformError } from "../../model/error.ts";
-import type { App, Fn } from "../../model/model.ts";
+import type { App, Fn, Source } from "../../model/model.ts";
 import type { Store } from "../../store/store.ts";
 import type { Health } from "../../telemetry/health.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
@@ -30,7 +30,8 @@ import { deadLetterRoutes } from "./dead-letters.ts";
 import { type Door, openDoor, type Scope } from "./door.ts";
 import { functionRoutes } from "./functions.ts";
 import { healthRoutes } from "./health.ts";
-import { invokeHandler, isInvokePath, registerInvoke } from "./invoke.ts";
+import { invokeRoute } from "./invoke-path.ts";
+import { invokeHandler, registerInvoke } from "./invoke.ts";
 import { logRoutes } from "./logs.ts";
 import { metricsRoute, statsRoutes } from "./metrics.ts";
 import { openApi, openApiRoute } from "./openapi.ts";
@@ -51,6 +52,8 @@ export interface KilnParts {
   /** Why so many can't be kept ready; null: they can. */
   readonly provisionRefusal?: (fn: Fn) => PlatformError | null;
   readonly images: Pick<Images, "addCode" | "hasCode" | "kinds">;
+  /** Installs packages that code names and does not bring; gives what the source is to say of them. Absent: code brings its own. */
+  install?(source: Extract<Source, { type: "code" }>, namespace: string, signal: AbortSignal): Promise<string | null>;
   readonly invoker: Invoker;
   /** Asynchronous calls; absent where there is no queue. */
   readonly calls?: Calls | undefined;
@@ -97,7 +100,7 @@ export function registerKiln(framework: Framework, parts: KilnParts): readonly F
     },
     { prefix: "/kiln" },
   );
-  return [{ prefix: "/kiln/v1/namespaces/", matches: isInvokePath, handler }];
+  return [{ ...invokeRoute, handler }];
 }
 
 const resources: readonly ((door: Door) => void)[] = [

@@ -1,7 +1,7 @@
 /** The shapes of this door's input and output: types, checks and the OpenAPI document come from here. */
 import Type, { type TSchema } from "typebox";
 import { limits } from "../../model/limits.ts";
-import { activationStatuses, keepAliveNames, protocolNames, startTypes } from "../../model/model.ts";
+import { activationStatuses, installModes, keepAliveNames, protocolNames, startTypes } from "../../model/model.ts";
 
 const closed = { additionalProperties: false } as const;
 const text = (description: string) => Type.String({ description });
@@ -87,7 +87,13 @@ const keepAlive = Type.Enum([...keepAliveNames], {
     "When other sandboxes without calls end: `fixed`, after idleTimeoutMs; `learned`, by when calls came so far (Default: fixed)",
 });
 
+const install = Type.Enum([...installModes], {
+  description:
+    "Packages that the code names (package.json, requirements.txt) and does not bring: `auto` installs them, `scripts` lets them run scripts meanwhile, `none` leaves it (Default: auto)",
+});
+
 const settings = {
+  install: Type.Optional(install),
   memoryMiB: Type.Optional(whole(limits.memoryMiB, "Memory of a sandbox")),
   timeoutMs: Type.Optional(whole(limits.timeoutMs, "How long a call may take")),
   idleTimeoutMs: Type.Optional(whole(limits.idleTimeoutMs, "How long a sandbox without a call is kept")),
@@ -169,6 +175,8 @@ export const functionAnswer = Type.Object({
   command: nullable(Type.Array(Type.String()), "Program and arguments"),
   image: nullable(Type.String(), "Null for code"),
   codeDigest: nullable(Type.String(), "SHA-256 that names the code; null for an image"),
+  install,
+  dependencies: nullable(Type.String(), "Names the packages that were installed for it; null: none"),
   protocol,
   memoryMiB: Type.Integer(),
   timeoutMs: Type.Integer(),

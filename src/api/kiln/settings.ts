@@ -103,7 +103,15 @@ function sourceOf(stored: Source | null, settings: Settings, digest: string | nu
   const command = settings.command === undefined ? (coded?.command ?? null) : settings.command;
   if (isExecutable(kind)) return { type: "executable", kind, digest: code, command: command ?? [] };
   const handler = settings.handler === undefined ? (coded?.type === "code" ? coded.handler : null) : settings.handler;
-  return { type: "code", kind, digest: code, handler, command };
+  const install = settings.install ?? (coded?.type === "code" ? coded.install : undefined);
+  return {
+    type: "code",
+    kind,
+    digest: code,
+    handler,
+    command,
+    ...(install === undefined || install === "auto" ? {} : { install }),
+  };
 }
 
 /** The kinds that the model calls executables: a program that needs no runtime. */

@@ -1,0 +1,38 @@
+import type { Server } from "node:http";
+import type { Config } from "../config/config.ts";
+import type { FastRoute } from "../http/http.ts";
+import { Listener } from "../http/listener.ts";
+import type { World } from "../lib/world.ts";
+import { PlatformError } from "../model/error.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { Fronts } from "./fronts.ts";
+import type { Observer } from "./observe.ts";
+
+/** Who listens: a listener, or processes in front of it. */
+export type Door = Pick<Listener, "listen" | "close">;
+
+export interface DoorParts {
+  readonly world: World;
+  readonly logger: Logger;
+  readonly framework: Server;
+  readonly routes: readonly FastRoute[];
+  readonly bug: (error: unknown) => void;
+}
+
+/** As the configuration has it. Throws `invalid` where its parts do not go together. */
+export function openDoor(
+  parts: DoorParts,
+  { front: count, httpFront: front, publicUrl }: Config,
+  { health, metrics }: Pick<Observer, "health" | "metrics">,
+): Door {
+  const publicNames = publicUrl === "" ? [] : [new URL(publicUrl).hostname.toLowerCase()];
+  const config = { front, publicNames };
+  const listener = new Listener({ ...parts, config });
+  if (count === 0) return listener;
+  if (front !== "own")
+    throw new PlatformError("invalid", `--front ${count} goes with our own parser only: leave out --http-front ${front}`);
+  const fronts = new Fronts({ ...parts, config, count, listener });
+  health.add(fronts.check);
+  metrics.add(() => fronts.families());
+  return fronts;
+}
