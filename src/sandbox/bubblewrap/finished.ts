@@ -121,7 +121,10 @@ export function makeFolders(
 
 /** What is started in one with these folders. */
 export function templateOf({ request }: Shape, { folder, place }: FinishedFolders): SpawnRequest {
-  return { ...request, folder, code: place, command: [`${platformFolder}/${placeholderName}`], env: {}, platform: null };
+  const command = [`${platformFolder}/${placeholderName}`];
+  // Whose list it will have is not known yet: a list of the request's must never be the next one's.
+  const egress = request.egress === "none" ? "none" : "internet";
+  return { ...request, folder, code: place, command, env: {}, egress, platform: null };
 }
 
 /** Which there are, and which there should be. */

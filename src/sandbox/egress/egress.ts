@@ -55,7 +55,10 @@ export interface Outlet {
   readonly commands: string;
   /** Called when that is done; resolves when packets flow. Rejects with `internal`. */
   attach(): Promise<void>;
-  /** Before anything runs inside. Resolves when it holds; rejects with `internal`. `none` is not for it. */
+  /**
+   * Before anything of its owner runs inside. Resolves when it holds; rejects with `internal`, also after a list: what one was given, the
+   * next must not have. `none` is not for it.
+   */
   restrict(egress: Exclude<Egress, "none">, platform: PlatformAddress | null): Promise<void>;
   /** The sandbox is gone. */
   release(): void;

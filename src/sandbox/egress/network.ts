@@ -145,6 +145,7 @@ class RouterNetwork implements Network {
       commands: inside.join("\n"),
       attach: () => this.#router.tell(outside.join("\n")),
       restrict: async (egress, platform) => {
+        if (list !== null) throw new PlatformError("internal", "A sandbox has been given a list already");
         if (egress !== "internet") list = await this.#useList(egress, link);
         this.#sandboxes.set(ipv4, { policy: list ?? "all", platform });
       },
