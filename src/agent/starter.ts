@@ -156,7 +156,8 @@ export class Starter {
       world.after(50, () => limit.abort(endedEarly()));
     });
     try {
-      const hooks = { log: instance.log.bind(instance) };
+      const closed = () => void this.#end(instance);
+      const hooks = { log: instance.log.bind(instance), closed };
       return await open(hooks, limit.signal);
     } catch (error) {
       const cause = asPlatformError(error);
@@ -169,6 +170,12 @@ export class Starter {
     } finally {
       stopClock();
     }
+  }
+
+  /** Of a program that is frozen nobody else would notice that it is gone: what waits for its end is frozen too. */
+  async #end({ sandbox }: Instance): Promise<void> {
+    await ownExit(sandbox, this.#parts.world);
+    await sandbox.stop();
   }
 
   #sizeOf(fn: Fn): Size {

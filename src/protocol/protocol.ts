@@ -86,6 +86,8 @@ export type Dial = (signal: AbortSignal) => Promise<Duplex>;
 export interface SessionHooks {
   /** A line the code printed. `callId` null: outside any call. */
   log(callId: string | null, line: Omit<LogLine, "at">): void;
+  /** It was open and no call can be made any more; those that ran have heard. Not there: nobody wants to know. */
+  closed?(): void;
 }
 
 /** Code that is loaded and answers. */

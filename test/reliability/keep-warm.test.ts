@@ -65,16 +65,21 @@ describe("sandboxes that are kept ready", { skip: cannotCount, timeout: 180_000 
     assert.deepEqual(await callAll("one"), first);
   });
 
-  test("one that is killed is replaced", async () => {
-    await ready();
-    const first = await callAll("one");
-    const [pid] = pidsWithMark();
-    process.kill(pid as number, "SIGKILL");
-    await until("noticed and replaced", async () => !pidsWithMark().includes(pid as number) && pidsWithMark().length === kept);
-    await ready();
-    const now = await callAll("one");
-    assert.equal(now.filter((own) => first.includes(own)).length, kept - 1);
-  });
+  // By the second time it is frozen, and with it the program that would tell of its end.
+  for (const [when, afterMs] of Object.entries({ "right after its call": 0, "when it was idle": 1000 })) {
+    test(`one that is killed ${when} is replaced`, async () => {
+      await ready();
+      const first = await callAll("one");
+      await sleep(afterMs);
+      const [pid] = pidsWithMark();
+      process.kill(pid as number, "SIGKILL");
+      const isReplaced = async () => !pidsWithMark().includes(pid as number) && pidsWithMark().length === kept;
+      await until("noticed and replaced", isReplaced);
+      await ready();
+      const now = await callAll("one");
+      assert.equal(now.filter((own) => first.includes(own)).length, kept - 1);
+    });
+  }
 
   test("a deploy makes those of the new revision, and the old ones end", async () => {
     fn = await platform.deploy({ name: "kept", file: ["index.js", source("two")], settings });

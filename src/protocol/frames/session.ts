@@ -264,7 +264,7 @@ export class FramesSession implements Session {
     this.#calls.clear();
     this.#tellAbandonedEnded();
     this.#connection.destroy();
-    if (opened) return;
+    if (opened) return this.#hooks.closed?.();
     this.#opening.failed(
       typeof startError === "string" ? new PlatformError("function_start_failed", startError, { details }) : startError,
     );
