@@ -38,6 +38,7 @@ try {
   ];
   const header = [
     "minute",
+    "live MiB",
     "RSS MiB",
     "processes",
     "cgroups",
