@@ -5,7 +5,7 @@ import fc from "fast-check";
 import type { BodySink, BodySource } from "../lib/body.ts";
 import { ArrivingBody } from "./arriving-body.ts";
 import { BodyFeed } from "./body-feed.ts";
-import { FrameWriter } from "./frame-writer.ts";
+import { FrameWriter, noBytes } from "./frame-writer.ts";
 import { creditFrame, FrameReader, flagEnd, frameType } from "./frames.ts";
 
 const windowBytes = 1000;
@@ -75,7 +75,7 @@ async function sent({ sizes, known, later, held, pauseEvery, error }: Case) {
   const failures: (Error | null)[] = [];
   let frames = 0;
   const feed: BodyFeed = new BodyFeed(7, new FrameWriter(here), source, held ? 0 : windowBytes, {
-    head: () => ({ type: frameType.request, head: "head" }),
+    head: () => ({ type: frameType.request, text: "head", bytes: noBytes }),
     fed() {},
     feedFailed(failure) {
       failures.push(failure);

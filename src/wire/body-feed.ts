@@ -1,10 +1,17 @@
 import type { BodySink, BodySource } from "../lib/body.ts";
 import { type FrameWriter, pieceBytesMax, type RoomWaiter } from "./frame-writer.ts";
 
+/** The head of a stream: see `FrameWriter.headed`. */
+export interface FeedHead {
+  readonly type: number;
+  readonly text: string;
+  readonly bytes: Buffer;
+}
+
 /** Whose body is sent. */
 export interface FeedOwner {
   /** The head of the first frame. */
-  head(): { readonly type: number; readonly head: Buffer | string };
+  head(): FeedHead;
   /** The last frame is written. */
   fed(): void;
   /** The source broke off, or gave more or fewer bytes than it had announced (null). Nothing more is sent. */
@@ -127,9 +134,9 @@ export class BodyFeed implements BodySink, RoomWaiter {
   }
 
   #begin(piece: Buffer | null, last: boolean): void {
-    const { type, head } = this.#owner.head();
+    const { type, text, bytes } = this.#owner.head();
     this.#begun = true;
-    this.#writer.headed(type, this.#id, head, piece, last);
+    this.#writer.headed(type, this.#id, text, bytes, piece, last);
   }
 
   #send(): void {

@@ -13,18 +13,29 @@ export interface RoomWaiter {
   pump(): void;
 }
 
-/** Writes frames of many streams. Those of one turn of the event loop gather in a slab and leave in one write. */
+/** A head that is text alone has these behind it. */
+export const noBytes = Buffer.alloc(0);
+
+/**
+ * Writes frames of many streams. Where streams overlap, the frames of one turn of the event loop gather in a slab and leave in one write;
+ * where they cannot, each leaves at once, and so does the first one of several where `alone` says so: the other end begins with it while the
+ * others gather.
+ */
 export class FrameWriter {
+  /** No other stream is open: a frame need not wait for company. */
+  alone = false;
   readonly #connection: Duplex;
-  /** What lies between `#written` and `#end` has not left yet. */
-  #slab: Buffer = Buffer.alloc(0);
+  readonly #joins: boolean;
+  /** Where the frame at hand is written; in a slab, what lies between `#written` and `#end` has not left yet. */
+  #slab: Buffer = noBytes;
   #written = 0;
   #end = 0;
   #scheduled = false;
   #waiters = new Set<RoomWaiter>();
 
-  constructor(connection: Duplex) {
+  constructor(connection: Duplex, joins = true) {
     this.#connection = connection;
+    this.#joins = joins;
     connection.on("drain", () => this.#wake());
   }
 
@@ -42,12 +53,17 @@ export class FrameWriter {
     this.#waiters.delete(waiter);
   }
 
-  /** A frame with a head, as `docs/frames.md` has it, and the first piece of a body. A head that is text has no characters over 255. */
-  headed(type: number, id: number, head: Buffer | string, piece: Buffer | null, last: boolean): void {
-    const start = this.#begin(type, id, 4 + head.length, piece, last);
-    this.#slab.writeUInt32BE(head.length, start);
-    if (typeof head === "string") this.#slab.write(head, start + 4, "latin1");
-    else this.#slab.set(head, start + 4);
+  /**
+   * A frame with a head, as `docs/frames.md` has it, and the first piece of a body. The head is `text`, which has no characters over 255, and the
+   * bytes that follow it.
+   */
+  headed(type: number, id: number, text: string, bytes: Buffer, piece: Buffer | null, last: boolean): void {
+    const headBytes = text.length + bytes.length;
+    const start = this.#begin(type, id, 4 + headBytes, piece, last);
+    const slab = this.#slab;
+    slab.writeUInt32BE(headBytes, start);
+    slab.write(text, start + 4, "latin1");
+    slab.set(bytes, start + 4 + text.length);
     this.#finish(piece);
   }
 
@@ -67,7 +83,8 @@ export class FrameWriter {
   /** Writes what has gathered now. */
   flush(): void {
     if (this.#end === this.#written || this.#connection.destroyed) return;
-    const data = this.#slab.subarray(this.#written, this.#end);
+    const isWhole = this.#written === 0 && this.#end === this.#slab.length;
+    const data = isWhole ? this.#slab : this.#slab.subarray(this.#written, this.#end);
     this.#written = this.#end;
     this.#connection.write(data);
   }
@@ -86,15 +103,20 @@ export class FrameWriter {
   }
 
   #reserve(bytes: number): number {
-    if (this.#slab.length - this.#end < bytes) {
+    if (!this.#joins) this.#startAt(Buffer.allocUnsafe(bytes));
+    else if (this.#slab.length - this.#end < bytes) {
       this.flush();
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, bytes));
-      this.#written = 0;
-      this.#end = 0;
+      this.#startAt(Buffer.allocUnsafeSlow(Math.max(slabBytes, bytes)));
     }
     const start = this.#end;
     this.#end += bytes;
     return start;
+  }
+
+  #startAt(slab: Buffer): void {
+    this.#slab = slab;
+    this.#written = 0;
+    this.#end = 0;
   }
 
   #finish(piece: Buffer | null): void {
@@ -104,7 +126,8 @@ export class FrameWriter {
       this.flush();
       this.#connection.write(piece);
       this.#connection.uncork();
-    } else if (!this.#scheduled) {
+    } else if (!this.#joins || (this.alone && !this.#scheduled)) this.flush();
+    else if (!this.#scheduled) {
       this.#scheduled = true;
       setImmediate(this.#flushLater);
     }

@@ -1,7 +1,8 @@
 import { WholeBody } from "../../lib/body.ts";
 import { asPlatformError, PlatformError } from "../../model/error.ts";
 import { ArrivingBody, type ArrivingOwner } from "../../wire/arriving-body.ts";
-import { BodyFeed, type FeedOwner } from "../../wire/body-feed.ts";
+import { BodyFeed, type FeedHead, type FeedOwner } from "../../wire/body-feed.ts";
+import { noBytes } from "../../wire/frame-writer.ts";
 import { creditFrame, flagEnd, frameType } from "../../wire/frames.ts";
 import { detached } from "../headers.ts";
 import type { HttpRequest, HttpResponse } from "../http.ts";
@@ -42,9 +43,9 @@ export class FrontCall implements LinkStream, FeedOwner, ArrivingOwner {
     const { body } = this.#request;
     this.#link.open(this.#id, this);
     this.#request.signal.addEventListener("abort", this);
-    const whole = body.bytes === 0 ? noPiece : this.#held ? null : body.take?.();
+    const whole = body.bytes === 0 ? noBytes : this.#held ? null : body.take?.();
     if (whole) {
-      this.#link.writer.headed(frameType.request, this.#id, headOf(this.#request, this.#held), whole, true);
+      this.#link.writer.headed(frameType.request, this.#id, headOf(this.#request, this.#held), noBytes, whole, true);
       return;
     }
     this.#feed = new BodyFeed(this.#id, this.#link.writer, body, this.#held ? 0 : linkWindowBytes, this);
@@ -75,8 +76,8 @@ export class FrontCall implements LinkStream, FeedOwner, ArrivingOwner {
 
   // What the body of the request needs.
 
-  head(): { readonly type: number; readonly head: string } {
-    return { type: frameType.request, head: headOf(this.#request, this.#held) };
+  head(): FeedHead {
+    return { type: frameType.request, text: headOf(this.#request, this.#held), bytes: noBytes };
   }
 
   fed(): void {
@@ -88,8 +89,8 @@ export class FrontCall implements LinkStream, FeedOwner, ArrivingOwner {
     if (error.code === "cancelled") return this.#gone(error);
     // Nothing was said of the request yet: the core has to hear of it all the same, as its doors say how it is answered.
     if (this.#feed?.begun !== true) {
-      const { type, head } = this.head();
-      this.#link.writer.headed(type, this.#id, head, null, false);
+      const { type, text, bytes } = this.head();
+      this.#link.writer.headed(type, this.#id, text, bytes, null, false);
     }
     tellError(this.#link, this.#id, error);
     this.#mayEnd();
@@ -176,8 +177,6 @@ function headOf(request: HttpRequest, held: boolean): string {
   notes.kept ??= detached(renderRequestHead(request, request.body.bytes, held));
   return renderPeer(request) + (notes.kept as string);
 }
-
-const noPiece = Buffer.alloc(0);
 
 /** Refused as it breaks off before its first piece. */
 const brokenBody = { bytes: undefined, resume: nothing, cancel: nothing };

@@ -2,7 +2,8 @@ import { type BodySource, WholeBody } from "../../lib/body.ts";
 import { Cancel, type CancelSignal } from "../../lib/cancel.ts";
 import { asPlatformError, PlatformError } from "../../model/error.ts";
 import { ArrivingBody, type ArrivingOwner, ownPiece } from "../../wire/arriving-body.ts";
-import { BodyFeed, type FeedOwner } from "../../wire/body-feed.ts";
+import { BodyFeed, type FeedHead, type FeedOwner } from "../../wire/body-feed.ts";
+import { noBytes } from "../../wire/frame-writer.ts";
 import { creditFrame, flagEnd, frameHead, frameType } from "../../wire/frames.ts";
 import { badHead, lengthBroken } from "../answer.ts";
 import { headerOf } from "../headers.ts";
@@ -153,11 +154,9 @@ export class LinkExchange implements HttpRequest, HttpResponse, LinkStream, Feed
 
   // What the body of the answer needs.
 
-  head(): { readonly type: number; readonly head: Buffer } {
-    return {
-      type: frameType.result,
-      head: Buffer.from(renderResultHead(this.#status, this.#headers, this.#source.bytes), "latin1"),
-    };
+  head(): FeedHead {
+    const text = renderResultHead(this.#status, this.#headers, this.#source.bytes);
+    return { type: frameType.result, text, bytes: noBytes };
   }
 
   fed(): void {
@@ -193,7 +192,7 @@ export class LinkExchange implements HttpRequest, HttpResponse, LinkStream, Feed
   #stream(status: number, headers: readonly string[], source: BodySource, done: (error?: Error) => void): void {
     if (!this.#hasBody(status)) {
       source.cancel();
-      this.#whole(status, headers, noPiece, source.bytes);
+      this.#whole(status, headers, noBytes, source.bytes);
       done();
       return;
     }
@@ -223,7 +222,7 @@ export class LinkExchange implements HttpRequest, HttpResponse, LinkStream, Feed
   /** An answer in one frame. `bytes` are those of a body that is not sent (HEAD). */
   #whole(status: number, headers: readonly string[], piece: Buffer, bytes: number | undefined): void {
     const hasBody = this.#hasBody(status);
-    this.#sendWhole(hasBody ? piece : noPiece, () => renderResultHead(status, headers, hasBody ? undefined : bytes));
+    this.#sendWhole(hasBody ? piece : noBytes, () => renderResultHead(status, headers, hasBody ? undefined : bytes));
   }
 
   #sendWhole(piece: Buffer, render: () => string): void {
@@ -233,7 +232,7 @@ export class LinkExchange implements HttpRequest, HttpResponse, LinkStream, Feed
     } catch (error) {
       return this.refuse(badHead(error));
     }
-    this.#link.writer.headed(frameType.result, this.#id, head, piece, true);
+    this.#link.writer.headed(frameType.result, this.#id, head, noBytes, piece, true);
     this.#isAnswered();
   }
 
@@ -294,7 +293,5 @@ export class LinkExchange implements HttpRequest, HttpResponse, LinkStream, Feed
     cancel?.abort(reason);
   }
 }
-
-const noPiece = Buffer.alloc(0);
 
 function nothing(): void {}

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { creditFrame, flagEnd, frameHead, frameType } from "../../wire/frames.ts";
-import { type RoomWaiter, pieceBytesMax } from "../../wire/frame-writer.ts";
+import { noBytes, type RoomWaiter, pieceBytesMax } from "../../wire/frame-writer.ts";
 import { renderPeer, type LinkPeer } from "./heads.ts";
 import { type Link, type LinkStream, linkWindowBytes } from "./link.ts";
 
@@ -31,7 +31,7 @@ export class Tunnel implements LinkStream, RoomWaiter {
   open(peer: LinkPeer): void {
     const socket = this.#socket;
     this.#link.open(this.#id, this);
-    this.#link.writer.headed(frameType.connection, this.#id, renderPeer(peer), null, false);
+    this.#link.writer.headed(frameType.connection, this.#id, renderPeer(peer), noBytes, null, false);
     socket.on("data", (data: Buffer) => this.#read(data));
     socket.on("drain", () => this.#credit());
     socket.on("error", nothing);

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import { PlatformError } from "../../model/error.ts";
+import { FrameWriter } from "../../wire/frame-writer.ts";
 import { FrameReader, flagEnd, frameType, textFrame } from "../../wire/frames.ts";
-import { Outbox } from "./outbox.ts";
 
 /** Calls of its sample that a runtime answers: afterwards a first call of real code takes a third of what it took. */
 const rehearsalCalls = 20;
@@ -36,7 +36,7 @@ export async function openBlank(connection: Duplex, signal: AbortSignal): Promis
 /** It waits for *hello*, then for the sample to be *ready*, then for each call's end; *done* is what is offered, *broken* final. */
 class Rehearsal implements BlankRuntime {
   readonly #connection: Duplex;
-  readonly #outbox: Outbox;
+  readonly #writer: FrameWriter;
   readonly #settled: (error: Error | null) => void;
   #state: "hello" | "ready" | "calls" | "done" | "released" | "broken" = "hello";
   #calls = 0;
@@ -46,7 +46,7 @@ class Rehearsal implements BlankRuntime {
 
   constructor(connection: Duplex, settled: (error: Error | null) => void) {
     this.#connection = connection;
-    this.#outbox = new Outbox(connection, false);
+    this.#writer = new FrameWriter(connection, false);
     this.#settled = settled;
     const reader = new FrameReader((type, id, flags, payload) => this.#hear(type, id, flags, payload));
     this.#onData = (data) => this.#read(reader, data);
@@ -102,12 +102,12 @@ class Rehearsal implements BlankRuntime {
       return this.fail(new PlatformError("unsupported", "The runtime of this kind cannot be started without code"));
     }
     this.#state = "ready";
-    this.#outbox.write(textFrame(frameType.rehearse, 0, "{}"));
+    this.#writer.write(textFrame(frameType.rehearse, 0, "{}"));
   }
 
   #goOn(state: "calls"): void {
     this.#state = state;
-    if (this.#calls < rehearsalCalls) this.#outbox.call(firstId + this.#calls, fields, lines, body, true);
+    if (this.#calls < rehearsalCalls) this.#writer.headed(frameType.call, firstId + this.#calls, fields, lines, body, true);
     else {
       this.#state = "done";
       this.#settled(null);

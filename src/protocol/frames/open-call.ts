@@ -1,10 +1,12 @@
 import type { CancelSignal } from "../../lib/cancel.ts";
 import type { BodySource } from "../../lib/body.ts";
+import { PlatformError } from "../../model/error.ts";
+import { BodyFeed, type FeedHead, type FeedOwner } from "../../wire/body-feed.ts";
+import { type FrameWriter, pieceBytesMax } from "../../wire/frame-writer.ts";
+import { frameType } from "../../wire/frames.ts";
 import type { FunctionRequest, SessionCaller } from "../protocol.ts";
 import { AnswerBody, type AnswerOwner } from "./answer.ts";
-import { RequestFeed } from "./feed.ts";
 import { callFields, type CallLines, type ResultHead } from "./heads.ts";
-import { type Outbox, pieceBytesMax } from "./outbox.ts";
 import { Output } from "./output.ts";
 
 /** The connection behind a call. */
@@ -22,7 +24,7 @@ interface CallOwner {
  * A call between its first frame and its last. Who waits for it hears once: of the answer or of what went wrong. Once
  * *abandoned* nobody waits, and what the code still sends is thrown away.
  */
-export class OpenCall implements AnswerOwner {
+export class OpenCall implements AnswerOwner, FeedOwner {
   readonly id: number;
   answered = false;
   abandoned = false;
@@ -30,7 +32,7 @@ export class OpenCall implements AnswerOwner {
   readonly #request: FunctionRequest;
   readonly #signal: CancelSignal;
   readonly #caller: SessionCaller;
-  #feed: RequestFeed | null = null;
+  #feed: BodyFeed | null = null;
   #body: AnswerBody | null = null;
   /** Made with the first output. */
   #output: Output | null = null;
@@ -46,16 +48,28 @@ export class OpenCall implements AnswerOwner {
   }
 
   /** Sends the request: in one frame where all of it is there, else piece by piece. */
-  send(outbox: Outbox): void {
+  send(writer: FrameWriter): void {
     const { body } = this.#request;
     const { requestWindowBytes } = this.#owner;
     const bytesMax = Math.min(pieceBytesMax, requestWindowBytes);
     const whole = body.take !== undefined && (body.bytes ?? 0) <= bytesMax ? body.take() : null;
-    const fields = callFields(this.#request);
-    const lines = this.#owner.lines.of(this.#request);
-    if (whole !== null) return outbox.call(this.id, fields, lines, whole.length === 0 ? null : whole, true);
-    this.#feed = new RequestFeed(this.id, outbox, body, requestWindowBytes, (error) => this.#abandon(error));
-    this.#feed.start(fields, lines);
+    if (whole !== null) {
+      const piece = whole.length === 0 ? null : whole;
+      writer.headed(frameType.call, this.id, callFields(this.#request), this.#owner.lines.of(this.#request), piece, true);
+      return;
+    }
+    this.#feed = new BodyFeed(this.id, writer, body, requestWindowBytes, this);
+    this.#feed.start();
+  }
+
+  head(): FeedHead {
+    return { type: frameType.call, text: callFields(this.#request), bytes: this.#owner.lines.of(this.#request) };
+  }
+
+  fed(): void {}
+
+  feedFailed(error: Error | null): void {
+    this.#abandon(error ?? new PlatformError("internal", "The request's body is not as long as it was said to be"));
   }
 
   print(stream: 1 | 2, data: Buffer): void {

@@ -2,6 +2,7 @@ import type { CancelSignal } from "../../lib/cancel.ts";
 import type { Duplex } from "node:stream";
 import { WholeBody } from "../../lib/body.ts";
 import { PlatformError } from "../../model/error.ts";
+import { FrameWriter } from "../../wire/frame-writer.ts";
 import { creditFrame, FrameCutter, flagEnd, flagExit, frameType, textFrame } from "../../wire/frames.ts";
 import { readShared } from "../../wire/shared-reads.ts";
 import type { FunctionRequest, FunctionResponse, Session, SessionCaller, SessionHooks } from "../protocol.ts";
@@ -9,7 +10,6 @@ import { readFailure, readJson } from "./failure.ts";
 import { Breach, CallLines, HeadMemory, resultBodyStart } from "./heads.ts";
 import { Output } from "./output.ts";
 import { OpenCall } from "./open-call.ts";
-import { Outbox } from "./outbox.ts";
 import { answerWindow, readCredit, readWindow, requestWindowDefault } from "./windows.ts";
 
 /** What a session is opened with: the payload of `init`. */
@@ -35,7 +35,7 @@ export interface SessionOpening {
  */
 export class FramesSession implements Session {
   readonly #connection: Duplex;
-  readonly #outbox: Outbox;
+  readonly #writer: FrameWriter;
   readonly #init: SessionInit;
   readonly #hooks: SessionHooks;
   readonly #opening: SessionOpening;
@@ -64,7 +64,7 @@ export class FramesSession implements Session {
     this.#hooks = hooks;
     this.#opening = opening;
     this.answerWindowBytes = answerWindow(init.concurrency);
-    this.#outbox = new Outbox(connection, init.concurrency > 1);
+    this.#writer = new FrameWriter(connection, init.concurrency > 1);
     this.#lent = readShared(connection, (bytes, buffer) => this.#read(buffer, bytes, true));
     if (!this.#lent) connection.on("data", (data: Buffer) => this.#read(data, data.length, false));
     connection.on("error", () => {}); // Close follows and tells the same.
@@ -94,8 +94,8 @@ export class FramesSession implements Session {
       return caller.failed(new PlatformError("internal", "The session has used up its ids of calls"));
     const call = new OpenCall(this, ++this.#lastId, request, signal, caller);
     this.#calls.set(call.id, call);
-    this.#outbox.alone = this.#calls.size === 1;
-    call.send(this.#outbox);
+    this.#writer.alone = this.#calls.size === 1;
+    call.send(this.#writer);
   }
 
   abandonedEnded(): Promise<void> {
@@ -111,12 +111,12 @@ export class FramesSession implements Session {
   abandon(call: OpenCall): void {
     if (this.#state === "closed" || !this.#calls.has(call.id)) return;
     this.#abandoned++;
-    this.#outbox.write(textFrame(frameType.cancel, call.id, ""));
+    this.#writer.write(textFrame(frameType.cancel, call.id, ""));
   }
 
   /** An answer's reader has taken a good part of what the code may send. */
   credit(call: OpenCall, bytes: number): void {
-    if (this.#state === "ready") this.#outbox.write(creditFrame(call.id, bytes));
+    if (this.#state === "ready") this.#writer.write(creditFrame(call.id, bytes));
   }
 
   #read(data: Buffer, bytes: number, lent: boolean): void {
@@ -149,7 +149,7 @@ export class FramesSession implements Session {
       if (hello["protocol"] !== 1) throw new Breach("a hello of another protocol than 1");
       this.requestWindowBytes = readWindow(hello["window"]);
       this.#state = "loading";
-      this.#outbox.write(textFrame(frameType.init, 0, JSON.stringify({ ...this.#init, window: this.answerWindowBytes })));
+      this.#writer.write(textFrame(frameType.init, 0, JSON.stringify({ ...this.#init, window: this.answerWindowBytes })));
     } else if (type === frameType.ready) {
       this.#state = "ready";
       this.#opening.ready();
