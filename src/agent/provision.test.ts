@@ -117,7 +117,7 @@ test("a revision that is called again while its old sandboxes still end is kept 
   });
 });
 
-test("with fewer kept ready, or with none, the others are as any sandbox", async () => {
+test("with fewer kept ready, or with none, the others are like all sandboxes", async () => {
   const fake = fakeAgent();
   await within(fake, async () => {
     const fn = { ...hello, idleTimeoutMs: 50 };

@@ -56,7 +56,7 @@ export class WholeBody implements BodySource {
   }
 }
 
-/** A body that is in memory, and flows as any other. */
+/** A body that is in memory, and flows like all others. */
 export function bytesBody(data: Buffer): BodySource {
   let live = true;
   return {
