@@ -37,7 +37,7 @@ export type MachineOrder =
   | { readonly do: "refused"; readonly above: number }
   /** The machine gets one more address, and the router hears of it. */
   | { readonly do: "address"; readonly address: string }
-  /** A server on this machine dies with its spawner, at once; then what is left of it is removed. */
+  /** A server starts on this machine, where another has left its table with all data gone, and dies with its spawner, at once; then what is left of it is removed. */
   | { readonly do: "crash" }
   | { readonly do: "close" };
 
@@ -54,6 +54,8 @@ export const userId = 65_533;
 /** Makes a device of tunnels that all may open, as most machines have it, in a mount namespace of its own. */
 export const tunDevice =
   "set -e; mkdir -p /dev/net; mount -t tmpfs kiln-test /dev/net; mknod -m 0666 /dev/net/tun c 10 200; : <> /dev/net/tun";
+/** What a server has left whose data is gone as well. */
+const dead = { table: "polykiln-01kilned0000000000000dead0", forwarding: "/proc/sys/net/ipv4/conf/dead0/forwarding" };
 const way = (process.argv[2] ?? "root") as NetworkWay;
 const isUser = way !== "root";
 
@@ -251,6 +253,14 @@ async function refusedAbove(box: Box, count: number): Promise<number> {
   return box.driver.refusedCount?.() ?? 0;
 }
 
+/** What a server leaves that is killed with its spawner while it passes on what comes from `dead0`. */
+function leaveTable(): void {
+  ip("link add dead0 type veth peer name dead1");
+  writeFileSync(dead.forwarding, "1");
+  const rules = `table inet ${dead.table} { chain forward { type filter hook forward priority filter; iifname { "dead0" } oifname != "kiln*" drop; }; }`;
+  execFileSync("nft", ["-f", "-"], { input: rules, timeout: 10_000 });
+}
+
 /** Reports the tables and links of that server, or its processes: while it runs, and in the end. */
 async function crash(box: Box): Promise<string> {
   const stateFile = `${box.folder}/crash.json`;
@@ -264,6 +274,7 @@ async function crash(box: Box): Promise<string> {
     untilEnded: false,
   };
   const main = fileURLToPath(new URL("server.ts", import.meta.url));
+  if (!isUser) leaveTable();
   const server = spawn(process.execPath, [main, JSON.stringify(order)], { stdio: ["ignore", "pipe", "inherit"] });
   await once(server.stdout, "data");
   const instance = readState(stateFile)?.instance.toLowerCase() ?? "none";
@@ -271,7 +282,9 @@ async function crash(box: Box): Promise<string> {
     if (isUser) return hasProcesses(server.pid as number) ? "processes" : "no processes";
     const links = execFileSync("ip", ["-o", "link"], { encoding: "utf8" }).includes(`kiln${instance.slice(-8)}`);
     const table = execFileSync("nft", ["list", "tables"], { encoding: "utf8" }).includes(instance);
-    return `${links ? "link" : "no link"}, ${table ? "table" : "no table"}`;
+    const others = execFileSync("nft", ["list", "tables"], { encoding: "utf8" }).includes(dead.table);
+    const forwards = readOr(dead.forwarding).trim() === "1";
+    return `${links ? "link" : "no link"}, ${table ? "table" : "no table"}${others || forwards ? ", a dead one's" : ""}`;
   };
   const before = traces();
   for (const pid of [

@@ -30,6 +30,20 @@ export function hasIpv6(): boolean {
   return existsSync("/proc/net/if_inet6") && readOr("/proc/sys/net/ipv6/conf/all/disable_ipv6").trim() !== "1";
 }
 
+/** The kernel's switches that make an interface pass on what comes from it. */
+export function ipv4Forwarding(name: string): string {
+  return `/proc/sys/net/ipv4/conf/${name}/forwarding`;
+}
+
+export function ipv6Forwarding(name: string): string {
+  return `/proc/sys/net/ipv6/conf/${name}/forwarding`;
+}
+
+/** Of one interface, where the machine as a whole does not forward; newer kernels have it. */
+export function forceForwarding(name: string): string {
+  return `/proc/sys/net/ipv6/conf/${name}/force_forwarding`;
+}
+
 /** All addresses of this machine, also of interfaces that are down, where it answers all the same. */
 export function ownAddresses(): string[] {
   const running = Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => address));

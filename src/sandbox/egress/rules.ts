@@ -93,6 +93,16 @@ table inet ready { }
 `;
 }
 
+/** The table of an instance on the machine. */
+export function tableOf(instance: string): string {
+  return `polykiln-${instance.toLowerCase()}`;
+}
+
+/** The machine's end of its uplink: names of interfaces have 15 characters at most. */
+export function linkOf(table: string): string {
+  return `kiln${table.slice(-8)}`;
+}
+
 /** What the machine's own filter needs to know. */
 export interface MachineRules {
   readonly table: string;
@@ -105,7 +115,8 @@ export interface MachineRules {
 
 /**
  * Nothing of the machine itself answers the router: neither an address of its own, whichever it has at that moment, nor what the
- * machine's own rules translate an address to (`dnat`: published ports of containers).
+ * machine's own rules translate an address to (`dnat`: published ports of containers). Loopback, where all calls pass, is told by its
+ * number, which is always 1, before any name is compared.
  */
 export function machineRules({ table, link, addresses, privateNetworks, switchedOn }: MachineRules): string {
   const guarded =
@@ -117,12 +128,14 @@ table inet ${table} {
   ${addressSets(privateNetworks)}
   chain prerouting {
     type filter hook prerouting priority raw; policy accept;
+    iif lo accept
     iifname "${link}" ip saddr != ${addresses.router4} drop
     iifname "${link}" ip6 saddr != ${addresses.router6} drop
     iifname "${link}" fib daddr type != unicast drop
   }
   chain input {
     type filter hook input priority filter; policy accept;
+    iif lo accept
     iifname "${link}" drop
   }
   chain forward {

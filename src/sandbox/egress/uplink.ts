@@ -7,8 +7,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { promisify } from "node:util";
 import { freeLink, linkAddress, type LinkAddresses } from "./addresses.ts";
-import { hasIpv6, ipv4Devices, ipv6Devices, readOr } from "./machine-routes.ts";
-import { machineRules, uplinkName } from "./rules.ts";
+import { removeDeadTables } from "./dead-tables.ts";
+import { forceForwarding, hasIpv6, ipv4Devices, ipv4Forwarding, ipv6Devices, ipv6Forwarding, readOr } from "./machine-routes.ts";
+import { linkOf, machineRules, tableOf, uplinkName } from "./rules.ts";
 
 /** The way from the router to the internet; there are two, by whether we are root. */
 export interface Uplink {
@@ -69,14 +70,15 @@ export class MachineUplink implements Uplink {
   constructor(options: UplinkOptions) {
     const own = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
     this.addresses = freeLink(options.linkNetwork, options.chance, new Set(own.map(({ address }) => address)));
-    this.link = `kiln${options.instance.slice(-8).toLowerCase()}`;
     this.#table = tableOf(options.instance);
+    this.link = linkOf(this.#table);
     this.#options = options;
     this.#record();
   }
 
   async open(routerPid: number): Promise<void> {
     const { link, addresses } = this;
+    await removeDeadTables(this.#options.path);
     const mtu = await this.#findMtu();
     this.mtu = mtu;
     await this.#run(
@@ -186,11 +188,6 @@ export function forwardGuards(text: string): string[] {
   return guards.map((table) => /^table (\S+ \S+)/.exec(table)?.[1] ?? "").filter((name) => !name.includes("polykiln-"));
 }
 
-/** The table of an instance. */
-export function tableOf(instance: string): string {
-  return `polykiln-${instance.toLowerCase()}`;
-}
-
 /** Removes what the record in `file` names. Resolves to the names of what could not be removed. */
 export async function removeUplink(file: string, path: string): Promise<readonly string[]> {
   const record = readRecord(file);
@@ -216,18 +213,6 @@ function readRecord(file: string): UplinkRecord | null {
   } catch {
     return null;
   }
-}
-
-function ipv4Forwarding(name: string): string {
-  return `/proc/sys/net/ipv4/conf/${name}/forwarding`;
-}
-
-function ipv6Forwarding(name: string): string {
-  return `/proc/sys/net/ipv6/conf/${name}/forwarding`;
-}
-
-function forceForwarding(name: string): string {
-  return `/proc/sys/net/ipv6/conf/${name}/force_forwarding`;
 }
 
 function isOn(file: string): boolean {
