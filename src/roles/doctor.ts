@@ -1,4 +1,4 @@
-import { mkdirSync, statfsSync } from "node:fs";
+import { mkdirSync, readFileSync, statfsSync } from "node:fs";
 import { release } from "node:os";
 import type { Config } from "../config/config.ts";
 import { realWorld } from "../lib/world.ts";
@@ -15,12 +15,14 @@ interface Check {
 }
 
 const freeMiBMin = 1024;
+/** Enough for 10,000 calls at a time, each with two connections. */
+const openFilesWanted = 24_576;
 
 /** Says what this machine has for sandboxes and what is missing, each with its fix. Exits 1 when no sandbox can be started. */
 export async function doctor(config: Config, { json }: { readonly json: boolean }): Promise<number> {
   const capabilities = inspect();
   const { usable, missing } = capabilities;
-  const checks = [...found(capabilities), ...missingChecks(capabilities), diskCheck(config.data), clockCheck()];
+  const checks = [...found(capabilities), ...missingChecks(capabilities), diskCheck(config.data), clockCheck(), filesCheck()];
   if (json) {
     const lacks = missing.map(({ what, why, fix }) => ({ what, why, fix }));
     process.stdout.write(`${JSON.stringify({ usable, data: config.data, cache: config.cache, missing: lacks, checks })}\n`);
@@ -88,5 +90,19 @@ function clockCheck(): Check {
     what: `The clock says ${now.toISOString()}`,
     why: "Records would sort wrong for ever.",
     fix: "set it: timedatectl set-ntp true",
+  };
+}
+
+/** Each connection is an open file. Node raises its own limit to the one that its starter allows. */
+function filesCheck(): Check {
+  const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
+  if (soft === undefined || Number(soft) >= openFilesWanted)
+    return { name: "files", state: "ok", what: `${soft ?? "any number of"} open files` };
+  return {
+    name: "files",
+    state: "warning",
+    what: `The server may have ${soft} files open`,
+    why: "Each connection of a client is one, and each to a function that is called over HTTP: beyond, calls wait or are refused.",
+    fix: `ulimit -Hn ${openFilesWanted} before the start, or LimitNOFILE=${openFilesWanted} in its unit`,
   };
 }

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { promisify } from "node:util";
 import { realWorld } from "../../lib/world.ts";
 import type { PlatformError } from "../../model/error.ts";
 import { UnixDialler } from "./unix.ts";
@@ -76,5 +78,32 @@ test("whoever is called off in the line holds up nobody", async () => {
   const program = await listen(join(folder, "late"), "there");
   assert.equal(await waiting, "there");
   dialler.close();
+  await program.stop();
+});
+
+/** Its first connection finds the socket; then it opens as many files as it may, and closes one when its second attempt has begun. */
+const shortOfFiles = (unix: string, world: string) => `
+import { closeSync, openSync } from "node:fs";
+import { UnixDialler } from ${JSON.stringify(unix)};
+import { realWorld } from ${JSON.stringify(world)};
+const dialler = new UnixDialler(process.argv[1], "plenty", realWorld());
+const signal = AbortSignal.timeout(20_000);
+(await dialler.connect(signal, signal)).destroy();
+await new Promise((resolve) => setTimeout(resolve, 50));
+const files = [];
+try { for (;;) files.push(openSync("/dev/null")); } catch {}
+const second = dialler.connect(signal, signal);
+setTimeout(() => closeSync(files.pop()), 100);
+(await second).destroy();
+console.log(files.length > 10 ? "connected" : "there was no limit");
+process.exit(0);
+`;
+
+test("a server that has as many files open as it may waits for one", async () => {
+  const program = await listen(join(folder, "plenty"), "plenty");
+  const script = shortOfFiles(import.meta.resolve("./unix.ts"), import.meta.resolve("../../lib/world.ts"));
+  const args = ["-c", 'ulimit -n 128; exec "$0" "$@"', process.execPath, "--input-type=module", "-e", script, folder];
+  const { stdout } = await promisify(execFile)("sh", args, { timeout: 30_000 });
+  assert.equal(stdout, "connected\n");
   await program.stop();
 });

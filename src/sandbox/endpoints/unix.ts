@@ -18,6 +18,7 @@ const lookAgainMs = 100;
 
 /** Connections that are being made at a time: a program's queue of them is short. */
 const connectingMax = 64;
+const busyCodes: ReadonlySet<string> = new Set(["EAGAIN", "EMFILE", "ENFILE"]);
 /** When there are more than the program takes. */
 const busyRetryMs = 5;
 
@@ -197,7 +198,7 @@ async function openOrNull(path: string): Promise<FileHandle | null> {
   }
 }
 
-/** Null: nobody listens. `busy`: more connections wait than the program wants to queue. */
+/** Null: nobody listens. `busy`: more connections wait than the program wants to queue, or we have as many files open as we may. */
 async function connectTo(path: string): Promise<Socket | "busy" | null> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket | "busy" | null>();
   const socket = connect(path);
@@ -207,7 +208,7 @@ async function connectTo(path: string): Promise<Socket | "busy" | null> {
     resolve(socket);
   });
   socket.once("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EAGAIN") resolve("busy");
+    if (busyCodes.has(error.code ?? "")) resolve("busy");
     else if (error.code === "ECONNREFUSED" || error.code === "ENOENT") resolve(null);
     else reject(refused(path, "cannot be connected to", error));
   });
