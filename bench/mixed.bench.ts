@@ -7,7 +7,8 @@ const functions = 100;
 const connections = 32;
 const rounds = 9;
 const roundMs = 1500;
-const warmUpMs = 4000;
+/** A function is warm when its own process has compiled its paths, which takes some thousand calls of each. */
+const warmUpMs = 25_000;
 
 /** Warm calls of one function, and of many by chance, on the same server. */
 export const bench: Bench = {

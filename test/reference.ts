@@ -20,7 +20,7 @@ const dependsOnTheMachine: Readonly<Record<string, string>> = {
   cache: "`$XDG_CACHE_HOME/polykiln`",
   memoryMiB: "75 % of the machine's",
   startsMax: "twice the processors",
-  stemCells: "two of `nodejs:24` and one of `python:3.11`, up to four times that, and two of `go:1`",
+  stemCells: "two of `nodejs:24`, one of `python:3.11` and two of `go:1`, up to four times that",
   npmRegistry: "as npm of the machine is set",
   pipIndex: "as pip of the machine is set",
   sandbox: "`bubblewrap`; elsewhere than on Linux `process`",

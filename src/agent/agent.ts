@@ -195,6 +195,7 @@ class LocalAgent implements Agent {
     const reason = new PlatformError("overloaded", "The server is stopping", { details: { retryAfterS: 1 } });
     await Promise.all([
       this.#cells.close(),
+      this.#parts.starter.close(),
       this.#compiler.close(),
       this.installer.close(),
       ...[...this.#pools.values()].map((pool) => pool.close(reason)),

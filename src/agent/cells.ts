@@ -93,11 +93,6 @@ export class StemCells {
     );
   }
 
-  /** How many cells a rule says for this function; 0: it fits none. */
-  countFor(fn: Fn, app: App | null): number {
-    return this.#rackOf(fn, app)?.rule.count ?? 0;
-  }
-
   /** A cell with this code in it; undefined where none fits, or none is there, or the code can't be put into one. */
   take(fn: Fn, app: App | null, prepared: Prepared): TakenCell | undefined {
     const rack = this.#rackOf(fn, app);

@@ -9,6 +9,7 @@ import type { StemCells, TakenCell } from "./cells.ts";
 import type { Compiler } from "./compiler.ts";
 import type { AgentConfig } from "./config.ts";
 import type { Cores } from "./cores.ts";
+import { FinishedDemand, ruleFor } from "./finished-demand.ts";
 import { Instance, ownExit } from "./instance.ts";
 import type { MachineCores } from "./machine-cores.ts";
 import type { Processors } from "./processors.ts";
@@ -50,6 +51,7 @@ export class Starter {
   readonly #shares: ProcessorShares;
   readonly #cells: StemCells;
   readonly #compiler: Compiler;
+  readonly #finished: FinishedDemand;
   #started = 0;
 
   constructor(parts: StarterParts, cells: StemCells, compiler: Compiler, shares: ProcessorShares) {
@@ -58,6 +60,11 @@ export class Starter {
     this.#compiler = compiler;
     this.#shares = shares;
     this.#permits = new Permits(parts.config.startsMax);
+    this.#finished = new FinishedDemand(parts.world, (spec, count) => parts.driver.expect?.(spec, count));
+  }
+
+  close(): void {
+    this.#finished.close();
   }
 
   protocolOf(fn: Fn): FunctionProtocol {
@@ -67,13 +74,13 @@ export class Starter {
   /** A function is there whose first call may come: where its kind has nothing to start before the code, sandboxes are finished for it. */
   expect(fn: Fn, app: App | null): void {
     const { images, driver } = this.#parts;
-    const count = driver.expect === undefined ? 0 : this.#cells.countFor(fn, app);
-    if (count === 0) return;
+    const rule = driver.expect === undefined ? undefined : ruleFor(fn, this.#parts.config.stemCells);
+    if (rule === undefined) return;
     images.prepare(fn.source, fn.id).then(
       (prepared) => {
         if (prepared.shimCommand !== null) return;
         const launch = this.protocolOf(fn).launch(fn, { name: app?.name ?? null, config: app?.config ?? {} });
-        driver.expect?.(this.#spec(fn, launch, prepared, this.#sizeOf(fn)), count);
+        this.#finished.expect(rule, this.#spec(fn, launch, prepared, this.#sizeOf(fn)));
       },
       // Its call is told.
       () => {},
@@ -103,13 +110,14 @@ export class Starter {
     const beganAt = world.monotonic();
     let instance: Instance | undefined;
     const size = this.#sizeOf(fn);
-    const sandbox = await driver.create({
-      ...this.#spec(fn, launch, prepared, size),
-      output: (stream, data) => instance?.output(stream, data),
-    });
+    const spec = this.#spec(fn, launch, prepared, size);
+    const sandbox = await driver.create({ ...spec, output: (stream, data) => instance?.output(stream, data) });
     const createdAt = world.monotonic();
     // Without a runtime of ours it is all that a stem cell could be.
-    const origin = sandbox.finished === true && prepared.shimCommand === null ? "prewarmed" : "cold";
+    const finished = sandbox.finished === true;
+    const rule = prepared.shimCommand === null ? ruleFor(fn, this.#parts.config.stemCells) : undefined;
+    if (rule !== undefined && driver.expect !== undefined) this.#finished.started(rule, spec, finished);
+    const origin = finished && prepared.shimCommand === null ? "prewarmed" : "cold";
     instance = new Instance(sandbox, createdAt - beganAt, world, origin);
     instance.cpuWeight = size.cpuWeight ?? null;
     instance.cores = size.cores ?? null;

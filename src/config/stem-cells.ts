@@ -30,11 +30,7 @@ function usual(kind: string, count: number): StemCellRule {
 }
 
 /** Kinds without a runtime have as many finished sandboxes as the rule says, which cost next to nothing. */
-export const stemCellDefaults: readonly StemCellRule[] = [
-  usual("nodejs:24", 2),
-  usual("python:3.11", 1),
-  { kind: "go:1", memoryMiB: limits.memoryMiB.default, count: 2, reactive: null },
-];
+export const stemCellDefaults: readonly StemCellRule[] = [usual("nodejs:24", 2), usual("python:3.11", 1), usual("go:1", 2)];
 
 /** Reads the setting's text: `none`, or JSON. Throws what completes "… is not usable: it". */
 export function parseStemCells(text: string): readonly StemCellRule[] {

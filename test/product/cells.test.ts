@@ -14,7 +14,7 @@ import { cannotCount } from "../reliability/footprint.ts";
 const rules = [
   { kind: "nodejs", count: 1, reactive: { min: 1, max: 3, ttlMs: 3000, threshold: 1, increment: 1 } },
   { kind: "python", count: 1 },
-  { kind: "go", count: 2 },
+  { kind: "go", count: 1, reactive: { min: 1, max: 3, ttlMs: 600_000, threshold: 1, increment: 1 } },
 ];
 
 const sources = {
@@ -90,6 +90,21 @@ describe("stem cells of a platform", { skip: cannotCount, timeout: 300_000 }, ()
       return starts.at(-1) === "prewarmed";
     });
     assert.ok(starts.slice(0, -1).every((each) => each === "cold"));
+  });
+
+  test("programs of their own that come together are all expected after some rounds", async () => {
+    const binary = readFileSync(await goBuild(join(import.meta.dirname, "../../bench/parts/go-hello")));
+    let rounds = 0;
+    await until("prewarmed", async () => {
+      const names = Array.from({ length: 3 }, (_, n) => `go-together-${rounds}-${n}`);
+      const settings = { kind: "go:1", protocol: "frames" };
+      const fns = await Promise.all(names.map((name) => platform.deploy({ name, archive: binary, settings })));
+      // Those that were taken before are made again in their own time.
+      await sleep(200 * rounds++);
+      const answers = await Promise.all(fns.map(({ invokeUrl }) => call(invokeUrl, {})));
+      const records = await Promise.all(answers.map(({ activationId }) => recordOf(platform.url, activationId)));
+      return records.every(({ start }) => start === "prewarmed");
+    });
   });
 
   test("code of many files is laid out beforehand", async () => {

@@ -141,10 +141,12 @@ export class FinishedStock {
     return this.#shapes.size === 0;
   }
 
-  /** So many like this are to be there, as long as not too many others are asked for. */
+  /** So many like this are to be there, as long as not too many others are asked for. What there is beyond goes. */
   expect(shape: Shape, count: number): void {
     this.#remember(shape);
     this.#expected.set(shape.key, count);
+    let left = this.#finished.filter((each) => each.shape.key === shape.key).length - count;
+    this.#drop((each) => each.shape.key === shape.key && left-- > 0);
   }
 
   /** One like this; from now on there is to be another. */
