@@ -1,0 +1,126 @@
+import { readFile } from "node:fs/promises";
+import { Agent as PlainAgent, type ClientRequest, type IncomingMessage, request as plainRequest } from "node:http";
+import { Agent as TlsAgent, request as tlsRequest } from "node:https";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { rootCertificates } from "node:tls";
+import { networkFailure, registryFailure } from "./failure.ts";
+import type { RegistrySettings } from "./oci.ts";
+
+export interface Outgoing {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** With `content-length` among the headers where it is a stream. */
+  readonly body?: Buffer | AsyncIterable<Uint8Array>;
+}
+
+/** An answer's head; its body is to be read or destroyed by whoever gets it. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: IncomingMessage;
+  readonly url: URL;
+}
+
+/** Connections at a time to one host: layers come side by side. */
+const connectionsMax = 6;
+
+/** HTTP towards registries: certificates, kept connections, and an end to every wait. Follows nothing and asks nobody for credentials. */
+export class Transport {
+  readonly #settings: Pick<RegistrySettings, "certificatesFile" | "stallMs">;
+  readonly #plain = new PlainAgent({ keepAlive: true, maxSockets: connectionsMax });
+  #tls: Promise<TlsAgent> | undefined;
+
+  constructor(settings: Pick<RegistrySettings, "certificatesFile" | "stallMs">) {
+    this.#settings = settings;
+  }
+
+  /** Resolves with the answer's head, whatever its status. Throws `registry_failed` and the signal's reason. */
+  async send(outgoing: Outgoing, signal: AbortSignal): Promise<Answer> {
+    const { url, body } = outgoing;
+    for (let isAgain = false; ; isAgain = true) {
+      signal.throwIfAborted();
+      const request = await this.#begin(outgoing, signal);
+      const answer = answerOf(request, url);
+      try {
+        await Promise.all([sendBody(request, body, answer), answer]);
+        return await answer;
+      } catch (error) {
+        signal.throwIfAborted();
+        // A kept connection that the other side has closed meanwhile says nothing of the next one.
+        const isStale = request.reusedSocket && !isAgain && (body === undefined || Buffer.isBuffer(body));
+        if (!isStale) throw networkFailure(error, url);
+      }
+    }
+  }
+
+  close(): void {
+    this.#plain.destroy();
+    void this.#tls?.then((agent) => agent.destroy());
+  }
+
+  async #begin({ url, method, headers }: Outgoing, signal: AbortSignal): Promise<ClientRequest> {
+    const options = { method, headers: { "user-agent": "polykiln", ...headers }, signal, timeout: this.#settings.stallMs };
+    const request =
+      url.protocol === "https:"
+        ? tlsRequest(url, { ...options, agent: await this.#tlsAgent() })
+        : plainRequest(url, { ...options, agent: this.#plain });
+    this.#watch(request, url);
+    return request;
+  }
+
+  /** A connection on which nothing moves is broken off; not one that waits for us to read. */
+  #watch(request: ClientRequest, url: URL): void {
+    const { stallMs } = this.#settings;
+    let answer: IncomingMessage | undefined;
+    request.once("response", (message) => {
+      answer = message;
+    });
+    request.on("timeout", () => {
+      if (answer !== undefined && answer.readableLength > 0) return;
+      const stalled = registryFailure(`nothing came from ${url.host} for ${stallMs / 1000} s`);
+      if (answer === undefined) request.destroy(stalled);
+      else answer.destroy(stalled);
+    });
+  }
+
+  #tlsAgent(): Promise<TlsAgent> {
+    this.#tls ??= this.#certificates().then(
+      (ca) => new TlsAgent({ keepAlive: true, maxSockets: connectionsMax, ...(ca === null ? {} : { ca }) }),
+    );
+    return this.#tls;
+  }
+
+  async #certificates(): Promise<string[] | null> {
+    const { certificatesFile } = this.#settings;
+    if (certificatesFile === "") return null;
+    try {
+      return [...rootCertificates, await readFile(certificatesFile, "utf8")];
+    } catch (cause) {
+      throw registryFailure("the file of certificates for registries cannot be read", { cause });
+    }
+  }
+}
+
+function answerOf(request: ClientRequest, url: URL): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    request.once("error", reject);
+    request.once("response", (body) => {
+      // Of a connection that breaks while nobody reads yet: whoever reads is told.
+      body.on("error", () => {});
+      resolve({ status: body.statusCode ?? 0, headers: body.headers, body, url });
+    });
+  });
+}
+
+/** A registry may answer, and refuse, before it has read all. */
+async function sendBody(request: ClientRequest, body: Outgoing["body"], answer: Promise<Answer>): Promise<void> {
+  if (body === undefined || Buffer.isBuffer(body)) {
+    request.end(body);
+    return;
+  }
+  const sent = pipeline(Readable.from(body, { objectMode: false }), request);
+  sent.catch(() => {});
+  await Promise.race([sent, answer]);
+}
