@@ -1,6 +1,6 @@
 /** Valid objects of the model for tests; every field has a default, so that one that is given is one that matters. */
 import { fnDefaults } from "../src/model/fn-defaults.ts";
-import type { Activation, App, Fn } from "../src/model/model.ts";
+import { type Activation, type App, type Fn, type ProtocolName, protocolNames } from "../src/model/model.ts";
 
 export function sampleFn(fields: Partial<Fn> = {}): Fn {
   return {
@@ -60,4 +60,9 @@ export function sampleActivation(fields: Partial<Activation> = {}): Activation {
     billedUnits: 0,
     ...fields,
   };
+}
+
+/** The same way to speak to code under every name. */
+export function allProtocols<Protocol>(protocol: Protocol): Readonly<Record<ProtocolName, Protocol>> {
+  return Object.fromEntries(protocolNames.map((name) => [name, protocol])) as Record<ProtocolName, Protocol>;
 }

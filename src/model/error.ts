@@ -22,7 +22,9 @@ export type ErrorCode =
   | "function_out_of_memory" // 502
   | "function_protocol" // it answered something its contract does not allow: 502
   | "response_too_large" // 502
+  | "registry_failed" // an image could not be had from its registry: 502, or the registry's 4xx in `details.status`
   | "overloaded" // no room now: 503
+  | "pull_timeout" // its image did not come in time: 504
   | "start_timeout" // not ready in time: 504
   | "timeout" // the function's time was up: 504
   | "cancelled"; // the caller went away: 499

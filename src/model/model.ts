@@ -33,10 +33,18 @@ export interface App {
 /** Values are kept as the compact JSON text they arrived as, so `1.50` and the order of keys survive. */
 export type Annotations = Readonly<Record<string, string>>;
 
-/** How the platform speaks to the code: the sibling folders of `protocol/`. */
-export type ProtocolName = "frames" | "http-stream" | "stdio" | "http-port";
+/** How the platform speaks to the code: `protocol/`. Those after `stdio` are a stream of calls to one program over STDIN and STDOUT. */
+export const protocolNames = [
+  "frames",
+  "http-stream",
+  "stdio",
+  "http-port",
+  "stdio-http",
+  "stdio-json",
+  "stdio-cloudevent",
+] as const;
 
-export const protocolNames: readonly ProtocolName[] = ["frames", "http-stream", "stdio", "http-port"];
+export type ProtocolName = (typeof protocolNames)[number];
 
 /**
  * What becomes of packages that code names and does not bring: `auto` installs them, `scripts` lets them run scripts of theirs
@@ -137,6 +145,8 @@ export interface Fn {
   readonly annotations: Annotations;
   /** As `App.shape`, copied from the app. */
   readonly shape: string;
+  /** Of a function as one call runs it, changed by an extension: sandboxes are for equal ones. Never stored. */
+  readonly variant?: string;
   readonly revision: number;
   readonly createdAt: number;
   readonly updatedAt: number;

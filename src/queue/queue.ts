@@ -96,7 +96,14 @@ export interface Waiting {
   readonly leased: boolean;
   readonly attempt: number;
   readonly sentAt: number;
+  /** Not handed over before. */
+  readonly dueAt: number;
   readonly cancelled: boolean;
+}
+
+export interface WaitingPage {
+  readonly before?: string | undefined;
+  readonly limit: number;
 }
 
 /** A message that was given up. */
@@ -154,6 +161,8 @@ export interface Queue {
   /** Marks a message, which is then due at once unless it is on lease. False when there is none. */
   cancel(namespace: string, id: string): Promise<boolean>;
   find(namespace: string, id: string): Promise<Waiting | undefined>;
+  /** Those of one lane as of one moment, by id, the greatest first; `before`: only ids that are less. */
+  listWaiting(namespace: string, lane: string, page: WaitingPage): Promise<readonly Waiting[]>;
   /** Those of one lane, or of all when it is undefined, newest first. `after`: the `next` of the page before. */
   listDead(
     namespace: string,

@@ -39,10 +39,11 @@ export interface Page<T> {
  * `change.revision - 1` (somebody else was first) or a unique name is taken.
  */
 export interface Repository<T> {
-  create(item: T): Promise<void>;
+  /** Resolves with what is stored; the same of `update`. Where listeners stand before it (extensions/) that may be something else than was given. */
+  create(item: T): Promise<T>;
   /** Undefined when it does not exist in that namespace. */
   get(namespace: string, id: string): Promise<T | undefined>;
-  update(change: T): Promise<void>;
+  update(change: T): Promise<T>;
   remove(namespace: string, id: string): Promise<void>;
 }
 
@@ -77,6 +78,8 @@ export interface Functions extends Repository<Fn> {
   /** `appId` null: in the null app. */
   getByName(namespace: string, appId: string | null, name: string): Promise<Fn | undefined>;
   list(namespace: string, appId: string | null, page: PageRequest): Promise<Page<Fn>>;
+  /** The one of an app that declares this path (`model/declared.ts`); of several the oldest. */
+  getByPath(namespace: string, appId: string, path: string): Promise<Fn | undefined>;
   /** The function as that revision was deployed, without traffic; undefined when it is not kept. */
   revision(namespace: string, id: string, revision: number): Promise<Fn | undefined>;
   /** The kept revisions, newest first; `after` is a revision. Empty for a function that does not exist. */

@@ -4,7 +4,15 @@ import { describe, test } from "node:test";
 import type { World } from "../../src/lib/world.ts";
 import type { ErrorCode } from "../../src/model/error.ts";
 import { PlatformError } from "../../src/model/error.ts";
-import { type Delivery, inlineBytesMax, type Lane, type NewMessage, type Outcome, type Queue } from "../../src/queue/queue.ts";
+import {
+  type Delivery,
+  inlineBytesMax,
+  type Lane,
+  type NewMessage,
+  type Outcome,
+  type Queue,
+  type Waiting,
+} from "../../src/queue/queue.ts";
 import { type SetWorld, setWorld } from "../set-world.ts";
 
 export interface OpenQueue {
@@ -32,6 +40,7 @@ export function queueContract(name: string, open: (world: World) => Promise<Open
     testOutcomes(it);
     testTime(it);
     testBodies(it);
+    testListing(it);
     testCancel(it);
     testDeadLetters(it);
     testRetention(it);
@@ -225,6 +234,25 @@ function testBodies(it: It): void {
     assert.ok(body.equals(await queue.body("guest", "renewed")));
     await queue.settle([ack(await take(queue))]);
     await refused("not_found", queue.body("guest", "renewed"));
+  });
+}
+
+function testListing(it: It): void {
+  it("what waits or is on lease is listed by id, the greatest first, in its lane only", async (queue, world) => {
+    await queue.send([aMessage("a"), aMessage("b", { delayMs: 500 }), aMessage("c"), aMessage("d"), aMessage("e")]);
+    await queue.send([aMessage("f", { lane: "fn2" }), aMessage("g", { namespace: "other" })]);
+    const list = async (page: { before?: string; limit: number }) =>
+      (await queue.listWaiting("guest", "fn1", page)).map(({ id, leased }) => (leased ? `${id} leased` : id));
+    const a = await take(queue);
+    await queue.settle([bury(await take(queue))]);
+    assert.deepEqual(await list({ limit: 9 }), ["e", "d", "b", "a leased"]);
+    assert.deepEqual(await list({ limit: 2 }), ["e", "d"]);
+    assert.deepEqual(await list({ limit: 2, before: "d" }), ["b", "a leased"]);
+    assert.deepEqual(await list({ limit: 2, before: "a" }), []);
+    await queue.settle([ack(a)]);
+    const [b] = (await queue.listWaiting("guest", "fn1", { limit: 1, before: "c" })) as [Waiting];
+    assert.deepEqual([b.dueAt - b.sentAt, b.attempt, b.cancelled, b.head], [500, 0, false, "{}"]);
+    assert.equal((await queue.find("guest", "b"))?.dueAt, world.now() + 500);
   });
 }
 

@@ -176,6 +176,23 @@ function testFunctions(it: It): void {
     assert.equal((await functions.get("guest", "fn1"))?.memoryMiB, 256);
     await refused("not_found", functions.remove("other", "fn1"));
   });
+  it("functions: the path that one declares leads to it, in its app only", async ({ apps, functions }) => {
+    await apps.create(anApp({}));
+    await apps.create(anApp({ id: "app2", name: "app2" }));
+    const make = (id: string, appId: string, path: string) =>
+      functions.create(aFunction({ id, name: id, appId, annotations: { "polykiln/path": path } }));
+    const at = async (path: string, appId = "app1") => (await functions.getByPath("guest", appId, path))?.id;
+    await make("b", "app1", '"/hi"');
+    await make("a", "app1", '"/hi"');
+    await make("c", "app1", '"/ü \\"x"');
+    await make("d", "app1", "7");
+    assert.deepEqual([await at("/hi"), await at('/ü "x'), await at("/ho"), await at("7")], ["a", "c", undefined, undefined]);
+    assert.deepEqual([await at("/hi", "app2"), await functions.getByPath("other", "app1", "/hi")], [undefined, undefined]);
+    await functions.update(aFunction({ id: "a", name: "a", revision: 2, annotations: {} }));
+    assert.equal(await at("/hi"), "b");
+    await functions.remove("guest", "b");
+    assert.equal(await at("/hi"), undefined);
+  });
 }
 
 function testProvisioned(it: It): void {

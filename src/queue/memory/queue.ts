@@ -18,6 +18,7 @@ import {
   type QueueStats,
   type Receipt,
   type Waiting,
+  type WaitingPage,
 } from "../queue.ts";
 
 interface Kept {
@@ -121,10 +122,16 @@ class MemoryQueue implements Queue {
 
   async find(namespace: string, id: string): Promise<Waiting | undefined> {
     const kept = this.#messages.get(id);
-    if (kept?.message.namespace !== namespace) return undefined;
-    const { leased, attempt, sentAt, cancelled } = kept;
-    const { lane, head } = kept.message;
-    return { id, namespace, lane, head, leased, attempt, sentAt, cancelled };
+    return kept?.message.namespace === namespace ? toWaiting(kept) : undefined;
+  }
+
+  async listWaiting(namespace: string, lane: string, { before, limit }: WaitingPage): Promise<readonly Waiting[]> {
+    return [...this.#messages.values()]
+      .filter(({ message }) => message.namespace === namespace && message.lane === lane)
+      .filter(({ message }) => before === undefined || message.id < before)
+      .toSorted((one, other) => (one.message.id < other.message.id ? 1 : -1))
+      .slice(0, limit)
+      .map(toWaiting);
   }
 
   async listDead(
@@ -258,6 +265,11 @@ function isIn(kept: Kept, lane: Lane): boolean {
 
 function laneOf({ message, suspect }: Kept): Lane {
   return { namespace: message.namespace, name: message.lane, suspect };
+}
+
+function toWaiting({ message, leased, attempt, sentAt, dueAt, cancelled }: Kept): Waiting {
+  const { id, namespace, lane, head } = message;
+  return { id, namespace, lane, head, leased, attempt, sentAt, dueAt, cancelled };
 }
 
 function toDelivery({ message, ...kept }: Kept, lane: Lane, now: number): Delivery {

@@ -28,6 +28,10 @@ export const markSuspect = "UPDATE queue_messages SET leased = 0, suspect = 1, d
 export const markCancelled =
   "UPDATE queue_messages SET cancelled = 1, due_at = CASE leased WHEN 0 THEN 0 ELSE due_at END WHERE namespace = ? AND id = ? RETURNING lane, suspect, leased";
 export const selectWaiting = "SELECT * FROM queue_messages WHERE namespace = ? AND id = ?";
+export const selectWaitingPage = `SELECT id, namespace, lane, head, leased, attempt, sent_at, due_at, cancelled FROM queue_messages INDEXED BY queue_by_lane
+  WHERE namespace = ? AND lane = ? AND id < ? ORDER BY id DESC LIMIT ?`;
+/** Greater than every id. */
+export const endOfIds = "~";
 export const selectBody = `SELECT coalesce(m.body, b.body) AS body, m.checksum FROM queue_messages AS m LEFT JOIN queue_bodies AS b ON b.id = m.id WHERE m.namespace = ? AND m.id = ?
   UNION ALL SELECT coalesce(d.body, b.body), d.checksum FROM queue_dead AS d LEFT JOIN queue_bodies AS b ON b.id = d.id WHERE d.namespace = ? AND d.id = ?`;
 export const selectDead = "SELECT * FROM queue_dead WHERE namespace = ? AND id = ?";
@@ -178,6 +182,7 @@ export function toWaiting(row: Row): Waiting {
     leased: row.leased === 1,
     attempt: Number(row.attempt),
     sentAt: Number(row.sent_at),
+    dueAt: Number(row.due_at),
     cancelled: row.cancelled === 1,
   };
 }

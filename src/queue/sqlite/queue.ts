@@ -18,6 +18,7 @@ import type {
   QueueStats,
   Receipt,
   Waiting,
+  WaitingPage,
 } from "../queue.ts";
 import * as sql from "./queries.ts";
 import { SendBatches } from "./send-batches.ts";
@@ -126,6 +127,11 @@ class SqliteQueue implements Queue {
   async find(namespace: string, id: string): Promise<Waiting | undefined> {
     const [row] = await this.#database.read(sql.selectWaiting, [namespace, id]);
     return row === undefined ? undefined : sql.toWaiting(row);
+  }
+
+  async listWaiting(namespace: string, lane: string, { before, limit }: WaitingPage): Promise<readonly Waiting[]> {
+    const rows = await this.#database.read(sql.selectWaitingPage, [namespace, lane, before ?? sql.endOfIds, limit]);
+    return rows.map(sql.toWaiting);
   }
 
   async listDead(

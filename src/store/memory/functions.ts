@@ -1,3 +1,4 @@
+import { declared } from "../../model/declared.ts";
 import type { Fn, TrafficShare } from "../../model/model.ts";
 import { toPage } from "../page.ts";
 import { missing, missingRevision, refuse } from "../refusals.ts";
@@ -16,14 +17,16 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
     this.#revisionsKept = revisionsKept;
   }
 
-  override async create(fn: Fn): Promise<void> {
+  override async create(fn: Fn): Promise<Fn> {
     await super.create(fn);
     this.#keep(fn);
+    return fn;
   }
 
-  override async update(fn: Fn): Promise<void> {
+  override async update(fn: Fn): Promise<Fn> {
     await super.update(fn);
     this.#keep(fn);
+    return fn;
   }
 
   override drop(fn: Fn): void {
@@ -37,6 +40,12 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
 
   async list(namespace: string, appId: string | null, page: PageRequest): Promise<Page<Fn>> {
     return this.page(namespace, (fn) => fn.appId === appId, page);
+  }
+
+  async getByPath(namespace: string, appId: string, path: string): Promise<Fn | undefined> {
+    const json = JSON.stringify(path);
+    const found = this.all(namespace).filter((fn) => fn.appId === appId && fn.annotations[declared.path] === json);
+    return structuredClone(found.toSorted((one, other) => compareBytes(one.id, other.id))[0]);
   }
 
   async revision(namespace: string, id: string, revision: number): Promise<Fn | undefined> {

@@ -32,17 +32,18 @@ export class MemoryRepository<T extends Definition> implements Repository<T> {
     this.#rules = rules;
   }
 
-  async create(item: T): Promise<void> {
+  async create(item: T): Promise<T> {
     this.#rules.requireParents(item);
     if (this.has(item.namespace, item.id) || this.#clashes(item)) throw refuse(taken(this.#rules.noun, item.name));
     this.#of(item.namespace).set(item.id, structuredClone(item));
+    return item;
   }
 
   async get(namespace: string, id: string): Promise<T | undefined> {
     return this.find(namespace, (item) => item.id === id);
   }
 
-  async update(change: T): Promise<void> {
+  async update(change: T): Promise<T> {
     const { noun } = this.#rules;
     const kept = this.#items.get(change.namespace)?.get(change.id);
     if (kept === undefined) throw refuse(missing(noun, change.id));
@@ -50,6 +51,7 @@ export class MemoryRepository<T extends Definition> implements Repository<T> {
     this.#rules.requireParents(change);
     if (this.#clashes(change)) throw refuse(taken(noun, change.name));
     this.#of(change.namespace).set(change.id, structuredClone(change));
+    return change;
   }
 
   async remove(namespace: string, id: string): Promise<void> {

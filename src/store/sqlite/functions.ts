@@ -1,3 +1,4 @@
+import { declared } from "../../model/declared.ts";
 import type { Fn, TrafficShare } from "../../model/model.ts";
 import type { Database, Statement } from "../../sql/sql.ts";
 import { toPage } from "../page.ts";
@@ -22,6 +23,18 @@ export class SqliteFunctions extends SqliteRepository<Fn> implements Functions {
 
   list(namespace: string, appId: string | null, page: PageRequest): Promise<Page<Fn>> {
     return this.page("namespace = ? AND app_id IS ?", [namespace, appId], page);
+  }
+
+  async getByPath(namespace: string, appId: string, path: string): Promise<Fn | undefined> {
+    // As in the index.
+    const declares = `annotations_json ->> '$."${declared.path}"' = ?`;
+    const [found] = await this.select(
+      `namespace = ? AND app_id = ? AND ${declares}`,
+      [namespace, appId, JSON.stringify(path)],
+      "id",
+      0,
+    );
+    return found;
   }
 
   async revision(namespace: string, id: string, revision: number): Promise<Fn | undefined> {

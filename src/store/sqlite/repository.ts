@@ -18,7 +18,7 @@ export class SqliteRepository<T extends Definition> implements Repository<T> {
     this.#kept = kept;
   }
 
-  create(item: T): Promise<void> {
+  async create(item: T): Promise<T> {
     const { noun, table } = this.#table;
     const row = { namespace: item.namespace, id: item.id, ...this.#table.toColumns(item) };
     const columns = Object.keys(row);
@@ -27,14 +27,15 @@ export class SqliteRepository<T extends Definition> implements Repository<T> {
       params: Object.values(row),
       oneRowElse: taken(noun, item.name),
     };
-    return this.#database.write([...this.#table.parents(item), insert, ...this.#kept(item)]);
+    await this.#database.write([...this.#table.parents(item), insert, ...this.#kept(item)]);
+    return item;
   }
 
   get(namespace: string, id: string): Promise<T | undefined> {
     return this.find("namespace = ? AND id = ?", [namespace, id]);
   }
 
-  update(change: T): Promise<void> {
+  async update(change: T): Promise<T> {
     const { noun, table } = this.#table;
     const key = [change.namespace, change.id];
     const columns = this.#table.toColumns(change);
@@ -55,7 +56,8 @@ export class SqliteRepository<T extends Definition> implements Repository<T> {
       params: [...Object.values(columns), ...key],
       oneRowElse: taken(noun, change.name),
     };
-    return this.#database.write([found, current, ...this.#table.parents(change), update, ...this.#kept(change)]);
+    await this.#database.write([found, current, ...this.#table.parents(change), update, ...this.#kept(change)]);
+    return change;
   }
 
   remove(namespace: string, id: string): Promise<void> {
