@@ -38,7 +38,7 @@ export async function withCompiled(prepared: Prepared, code: CompilableCode, sto
 
 function isWorthIt({ kind, stored, source }: CompilableCode): boolean {
   const { family } = kind.runtime;
-  if (family === "executable" || source.type !== "code") return false;
+  if (family === "executable" || family === "java" || source.type !== "code") return false;
   return stored.bytes >= worthBytesMin[family] || stored.files >= worthFilesMin;
 }
 

@@ -4,7 +4,7 @@
  * Promises: code that `addCode` acknowledged is whole and stays so; nothing of an archive is ever written outside its own
  * folder, and a refused one leaves nothing; a root file system is built once, appears whole or not at all, and is shared by
  * every sandbox of its kind. Deliberately absent: starting anything (sandbox/), speaking to the code (protocol/), who may
- * upload (auth/), and container images.
+ * upload (auth/), and how registries are spoken to (oci/).
  */
 import type { PlatformError } from "../model/error.ts";
 import type { ProtocolName, Source } from "../model/model.ts";
@@ -14,10 +14,14 @@ export interface Images {
   /**
    * Everything a sandbox needs to start this code. Cached; simultaneous calls for the same thing share the work, and the first
    * use of a kind may take a while (its root is built). Throws `invalid` (unknown kind, a handler path that is not there),
-   * `not_found` (code that was never uploaded), `unsupported` (container images), `internal` (a root cannot be built here).
-   * `owner`: id of the function it is for; what was compiled ahead is never another function's, and without one there is none.
+   * `not_found` (code that was never uploaded), `internal` (a root cannot be built here); for a container image `registry_failed`,
+   * `pull_timeout` and `function_start_failed` (what it is to start is not in it).
+   * `owner`: id of the function it is for; what was compiled ahead is never another function's, and without one there is none. `revision`: of
+   * that function; its image stays what it was when it was first asked for, whatever the tag says later.
    */
-  prepare(source: Source, owner?: string): Promise<Prepared>;
+  prepare(source: Source, owner?: string, revision?: number): Promise<Prepared>;
+  /** A function with this container image was deployed: it is fetched unless this revision had it before. Never rejects. Absent: nothing is fetched. */
+  fetchAhead?(source: Source, owner: string, revision: number): Promise<void>;
   /**
    * What a sandbox is started with that gets its code later; null where the kind has no runtime of ours. Each has a place of its
    * own, to be removed with the sandbox. Throws as `prepare`.
@@ -99,9 +103,11 @@ export interface StoredCode {
 export interface Prepared {
   /** Host folder that becomes `/`; null where the sandbox has the host's own files. */
   readonly root: string | null;
+  /** A container image that the driver's engine has, by its id there, in place of a root. */
+  readonly image?: string | undefined;
   /** Host folder that becomes `/function`. */
   readonly code: string | null;
-  /** Host folder that becomes `/runtime` for the shim; null when the kind has none. */
+  /** Host folder that becomes `/runtime`: the shim, or what programs of the kind use besides; null when the kind has none. */
   readonly runtime: string | null;
   /** `PATH` inside. */
   readonly path: string;
@@ -116,8 +122,16 @@ export interface Prepared {
   readonly env: Readonly<Record<string, string>>;
   /** What the interpreter that runs the shim is told of its memory, right behind its name in any command; absent: nothing. */
   readonly memoryOptions?: MemoryOptions;
+  /** That interpreter, where there is no shim. */
+  readonly interpreter?: string;
   /** Given while later starts would gain from what a sandbox can compile ahead. */
   readonly compilable?: Compilable;
+  /** Where the program starts; absent: in the code's folder, or in `/` without one. */
+  readonly workingFolder?: string;
+  /** Who it sees itself as; absent: 1000. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+  /** Keeps the root from being removed until the result is called; absent: it never is. To be called at once, by who got this. */
+  hold?(): () => void;
 }
 
 export type MemoryOptions = (memoryMiB: number, env: Readonly<Record<string, string>>) => readonly string[];

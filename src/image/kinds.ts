@@ -3,7 +3,7 @@ import { PlatformError } from "../model/error.ts";
 import { type ProtocolName, protocolNames } from "../model/model.ts";
 import type { KindSummary, Kinds } from "./image.ts";
 import type { NodeMajor } from "./roots/node-binary.ts";
-import { baseRoot, emptyRoot, pythonRoot, type RootRecipe } from "./roots/recipes.ts";
+import { baseRoot, emptyRoot, javaRoot, pythonRoot, type RootRecipe } from "./roots/recipes.ts";
 
 /** A kind and how its sandboxes come about. */
 export interface Kind extends KindSummary {
@@ -14,6 +14,7 @@ export interface Kind extends KindSummary {
 type Runtime =
   | { readonly family: "nodejs"; readonly major: NodeMajor }
   | { readonly family: "python"; readonly root: RootRecipe }
+  | { readonly family: "java"; readonly root: RootRecipe }
   | { readonly family: "executable"; readonly root: RootRecipe; readonly staticOnly: boolean };
 
 const everyProtocol: readonly ProtocolName[] = protocolNames;
@@ -41,6 +42,15 @@ const table: readonly Kind[] = [
     protocols: everyProtocol,
     description: "Python 3.11 with its standard library",
     runtime: { family: "python", root: pythonRoot },
+  },
+  {
+    name: "java:17",
+    aliases: [],
+    default: true,
+    // The first one is what a function gets that names none.
+    protocols: ["http-stream", ...everyProtocol.filter((name) => name !== "http-stream")],
+    description: "Classes or jars on Java 17: a handler CLASS::METHOD with Fn's kit, or any program",
+    runtime: { family: "java", root: javaRoot },
   },
   {
     name: "go:1",
@@ -101,6 +111,8 @@ function nearestName(name: string): string | null {
     js: "nodejs:24",
     py: "python:3.11",
     golang: "go:1",
+    jvm: "java:17",
+    jdk: "java:17",
     provided: "native:1",
   };
   const best = [...byName.keys()]

@@ -7,6 +7,7 @@ export interface Layout {
   /** The interpreters. */
   readonly node: string;
   readonly python: string;
+  readonly java: string;
   /** `PATH`. */
   readonly path: string;
 }
@@ -17,10 +18,11 @@ export const rootLayout: Layout = {
   runtime: "/runtime",
   node: "/bin/node",
   python: "/usr/bin/python3.11",
+  java: "/usr/bin/java",
   path: "/usr/local/bin:/usr/bin:/bin",
 };
 
 /** Without a root: the same programs as the host has them. */
 export function hostLayout(codeFolder: string, runtimeFolder: string, nodeFile: string, path: string): Layout {
-  return { code: codeFolder, runtime: runtimeFolder, node: nodeFile, python: "python3", path };
+  return { code: codeFolder, runtime: runtimeFolder, node: nodeFile, python: "python3", java: "java", path };
 }

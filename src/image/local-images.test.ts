@@ -197,7 +197,7 @@ test("one preparation for simultaneous and later calls; none is remembered that 
 test("container images and unknown kinds", async () => {
   await assert.rejects(images.prepare({ type: "image", image: "busybox" }), (error: unknown) => {
     assert.ok(error instanceof PlatformError && error.code === "unsupported");
-    assert.match(error.message, /^Container images are not run yet: deploy the function's code with a kind/);
+    assert.match(error.message, /^Container images are not run on the machine's own files/);
     return true;
   });
   await assert.rejects(prepare("cobol:1", { a: "" }), { code: "invalid" });

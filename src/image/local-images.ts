@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { LRUCache } from "lru-cache";
+import type { OwnKind } from "../config/own-kinds.ts";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Source } from "../model/model.ts";
@@ -9,18 +10,20 @@ import { Leftovers } from "./code/leftovers.ts";
 import { PackageStore } from "./code/package-store.ts";
 import { Places } from "./code/places.ts";
 import { withCompiled } from "./compiled.ts";
-import type { Blank, CodeSource, CodeUses, Images, InstallPlan, Prepared, StoredCode, Upload } from "./image.ts";
+import type { Blank, CodeSource, CodeUses, Images, InstallPlan, Kinds, Prepared, StoredCode, Upload } from "./image.ts";
+import { installRoot, nodeOf, rootOf, runnerMajor } from "./kind-roots.ts";
 import { findKind, type Kind, kinds } from "./kinds.ts";
+import { OwnKinds } from "./own-kinds.ts";
 import { hostLayout, type Layout, rootLayout } from "./layout.ts";
 import { machineRegistries, type RegistrySettings } from "./packages/machine.ts";
 import { publicRegistries, type Registries } from "./packages/packages.ts";
 import { planOf } from "./packages/plan.ts";
 import { executableCommand } from "./programs/executable.ts";
+import { javaMemory, javaProgram } from "./programs/java.ts";
 import { nodejsMemory, nodejsProgram, nodejsShim } from "./programs/nodejs.ts";
 import { pythonBlank, pythonEnvironment, pythonProgram, pythonShim } from "./programs/python.ts";
-import type { NodeBinary } from "./roots/node-binary.ts";
-import { nodeRoot, npmRoot, pipRoot } from "./roots/recipes.ts";
-import { type Root, RootStore } from "./roots/root-store.ts";
+import { type ImageOwner, PulledImages, type PullSettings } from "./pulled/pulled-images.ts";
+import { RootStore } from "./roots/root-store.ts";
 import { Shims } from "./roots/shims.ts";
 import { runTool, type Say } from "./roots/tool.ts";
 
@@ -37,6 +40,10 @@ export interface ImagesOptions {
   readonly files: "roots" | { readonly path: string };
   /** Where packages are installed from; by default as npm and pip of this machine are set. */
   readonly registries?: RegistrySettings;
+  /** How container images are had; absent: they are not. Only with `files: "roots"`. */
+  readonly pulls?: PullSettings;
+  /** Kinds that the operator added; absent: none. */
+  readonly ownKinds?: readonly OwnKind[];
 }
 
 /** The part of them that building roots needs. */
@@ -49,7 +56,9 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const compiled = await CompiledStore.open(join(options.dataFolder, "compiled"), options.world);
   const flush = (folder: string) => runTool("sync", ["-f", folder], flushTimeoutMs, options.say);
   const packages = await PackageStore.open(join(options.dataFolder, "packages"), options.world, flush);
-  return new LocalImages(options, { code, places, compiled, packages });
+  const pulled =
+    options.pulls === undefined ? null : await PulledImages.open(join(options.dataFolder, "images"), options.pulls, options);
+  return new LocalImages(options, { code, places, compiled, packages, pulled });
 }
 
 const flushTimeoutMs = 120_000;
@@ -88,15 +97,18 @@ interface Stores {
   readonly places: Places;
   readonly compiled: CompiledStore;
   readonly packages: PackageStore;
+  readonly pulled: PulledImages | null;
 }
 
 class LocalImages implements Images {
-  readonly kinds = kinds;
+  readonly kinds: Kinds;
+  readonly #own: OwnKinds;
   readonly #options: ImagesOptions;
   readonly #code: CodeStore;
   readonly #places: Places;
   readonly #compiled: CompiledStore;
   readonly #packages: PackageStore;
+  readonly #pulled: PulledImages | null;
   readonly #leftovers: Leftovers;
   readonly #roots: RootStore;
   readonly #shims: Shims;
@@ -105,18 +117,23 @@ class LocalImages implements Images {
 
   constructor(options: ImagesOptions, stores: Stores) {
     this.#options = options;
+    this.#own = new OwnKinds(options.ownKinds ?? [], kinds);
+    this.kinds = this.#own.beside(kinds);
     this.#code = stores.code;
     this.#places = stores.places;
     this.#compiled = stores.compiled;
     this.#packages = stores.packages;
+    this.#pulled = stores.pulled;
     // Sources are looked up again: what they start as may be gone.
     this.#leftovers = new Leftovers(stores.code, stores.compiled, () => this.#prepared.clear(), stores.packages);
     this.#roots = new RootStore(options.cacheFolder, options.world, options.say);
     this.#shims = new Shims({ ...options, projectFolder }, this.#roots);
   }
 
-  prepare(source: Source, owner?: string): Promise<Prepared> {
-    if (source.type === "image") return Promise.reject(noContainerImages());
+  async prepare(source: Source, owner?: string, revision?: number): Promise<Prepared> {
+    if (source.type === "image") return this.#imagesPulled().prepare(source.image, ownerOf(owner, revision));
+    const own = this.#own.find(source.kind);
+    if (own !== null) return await this.#prepareOwn(own, source, ownerOf(owner, revision));
     const handler = source.type === "code" ? source.handler : null;
     const dependencies = dependenciesOf(source);
     const key = JSON.stringify([source.kind, source.digest, dependencies, handler, source.command, owner ?? null]);
@@ -128,10 +145,15 @@ class LocalImages implements Images {
     return work;
   }
 
+  async fetchAhead(source: Source, owner: string, revision: number): Promise<void> {
+    if (source.type === "image") await this.#pulled?.fetchAhead(source.image, { id: owner, revision });
+  }
+
   async prepareBlank(kindName: string): Promise<Blank | null> {
+    if (this.#own.find(kindName) !== null) return null;
     const kind = findKind(kindName);
     const { family } = kind.runtime;
-    if (family === "executable") return null;
+    if (family === "executable" || family === "java") return null;
     const root = this.#options.files === "roots" ? await rootOf(kind, this.#roots) : null;
     const runtime = await this.#shims.of(kind, root);
     const layout = await this.#layout(kind, "", runtime);
@@ -155,7 +177,7 @@ class LocalImages implements Images {
 
   async planInstall(source: CodeSource, namespace: string): Promise<InstallPlan | null> {
     // Without a root of ours there is no package manager of ours either, and nothing to keep it in.
-    if (this.#options.files !== "roots") return null;
+    if (this.#options.files !== "roots" || this.#own.find(source.kind) !== null) return null;
     const kind = findKind(source.kind);
     const { folder } = await this.#code.get(source.digest);
     const { runtime } = kind;
@@ -177,6 +199,21 @@ class LocalImages implements Images {
     return this.#leftovers.step(uses);
   }
 
+  async #prepareOwn(kind: OwnKind, { digest, command }: Startable, owner: ImageOwner | null): Promise<Prepared> {
+    const { folder } = await this.#code.get(digest);
+    return await this.#own.prepare(kind, {
+      command: command === null || command.length === 0 ? null : command,
+      folder,
+      hasRoots: this.#options.files === "roots",
+      pulled: (image) => this.#imagesPulled().prepare(image, owner),
+    });
+  }
+
+  #imagesPulled(): PulledImages {
+    if (this.#pulled === null) throw noContainerImages();
+    return this.#pulled;
+  }
+
   /** What was compiled is looked for again once some was kept. */
   #untilKept(key: string, prepared: Prepared): Prepared {
     const { compilable } = prepared;
@@ -196,7 +233,7 @@ class LocalImages implements Images {
     const runtime = await this.#shims.of(kind, root);
     const layout = await this.#layout(kind, folder, runtime);
     const programs = await programsOf(kind, folder, source, layout);
-    const memory = kind.runtime.family === "nodejs" && root !== null ? { memoryOptions: nodejsMemory } : {};
+    const memory = memoryOf(kind, root !== null, layout);
     const prepared = { root: root?.folder ?? null, code: folder, runtime, path: layout.path, ...programs, ...memory };
     if (root === null || owner === undefined) return prepared;
     return await withCompiled(prepared, { owner, source, kind, stored, layout }, this.#compiled);
@@ -232,9 +269,6 @@ class LocalImages implements Images {
 
 type Startable = Exclude<Source, { type: "image" }>;
 
-/** Of the Node that runs our part of an installation for other languages: it came with the platform. */
-const runnerMajor = "24";
-
 function dependenciesOf(source: Startable): string | null {
   return source.type === "code" ? (source.dependencies ?? null) : null;
 }
@@ -242,21 +276,10 @@ function dependenciesOf(source: Startable): string | null {
 /** The same place from `src/image` and from `dist/image`. */
 const projectFolder = join(import.meta.dirname, "..", "..");
 
-/** The interpreter for sandboxes on the host's files, which have no root that brings one. */
-async function nodeOf(kind: Kind, roots: RootStore): Promise<NodeBinary | null> {
-  return kind.runtime.family === "nodejs" ? roots.node(kind.runtime.major) : null;
-}
-
-async function rootOf(kind: Kind, roots: RootStore): Promise<Root> {
-  if (kind.runtime.family !== "nodejs") return roots.get(kind.runtime.root);
-  const binary = await roots.node(kind.runtime.major);
-  return roots.get(nodeRoot(binary.version), binary);
-}
-
-/** A kind's root with its package manager. */
-async function installRoot(kind: Kind, node: NodeBinary, roots: RootStore): Promise<Root> {
-  await rootOf(kind, roots);
-  return kind.runtime.family === "nodejs" ? roots.get(npmRoot(node.version)) : roots.get(pipRoot(node.version), node);
+function memoryOf(kind: Kind, hasRoot: boolean, layout: Layout): Pick<Prepared, "memoryOptions" | "interpreter"> {
+  const { family } = kind.runtime;
+  if (family === "java") return { memoryOptions: javaMemory, interpreter: layout.java };
+  return family === "nodejs" && hasRoot ? { memoryOptions: nodejsMemory } : {};
 }
 
 async function programsOf(
@@ -275,6 +298,8 @@ async function programsOf(
       const command = own ?? (await pythonProgram(kind.name, folder, handler, layout));
       return { shimCommand: pythonShim(layout), command, env: await pythonEnvironment(folder, layout) };
     }
+    case "java":
+      return { shimCommand: null, command: own ?? (await javaProgram(kind.name, folder, handler, layout)), env: {} };
     case "executable": {
       const command = await executableCommand(kind.name, folder, given ?? [], kind.runtime.staticOnly, layout);
       return {
@@ -292,7 +317,11 @@ function ownCommand(given: readonly string[], layout: Layout): readonly string[]
   return program.startsWith("./") ? [`${layout.code}/${program.slice(2)}`, ...args] : given;
 }
 
+function ownerOf(id: string | undefined, revision: number | undefined): ImageOwner | null {
+  return id === undefined || revision === undefined ? null : { id, revision };
+}
+
 function noContainerImages(): PlatformError {
-  const message = "Container images are not run yet: deploy the function's code with a kind, such as nodejs:24 or python:3.11";
+  const message = "Container images are not run on the machine's own files: start the platform without --sandbox process";
   return new PlatformError("unsupported", message);
 }

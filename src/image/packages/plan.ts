@@ -79,6 +79,7 @@ function managerOf({ runtime: { family } }: Kind): PackageManager | null {
       return npm;
     case "python":
       return pip;
+    case "java":
     case "executable":
       return null;
   }

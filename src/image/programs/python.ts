@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "../../model/error.ts";
+import type { ProtocolName } from "../../model/model.ts";
 import type { Layout } from "../layout.ts";
 import { type FindProgram, nothingToRun, pickFile, topFiles } from "./program.ts";
 
@@ -9,10 +10,14 @@ export const packageFolders = ["vendor", "python"] as const;
 /** Where the platform puts those that it installed. */
 export const installedFolder = ".kiln/packages";
 
+const stdioNames = ["func.py", "main.py", "app.py"];
 const fileNames = {
   "http-stream": ["func.py", "handler.py", "app.py", "main.py"],
   "http-port": ["app.py", "main.py", "server.py", "func.py"],
-  stdio: ["func.py", "main.py", "app.py"],
+  stdio: stdioNames,
+  "stdio-http": stdioNames,
+  "stdio-json": stdioNames,
+  "stdio-cloudevent": stdioNames,
   frames: ["main.py", "func.py"],
 } as const;
 
@@ -51,16 +56,36 @@ export async function pythonEnvironment(folder: string, layout: Layout): Promise
 export async function pythonProgram(kind: string, folder: string, handler: string | null, layout: Layout): Promise<FindProgram> {
   const files = await topFiles(folder);
   const hasFdk = await findFdk(folder);
-  const wanted = splitHandler(handler);
   return (protocol) => {
-    const names = wanted === null ? fileNames[protocol] : [wanted.file];
-    const file = pickFile(files, names, wanted === null ? [".py"] : []);
-    if (file === null) throw nothingToRun(kind, `${names.join(", ")}${wanted === null ? " or a single .py file" : ""}`, files);
+    const { file, name } = entryIn(files, kind, handler, protocol);
     const path = `${layout.code}/${file}`;
     if (protocol !== "http-stream") return [layout.python, path];
     if (!hasFdk) throw noFdk();
-    return [layout.python, "-c", fdkScript, path, wanted?.name ?? "handler"];
+    return [layout.python, "-c", fdkScript, path, name];
   };
+}
+
+/** The file that a protocol starts with, and the name of the handler in it. Throws `invalid`. */
+export async function pythonEntry(
+  kind: string,
+  folder: string,
+  handler: string | null,
+  protocol: ProtocolName,
+): Promise<PythonEntry> {
+  return entryIn(await topFiles(folder), kind, handler, protocol);
+}
+
+interface PythonEntry {
+  readonly file: string;
+  readonly name: string;
+}
+
+function entryIn(files: ReadonlySet<string>, kind: string, handler: string | null, protocol: ProtocolName): PythonEntry {
+  const wanted = splitHandler(handler);
+  const names = wanted === null ? fileNames[protocol] : [wanted.file];
+  const file = pickFile(files, names, wanted === null ? [".py"] : []);
+  if (file === null) throw nothingToRun(kind, `${names.join(", ")}${wanted === null ? " or a single .py file" : ""}`, files);
+  return { file, name: wanted?.name ?? "handler" };
 }
 
 async function vendored(folder: string): Promise<string[]> {

@@ -53,6 +53,27 @@ export const pythonRoot: RootRecipe = {
   essentials: ["usr/bin/python3.11", "usr/lib/python3.11/json/__init__.py", "usr/lib/python3.11/__pycache__/os.cpython-311.pyc"],
 };
 
+/** Where Debian has Java 17, below its root. */
+export const javaHome = "usr/lib/jvm/java-17-openjdk-amd64";
+
+export const javaRoot: RootRecipe = {
+  ...plain,
+  name: "java-17",
+  from: baseRoot,
+  packages: ["openjdk-17-jre-headless"],
+  links: { "usr/bin/java": `../../${javaHome}/bin/java` },
+  essentials: [`${javaHome}/bin/java`, `${javaHome}/lib/modules`, `${javaHome}/lib/server/libjvm.so`],
+};
+
+/** Java's root with its compiler, to make our part of it. */
+export const javaToolsRoot: RootRecipe = {
+  ...plain,
+  name: "tools-java-17",
+  from: javaRoot,
+  packages: ["openjdk-17-jdk-headless"],
+  essentials: [`${javaHome}/bin/javac`, `${javaHome}/bin/jar`],
+};
+
 /** The base with one version of Node. */
 export function nodeRoot(version: string): RootRecipe {
   return { ...plain, name: `nodejs-${version}`, from: baseRoot, node: version, essentials: ["usr/bin/node"] };

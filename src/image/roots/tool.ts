@@ -9,6 +9,7 @@ const remedies: Readonly<Record<string, string>> = {
   "apt-get": "root file systems are made from Debian packages: use Debian 12 (amd64), or start with --sandbox process",
   "dpkg-deb": "root file systems are made from Debian packages: use Debian 12 (amd64), or start with --sandbox process",
   tar: "install it with `apt-get install tar`",
+  javac: "install it with `apt-get install openjdk-17-jdk-headless`",
   npm: "install it with `apt-get install npm`, or use the kind nodejs:24, which needs no download",
 };
 

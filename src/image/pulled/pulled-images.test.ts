@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { randomFillSync } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { makeTar } from "../../../test/archives.ts";
+import { type ImageRegistry, noImageRegistry, startImageRegistry, storedBlob } from "../../../test/image-registry.ts";
+import { makeImage, pushImage, type TestImage, testRegistry } from "../../../test/images.ts";
+import { realWorld } from "../../lib/world.ts";
+import { PulledImages } from "./pulled-images.ts";
+
+const skip = noImageRegistry ?? false;
+const timeout = 60_000;
+
+let server: ImageRegistry;
+let folder: string;
+
+before(async () => {
+  if (skip) return;
+  server = await startImageRegistry();
+  folder = mkdtempSync(join(tmpdir(), "pulled-"));
+});
+
+after(async () => {
+  await server?.stop();
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+const base = makeTar([{ name: "bin/program", mode: 0o755, data: "#!/bin/sh\n" }]);
+const imageOf = (data: Buffer): TestImage => makeImage([base, makeTar([{ name: "data", data }])], { Cmd: ["program"] });
+
+async function open(place: string, cacheBytesMax = 1024 ** 3): Promise<PulledImages> {
+  const settings = { registry: testRegistry, defaultRegistry: server.host, pullTimeoutMs: timeout, cacheBytesMax };
+  return await PulledImages.open(place, settings, { world: realWorld(), say: () => {} });
+}
+
+/** What a folder of images holds. */
+const kept = (place: string): object => ({
+  layers: readdirSync(join(place, "layers")).length,
+  roots: readdirSync(join(place, "roots")).length,
+  unfinished: readdirSync(place).filter((name) => name.startsWith(".new-")).length,
+});
+
+test("a registry that lies about a layer is refused; what was right is kept for the next try", { skip, timeout }, async () => {
+  const place = join(folder, "lies");
+  const image = imageOf(Buffer.from("true"));
+  await pushImage(`${server.host}/lies:1`, image);
+  const file = storedBlob(server, image.blobs[2]?.digest as string);
+  const bytes = readFileSync(file);
+  const images = await open(place);
+  // Of the same length, and still something that can be unpacked.
+  writeFileSync(file, Buffer.from(bytes).fill(0x77, 4, 5));
+  await assert.rejects(
+    images.prepare("lies:1", null),
+    /^PlatformError: Failed to pull image 'lies:1': the registry sent another blob/,
+  );
+  assert.deepEqual(kept(place), { layers: 1, roots: 0, unfinished: 0 });
+  writeFileSync(file, bytes);
+  const { root } = await images.prepare("lies:1", null);
+  assert.equal(readFileSync(join(root as string, "data"), "utf8"), "true");
+  assert.deepEqual(kept(place), { layers: 2, roots: 1, unfinished: 0 });
+});
+
+test("an image that is larger than all may be together is refused", { skip, timeout }, async () => {
+  const place = join(folder, "large");
+  await pushImage(`${server.host}/large:1`, imageOf(Buffer.alloc(2_000_000)));
+  await assert.rejects(
+    (await open(place, 1_000_000)).prepare("large:1", null),
+    /a layer is refused: it unpacks to more than 1000000 bytes/,
+  );
+  assert.deepEqual(kept(place), { layers: 1, roots: 0, unfinished: 0 });
+});
+
+const cannotMount = process.getuid?.() === 0 && process.platform === "linux" ? skip : "a small disk is mounted as root on Linux";
+
+test("a disk that is full is told as such, and has nothing half done on it", { skip: cannotMount, timeout }, async () => {
+  const disk = mkdtempSync(join(folder, "disk-"));
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "none", disk]);
+  try {
+    const place = join(disk, "images");
+    await pushImage(`${server.host}/full:1`, imageOf(randomFillSync(Buffer.alloc(12_000_000))));
+    await assert.rejects(
+      (await open(place)).prepare("full:1", null),
+      /Failed to pull image 'full:1': the disk of this server is full/,
+    );
+    assert.deepEqual(kept(place), { layers: 1, roots: 0, unfinished: 0 });
+  } finally {
+    execFileSync("umount", [disk]);
+  }
+});
