@@ -4,14 +4,15 @@
  * Promises: code in a sandbox sees its read-only root, its code, a small /tmp and nothing else of the machine; `stop` ends the
  * whole tree, frozen or not, and leaves nothing behind; a program that crashes is a value (`exited`), a driver that breaks
  * throws. Deliberately absent: what is spoken over the connection (protocol/), when to start or stop (agent/), and where
- * roots come from (image/). The process that calls a driver never forks: a spawner process does, for all drivers.
+ * roots come from (image/). The process that calls a driver never forks: a spawner process does, or an engine of others.
  */
 import type { Duplex } from "node:stream";
 import type { Egress } from "../model/model.ts";
 
 /** Makes sandboxes of one technology. */
 export interface SandboxDriver {
-  readonly name: "bubblewrap" | "process" | "fake";
+  /** bubblewrap, process, docker, fake, or an extension's own. */
+  readonly name: string;
   /**
    * Starts a sandbox and resolves as soon as its process exists; whether the program inside is ready shows in `connect`.
    * Throws `PlatformError` internal when the driver itself fails.
@@ -24,6 +25,8 @@ export interface SandboxDriver {
   expect?(spec: Omit<SandboxSpec, "output">, count: number): void;
   /** Connections and packets that were refused by what sandboxes may connect to, some seconds ago; absent where nothing counts them. */
   refusedCount?(): number;
+  /** Why no sandbox can be started now, with the fix; null: nothing is known. Absent where it shows at the start of the server. */
+  trouble?(): Promise<string | null>;
   /** Ends every sandbox and the spawner, and removes what they used. */
   close(): Promise<void>;
 }
@@ -34,6 +37,8 @@ export interface SandboxSpec {
   readonly id: string;
   /** Host folder that becomes `/`, read-only and shared; null where the driver runs on the host's own files (`process`). */
   readonly root: string | null;
+  /** A container image in place of a root, by the id that the driver's engine has for it; only for drivers of such an engine. */
+  readonly image?: string | undefined;
   /** Host folder that becomes `/function`, read-only. What is in it does not change while the sandbox lives, but for `codeComesLater`. */
   readonly code: string | null;
   /** What appears in the folder of the code later is to be seen inside. */
@@ -42,6 +47,10 @@ export interface SandboxSpec {
   readonly runtime: string | null;
   /** Program and arguments. The first is looked up in the `PATH` of `env`. */
   readonly command: readonly string[];
+  /** Where it starts, as it sees it; absent: in `/function`, or in `/` without code. */
+  readonly workingFolder?: string | undefined;
+  /** What it sees itself as; absent: 1000. To the machine each sandbox is a user of its own, without rights. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
   /** The whole environment; nothing is added but `PATH`, `HOME` and `PWD` where absent, and what `endpoint` says. */
   readonly env: Readonly<Record<string, string>>;
   readonly endpoint: Endpoint;

@@ -24,7 +24,7 @@ export type ProgramName = (typeof programNames)[number];
 export interface SandboxSubject {
   readonly driver: SandboxDriver;
   /** Where the program comes from. */
-  spec(program: ProgramName): Pick<SandboxSpec, "root" | "code" | "runtime" | "command">;
+  spec(program: ProgramName): Pick<SandboxSpec, "root" | "image" | "code" | "runtime" | "command">;
   /** Called when the suite is over and the driver is closed. */
   release(): Promise<void>;
 }
@@ -32,8 +32,8 @@ export interface SandboxSubject {
 const limits = { memoryMiB: 256, processesMax: 64, openFilesMax: 256, tmpMiB: 16, tmpFilesMax: 1000 };
 
 /** Runs the suite. `make` is called once, before the first test. */
-export function sandboxContract(name: string, make: () => Promise<SandboxSubject>): void {
-  describe(`sandbox contract: ${name}`, { timeout: 60_000 }, () => {
+export function sandboxContract(name: string, make: () => Promise<SandboxSubject>, timeout = 60_000): void {
+  describe(`sandbox contract: ${name}`, { timeout }, () => {
     let subject: SandboxSubject;
     let number = 0;
     before(async () => {

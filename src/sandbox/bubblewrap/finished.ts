@@ -5,9 +5,8 @@
 import { linkSync, mkdirSync, chmodSync } from "node:fs";
 import { linkEntries } from "../../lib/link-entries.ts";
 import { removeFolder } from "../spawner/folder.ts";
-import { functionFolder } from "../sandbox.ts";
 import { callbackSocket, type SpawnRequest } from "../spawner/messages.ts";
-import { environment, platformFolder } from "./mounts.ts";
+import { environment, platformFolder, workingFolder } from "./mounts.ts";
 import type { Spare } from "./spare.ts";
 import { stepsOrder } from "./steps.ts";
 
@@ -39,7 +38,8 @@ export function shapeOf(request: SpawnRequest, coresLate: boolean): Shape | null
   if (request.codeComesLater === true || command[0]?.startsWith("/") !== true || process.arch !== "x64") return null;
   const { cpuWeight: _, cores, ...sizes } = limits;
   const seen = coresLate ? cores?.length : cores;
-  return { key: JSON.stringify([root, runtime, code !== null, endpoint, egress === "none", sizes, seen]), request };
+  const { user, workingFolder: folder } = request;
+  return { key: JSON.stringify([root, runtime, code !== null, endpoint, egress === "none", sizes, seen, user, folder]), request };
 }
 
 /** One of them. Its folders are on the host, and go with it. */
@@ -87,7 +87,7 @@ export class Finished {
 /** What `begin` sends; null where it is too long for that. */
 export function orderOf(request: SpawnRequest, command: readonly string[]): Buffer | null {
   // As bwrap would have it.
-  const all = { ...environment(request), PWD: request.code === null ? "/" : functionFolder };
+  const all = { ...environment(request), PWD: workingFolder(request) };
   const variables = Object.entries(all).map(([name, value]) => `${name}=${value}`);
   const [program = ""] = command;
   return stepsOrder([

@@ -33,20 +33,33 @@ export interface MountSources {
 /** All arguments of bwrap but the file descriptors and the command. */
 export function bwrapArguments(spec: Omit<SandboxSpec, "output">, sources: MountSources): string[] {
   const network = sources.resolverFile === null ? ["--unshare-net"] : [];
+  const { uid, gid } = spec.user ?? { uid: 1000, gid: 1000 };
+  const folder = workingFolder(spec);
   return [
     ...isolation,
+    "--uid",
+    String(uid),
+    "--gid",
+    String(gid),
     ...network,
     "--clearenv",
     ...Object.entries(environment(spec)).flatMap(([name, value]) => ["--setenv", name, value]),
     ...mounts(spec, sources),
+    // What is mounted over an image hides what was in it.
+    ...(folder.startsWith("/tmp/") ? ["--dir", folder] : []),
     "--chdir",
-    spec.code === null ? "/" : functionFolder,
+    folder,
   ];
+}
+
+/** Where the program starts. */
+export function workingFolder(spec: Pick<SandboxSpec, "workingFolder" | "code">): string {
+  return spec.workingFolder ?? (spec.code === null ? "/" : functionFolder);
 }
 
 const isolation: readonly string[] = [
   "--unshare-user --unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup-try",
-  "--disable-userns --assert-userns-disabled --cap-drop ALL --uid 1000 --gid 1000",
+  "--disable-userns --assert-userns-disabled --cap-drop ALL",
   "--hostname function --die-with-parent --new-session",
 ].flatMap((line) => line.split(" "));
 

@@ -13,8 +13,20 @@ export function ownedName(instance: string): string {
 
 /** The process that gave the name is provably dead. A namespace's number is given anew only when all its processes are. */
 export function isOfDeadOwner(name: string): boolean {
-  const [, namespace, pid, ticks] = /^\w+\.(\d+)-(\d+)-(\d+)$/.exec(name) ?? [];
-  return namespace !== undefined && namespace === pidNamespace() && startTicks(Number(pid)) !== ticks;
+  const ticks = ticksIn(name);
+  return ticks !== null && ticks.now !== ticks.begun;
+}
+
+/** The process that gave the name is there. */
+export function isOfLivingOwner(name: string): boolean {
+  const ticks = ticksIn(name);
+  return ticks !== null && ticks.now === ticks.begun;
+}
+
+/** When the process of a name began, and when the one began that has its number now; null where that cannot be known. */
+function ticksIn(name: string): { readonly begun: string; readonly now: string | null } | null {
+  const [, namespace, pid, begun] = /^\w+\.(\d+)-(\d+)-(\d+)$/.exec(name) ?? [];
+  return begun === undefined || namespace !== pidNamespace() ? null : { begun, now: startTicks(Number(pid)) };
 }
 
 /**

@@ -1,0 +1,93 @@
+/** What a container is made with: everything that an image could do and a function must not, taken away. */
+import { cpuWeightOf, type SandboxSpec } from "../sandbox.ts";
+import { weightText } from "../spawner/cpu-weight.ts";
+import { callbackSocket } from "../spawner/messages.ts";
+import { platformFolder } from "../bubblewrap/mounts.ts";
+import type { ContainerConfig } from "./engine.ts";
+import { containerUser, type Place } from "./places.ts";
+import { seccompProfile } from "./seccomp.ts";
+
+/** The least that the engine allows. */
+const memoryMiBMin = 6;
+
+const mebibyte = 1024 * 1024;
+
+/** What is the same for all containers of a server. */
+export interface ContainerSettings {
+  /** The network of functions that may use the internet; `none`: none. */
+  readonly network: string;
+  /** The engine has a program that collects dead processes. */
+  readonly hasInit: boolean;
+}
+
+/** `image`: its id. `labels`: whose it is. */
+export function containerConfig(
+  spec: SandboxSpec,
+  image: string,
+  command: readonly string[],
+  place: Place,
+  labels: Readonly<Record<string, string>>,
+  settings: ContainerSettings,
+): ContainerConfig {
+  const isStdio = spec.endpoint.via === "stdio";
+  return {
+    Image: image,
+    Entrypoint: command.slice(0, 1),
+    Cmd: command.slice(1),
+    Env: variables(spec),
+    User: `${containerUser}:${containerUser}`,
+    Hostname: "function",
+    Labels: labels,
+    ...(spec.code === null ? {} : { WorkingDir: "/function" }),
+    AttachStdout: true,
+    AttachStderr: true,
+    AttachStdin: isStdio,
+    OpenStdin: isStdio,
+    StdinOnce: isStdio,
+    // What an image says of its health is a program that would run in the sandbox.
+    Healthcheck: { Test: ["NONE"] },
+    HostConfig: {
+      ...limits(spec),
+      ReadonlyRootfs: true,
+      CapDrop: ["ALL"],
+      SecurityOpt: ["no-new-privileges", ...(process.arch === "x64" ? [`seccomp=${seccompProfile()}`] : [])],
+      Privileged: false,
+      Init: settings.hasInit,
+      NetworkMode: spec.egress === "internet" ? settings.network : "none",
+      IpcMode: "private",
+      CgroupnsMode: "private",
+      LogConfig: { Type: "none" },
+      RestartPolicy: { Name: "no" },
+      Mounts: place.mounts,
+    },
+  };
+}
+
+/** Memory counts with swap, so there is none; what is written to /tmp (`places.ts`) and /dev/shm counts too. */
+function limits({ limits: { memoryMiB, cpuWeight, cores, processesMax, openFilesMax, tmpMiB } }: SandboxSpec) {
+  const memory = Math.max(memoryMiB, memoryMiBMin) * mebibyte;
+  return {
+    Memory: memory,
+    MemorySwap: memory,
+    CpuShares: Number(weightText(1, cpuWeight ?? cpuWeightOf(memoryMiB))),
+    ...(cores === undefined ? {} : { CpusetCpus: cores.join(",") }),
+    PidsLimit: processesMax + 1,
+    Ulimits: [
+      { Name: "nofile", Soft: openFilesMax, Hard: openFilesMax },
+      { Name: "core", Soft: 0, Hard: 0 },
+      { Name: "memlock", Soft: 65_536, Hard: 65_536 },
+    ],
+    ShmSize: tmpMiB * mebibyte,
+  };
+}
+
+/** A name without a value takes away what the engine would add. */
+function variables({ env, endpoint }: SandboxSpec): string[] {
+  const own: Record<string, string> = {
+    HOME: "/tmp",
+    ...(endpoint.via === "tcp" ? { PORT: String(endpoint.port) } : {}),
+    ...env,
+    ...(endpoint.via === "callback" ? { KILN_SOCKET: `${platformFolder}/${callbackSocket}` } : {}),
+  };
+  return [...Object.entries(own).map(([name, value]) => `${name}=${value}`), ...("HOSTNAME" in own ? [] : ["HOSTNAME"])];
+}
