@@ -15,6 +15,7 @@ import { headerLines, type Http1RequestHead, requestLine } from "../wire/http1-r
 import type { Http1ResponseHead } from "../wire/http1-response.ts";
 import { Http1Error } from "../wire/http1-error.ts";
 import { gatherBody } from "./gathered-body.ts";
+import { http1Failure } from "./http1-failure.ts";
 import type { Dial } from "./protocol.ts";
 
 export interface PoolOptions {
@@ -98,7 +99,7 @@ export class ConnectionPool {
       return;
     }
     if (isUnsent(error)) cancel(exchange.body);
-    exchange.caller.failed(this.failure(error));
+    exchange.caller.failed(http1Failure(error));
   }
 
   /** Ends every connection; running exchanges fail. */
@@ -140,19 +141,6 @@ export class ConnectionPool {
     const next = this.#idle[0];
     if (next !== undefined) this.#sweepOff = world.after(Math.max(1, next.idleSince - oldest), this.#sweep);
   };
-
-  /** What a caller is to see of a failure. */
-  failure(error: Error): Error {
-    if (!(error instanceof Http1Error)) return error;
-    switch (error.kind) {
-      case "garbage":
-        return new PlatformError("function_protocol", error.message, { cause: error });
-      case "head_too_large":
-        return new PlatformError("response_too_large", error.message, { cause: error });
-      default:
-        return new PlatformError("function_exited", error.message, { cause: error });
-    }
-  }
 }
 
 const isUnsent = (error: unknown) => error instanceof Http1Error && error.kind === "unsent";
@@ -246,7 +234,7 @@ class Connection implements Http1Watcher, Http1Caller {
   }
 
   failure(error: Http1Error): Error {
-    return this.#pool.failure(error);
+    return http1Failure(error);
   }
 
   #forgetSignal(): void {

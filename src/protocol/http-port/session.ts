@@ -6,7 +6,8 @@ import type { BodySource } from "../../lib/body.ts";
 import { headerLines, requestLine } from "../../wire/http1-request.ts";
 import { Http1Error } from "../../wire/http1-error.ts";
 import { ConnectionPool } from "../connection-pool.ts";
-import { allHeaders, connectionListed, isHopByHop, lowerName } from "../headers.ts";
+import { allHeaders } from "../headers.ts";
+import { answerHeaders, requestHeaders } from "../plain-http.ts";
 import type { Dial, FunctionRequest, FunctionResponse, Session, SessionCaller } from "../protocol.ts";
 
 /** Shorter than the keep-alive time of every common server (Gunicorn has the shortest, 2 s), so that we close first. */
@@ -63,37 +64,5 @@ export class HttpPortSession implements Session {
 /** The head but for the lines about its length. */
 function requestLines(method: string, request: FunctionRequest): string {
   if (method === "CONNECT") throw new PlatformError("unsupported", "The method CONNECT cannot be passed to a function");
-  const headers = endToEnd(allHeaders(request));
-  if (!hasHost(headers)) headers.unshift("Host", "localhost");
-  return requestLine(method, request.http?.target ?? "/") + headerLines(headers);
-}
-
-/** Without the headers that concern one connection only. */
-function endToEnd(given: readonly string[]): string[] {
-  const listed = connectionListed(given);
-  const headers: string[] = [];
-  for (let i = 0; i < given.length; i += 2) {
-    const name = given[i] as string;
-    const lower = lowerName(name);
-    if (!isHopByHop(lower) && !listed.has(lower)) headers.push(name, given[i + 1] as string);
-  }
-  return headers;
-}
-
-function hasHost(headers: readonly string[]): boolean {
-  for (let i = 0; i < headers.length; i += 2) if (lowerName(headers[i] as string) === "host") return true;
-  return false;
-}
-
-/** Any status is an answer. The body tells its length itself, except where there is a length and no body. */
-function answerHeaders(method: string, status: number, given: readonly string[]): string[] {
-  const headers = endToEnd(given);
-  return method === "HEAD" || status === 304 ? headers : withoutLength(headers);
-}
-
-function withoutLength(headers: string[]): string[] {
-  for (let i = headers.length - 2; i >= 0; i -= 2) {
-    if (lowerName(headers[i] as string) === "content-length") headers.splice(i, 2);
-  }
-  return headers;
+  return requestLine(method, request.http?.target ?? "/") + headerLines(requestHeaders(allHeaders(request)));
 }

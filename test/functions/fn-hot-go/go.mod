@@ -1,0 +1,3 @@
+module example.com/fnhotgo
+
+go 1.19

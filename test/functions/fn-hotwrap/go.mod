@@ -1,0 +1,3 @@
+module example.com/fnhotwrap
+
+go 1.19
