@@ -13,6 +13,7 @@ import { realWorld } from "../src/lib/world.ts";
 import { PlatformError } from "../src/model/error.ts";
 import type { App, Fn, LogLine } from "../src/model/model.ts";
 import type { BlankProtocol, FunctionProtocol, Session } from "../src/protocol/protocol.ts";
+import { allProtocols } from "./samples.ts";
 import { type FakeDriver, type FakeInside, fakeDriver } from "../src/sandbox/fake/driver.ts";
 
 const world = realWorld();
@@ -72,7 +73,7 @@ export function fakeAgent(
       prepare: () => pause(config.prepareMs ?? 0).then(() => prepared),
       prepareBlank: async () => ({ ...prepared, place: { folder: "/cell", fill: () => true, remove: async () => {} } }),
     },
-    protocols: { frames: lines(false), stdio: lines(true), "http-port": lines(false), "http-stream": lines(false) },
+    protocols: { ...allProtocols(lines(false)), stdio: lines(true) },
     config: { ...agentDefaults, memoryMiB: 100_000, freezeAfterMs: 0, startsMax: 100, startTimeoutMs: 200, ...config },
   });
   return { agent, driver, call: (fn, behaviour, options = {}) => call(agent, fn, behaviour, options) };

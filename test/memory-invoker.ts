@@ -1,5 +1,8 @@
 /** An Invoker that runs JavaScript functions of the test instead of sandboxes. */
-import type { FunctionReference, InvokeRequest, InvokeResult, Invoker } from "../src/invocation/invocation.ts";
+import { type Definition, Definitions } from "../src/invocation/definitions.ts";
+import { activationOf, identityOf, nothingRan } from "../src/invocation/outcome.ts";
+import type { LogStore } from "../src/logs/logs.ts";
+import type { InvokeRequest, InvokeResult, Invoker } from "../src/invocation/invocation.ts";
 import type { BodySource } from "../src/lib/body.ts";
 import { bytesBody, readBody } from "../src/lib/body.ts";
 import type { World } from "../src/lib/world.ts";
@@ -19,47 +22,49 @@ export interface MemoryAnswer {
   readonly status?: number;
   readonly headers?: readonly string[];
   readonly body?: string | BodySource;
+  /** Lines of its log. */
+  readonly printed?: readonly string[];
 }
 
-/** Resolves the function in the store and runs `code`; what that throws is the result's error. */
-export function memoryInvoker(
-  store: Store,
-  world: World,
-  code: (call: MemoryCall) => MemoryAnswer | Promise<MemoryAnswer>,
-): Invoker {
+/** Finds the function in the store, runs `code` and leaves a record; what `code` throws is the result's error. */
+export function memoryInvoker(store: Store, world: World, code: (call: MemoryCall) => MemoryAnswer, logs: LogStore): Invoker {
   const invoker: Invoker = {
     begin: (request, signal, caller) => void invoker.invoke(request, signal).then((result) => caller.told(result)),
     async invoke(request) {
-      let fn: Fn | null = null;
+      let definition: Definition | null = null;
       let activationId: string | null = null;
+      const startedAt = world.now();
       try {
-        fn = await resolve(store, request.namespace, request.target);
+        definition = await new Definitions(store, world).load(request.namespace, request.target);
         activationId = world.newId();
+        const { fn } = definition;
         const body = await readBody(request.body, 1 << 20, () => new PlatformError("too_large", "body"));
-        const answer = await code({ request, fn, callId: activationId, body: body.toString() });
+        const answer = code({ request, fn, callId: activationId, body: body.toString() });
+        const owner = { ...ownerOf(fn), activationId };
+        const lines = (answer.printed ?? []).map((text) => ({ at: startedAt, stream: "stdout", text }) as const);
+        await logs.append(lines.map((line) => Object.assign({ line }, owner)));
+        await record(definition, activationId, null);
         return success(fn, activationId, answer);
-      } catch (error) {
-        return { ok: false, activationId, fn, error: asPlatformError(error), recorded: null };
+      } catch (thrown) {
+        const error = asPlatformError(thrown);
+        if (definition !== null && activationId !== null) await record(definition, activationId, error);
+        return { ok: false, activationId, fn: definition?.fn ?? null, error, recorded: null };
+      }
+
+      async function record(of: Definition, id: string, error: PlatformError | null): Promise<void> {
+        const times = { startedAt, endedAt: world.now(), attempt: 1, traceId: null };
+        await store.activations.append([activationOf(identityOf(of, id), times, { ...nothingRan, error })]);
       }
     },
   };
   return invoker;
 }
 
+function ownerOf({ namespace, appId, id, name }: Fn) {
+  return { namespace, appId, functionId: id, functionName: name };
+}
+
 function success(fn: Fn, activationId: string, { status = 200, headers = [], body = "" }: MemoryAnswer): InvokeResult {
   const source = typeof body === "string" ? bytesBody(Buffer.from(body)) : body;
   return { ok: true, activationId, fn, status, headers, body: source, recorded: new Promise<Activation>(() => {}) };
-}
-
-async function resolve(store: Store, namespace: string, target: FunctionReference): Promise<Fn> {
-  if (target.by === "id") return found("function", await store.functions.get(namespace, target.functionId));
-  const app = target.app === null ? null : found("app", await store.apps.getByName(namespace, target.app));
-  if (target.by === "name") return found("function", await store.functions.getByName(namespace, app?.id ?? null, target.name));
-  const route = found("route", await store.routes.getBySource(namespace, app?.id ?? "", target.source));
-  return found("function", await store.functions.get(namespace, route.functionId));
-}
-
-function found<T>(what: string, item: T | undefined): T {
-  if (item === undefined) throw new PlatformError("not_found", `No such ${what}`, { details: { what } });
-  return item;
 }

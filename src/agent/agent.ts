@@ -27,7 +27,7 @@ import { MachineProcessors } from "./processors.ts";
 import { RetiredPools } from "./retired-pools.ts";
 import { Run } from "./run.ts";
 import { Starter, type StarterParts } from "./starter.ts";
-import { type AgentStats, Counters, type SandboxCounts, sandboxesOf, statsOf } from "./stats.ts";
+import { type AgentStats, Counters, type SandboxCounts, sandboxesByFunction, sandboxesOf, statsOf } from "./stats.ts";
 import type { PoolParts } from "./stock.ts";
 import { WaitingCounts } from "./waiting-counts.ts";
 import type { Taker } from "./waiting-line.ts";
@@ -53,6 +53,8 @@ export interface Agent extends AgentLink {
   stats(): AgentStats;
   /** What the sandboxes of one function do now, whatever their revision. */
   sandboxes(functionId: string): SandboxCounts;
+  /** The same of all functions that have any, by id. */
+  sandboxesByFunction(): ReturnType<typeof sandboxesByFunction>;
   /** No new calls; running ones get `graceMs` to end, then everything is stopped. */
   close(graceMs: number): Promise<void>;
 }
@@ -178,11 +180,15 @@ class LocalAgent implements Agent {
   }
 
   stats(): AgentStats {
-    return statsOf(this.#pools.values(), this.#cells, this.#memory, this.#counters);
+    return statsOf(this.#pools.values(), this.#running, this.#cells, this.#memory, this.#counters);
   }
 
   sandboxes(functionId: string): SandboxCounts {
     return sandboxesOf(this.#pools.values(), functionId);
+  }
+
+  sandboxesByFunction(): ReturnType<typeof sandboxesByFunction> {
+    return sandboxesByFunction(this.#pools.values());
   }
 
   async close(graceMs: number): Promise<void> {

@@ -124,12 +124,12 @@ export function limitsOf(config: AgentConfig, size: Size): SandboxLimits {
 /** The command, its interpreter told of the memory if it is the one that runs our shim. */
 export function withMemory(
   command: readonly string[],
-  { shimCommand, memoryOptions }: Pick<Prepared, "shimCommand" | "memoryOptions">,
+  { shimCommand, memoryOptions, interpreter }: Pick<Prepared, "shimCommand" | "memoryOptions" | "interpreter">,
   memoryMiB: number,
   env: Readonly<Record<string, string>>,
 ): readonly string[] {
   const [program, ...args] = command;
-  if (program === undefined || memoryOptions === undefined || program !== shimCommand?.[0]) return command;
+  if (program === undefined || memoryOptions === undefined || program !== (interpreter ?? shimCommand?.[0])) return command;
   return [program, ...memoryOptions(memoryMiB, env), ...args];
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sampleFn } from "../../test/samples.ts";
+import { allProtocols, sampleFn } from "../../test/samples.ts";
 import { until } from "../../test/within-agent.ts";
 import type { Prepared } from "../image/image.ts";
 import { realWorld } from "../lib/world.ts";
@@ -67,7 +67,7 @@ function setting(program: FakeProgram): Setting {
       world: realWorld(),
       driver,
       images: { prepare: async (_source, owner) => prepared(named(owner ?? "")) },
-      protocols: { frames: protocol, stdio: protocol, "http-port": protocol, "http-stream": protocol },
+      protocols: allProtocols(protocol),
       config: settings,
       memory,
       processors: { count: 2, short: false },

@@ -1,9 +1,10 @@
 import type { App, Fn } from "../model/model.ts";
 import type { Pool } from "./pool.ts";
 
-/** The identity of a sandbox: a revision of a function and its app's settings. */
+/** The identity of a sandbox: a revision of a function (as a call overrider changed it, if one did) and its app's settings. */
 export function poolKey(fn: Fn, app: App | null): string {
-  return `${fn.id}:${fn.revision}:${app?.revision ?? 0}`;
+  const { id, revision, variant } = fn;
+  return `${id}:${variant === undefined ? revision : `${revision}~${variant}`}:${app?.revision ?? 0}`;
 }
 
 /** Of the same revision, made before the app's settings changed. Other revisions may share the calls. */

@@ -19,7 +19,7 @@ export interface StarterParts {
   readonly world: World;
   readonly driver: SandboxDriver;
   /** Without `prepareBlank` there are no stem cells. */
-  readonly images: Pick<Images, "prepare"> & Partial<Pick<Images, "prepareBlank" | "layOut" | "planInstall">>;
+  readonly images: Pick<Images, "prepare"> & Partial<Pick<Images, "prepareBlank" | "layOut" | "planInstall" | "fetchAhead">>;
   readonly protocols: Readonly<Record<ProtocolName, FunctionProtocol>>;
   readonly config: AgentConfig;
   /** This machine's by default. */
@@ -74,6 +74,7 @@ export class Starter {
   /** A function is there whose first call may come: where its kind has nothing to start before the code, sandboxes are finished for it. */
   expect(fn: Fn, app: App | null): void {
     const { images, driver } = this.#parts;
+    if (fn.source.type === "image") void images.fetchAhead?.(fn.source, fn.id, fn.revision);
     const rule = driver.expect === undefined ? undefined : ruleFor(fn, this.#parts.config.stemCells);
     if (rule === undefined) return;
     images.prepare(fn.source, fn.id).then(
@@ -92,7 +93,20 @@ export class Starter {
    * `request`: the call it is made for, where the protocol serves one call a process.
    */
   async start(fn: Fn, app: App | null, request: FunctionRequest | null, watch: InstanceWatch): Promise<Instance> {
-    const prepared = await this.#parts.images.prepare(fn.source, fn.id).finally(watch.preparing());
+    const prepared = await this.#parts.images.prepare(fn.source, fn.id, fn.revision).finally(watch.preparing());
+    if (prepared.hold === undefined) return await this.#startFrom(prepared, fn, app, request, watch);
+    const letGo = prepared.hold();
+    try {
+      const instance = await this.#startFrom(prepared, fn, app, request, watch);
+      void instance.sandbox.exited.then(letGo);
+      return instance;
+    } catch (error) {
+      letGo();
+      throw error;
+    }
+  }
+
+  async #startFrom(prepared: Prepared, fn: Fn, app: App | null, request: FunctionRequest | null, watch: InstanceWatch) {
     this.#compiler.started(fn, app, prepared);
     const taken = request === null ? this.#cells.take(fn, app, prepared) : undefined;
     if (taken !== undefined) return await this.#handOver(taken, fn, app, prepared, watch);
@@ -196,9 +210,13 @@ export class Starter {
     return {
       id: `${fn.id.slice(-8).toLowerCase()}-${fn.revision}-${++this.#started}`,
       root: prepared.root,
+      ...(prepared.image === undefined ? {} : { image: prepared.image }),
       code: prepared.code,
-      runtime: launch.shim ? prepared.runtime : null,
+      // Where a kind's part of ours is no shim, every program of it has a use for it.
+      runtime: launch.shim || prepared.shimCommand === null ? prepared.runtime : null,
       command: commandOf(fn, launch, prepared),
+      workingFolder: prepared.workingFolder,
+      user: prepared.user,
       env: environment(launch, prepared),
       endpoint: launch.endpoint,
       outputMark: launch.outputMark,

@@ -1,5 +1,5 @@
 /** What an agent tells of itself, for metrics and for people. */
-import type { StartType } from "../model/model.ts";
+import type { Fn, StartType } from "../model/model.ts";
 import type { CellCounts, StemCells } from "./cells.ts";
 import type { MemoryBudget } from "./evictor.ts";
 import type { Instance } from "./instance.ts";
@@ -20,6 +20,8 @@ export interface AgentStats {
     readonly promisedMiB: number;
     readonly budgetMiB: number;
   };
+  /** Calls that are under way here, those that wait included. */
+  readonly calls: number;
   /** Calls that wait for a slot. */
   readonly waiting: number;
   /** Idle sandboxes ended to make room for others. */
@@ -53,7 +55,13 @@ export class Counters {
 }
 
 /** The stats of an agent's pools. */
-export function statsOf(pools: Iterable<Pool>, cells: StemCells, memory: MemoryBudget, counters: Counters): AgentStats {
+export function statsOf(
+  pools: Iterable<Pool>,
+  calls: number,
+  cells: StemCells,
+  memory: MemoryBudget,
+  counters: Counters,
+): AgentStats {
   const sandboxes = { starting: 0, busy: 0, idle: 0, frozen: 0 };
   let usedMiB = cells.countedMiB;
   const provisioned = { wanted: 0, ready: 0 };
@@ -74,6 +82,7 @@ export function statsOf(pools: Iterable<Pool>, cells: StemCells, memory: MemoryB
     provisioned,
     stemCells: cells.counts,
     memory: { usedMiB, promisedMiB: memory.promisedMiB, budgetMiB: memory.totalMiB },
+    calls,
     waiting,
     evictionsTotal: memory.evictions,
     freezesTotal: counters.freezes,
@@ -93,6 +102,22 @@ export function sandboxesOf(pools: Iterable<Pool>, functionId: string): SandboxC
   }
   return counts;
 }
+
+/** Those of every function that has any, or whose calls wait for one. */
+export function sandboxesByFunction(
+  pools: Iterable<Pool>,
+): ReadonlyMap<string, { readonly fn: Fn; readonly counts: SandboxCounts }> {
+  const found = new Map<string, { readonly fn: Fn; readonly counts: Counted }>();
+  for (const { fn, starting, live } of pools) {
+    const { counts } = found.get(fn.id) ?? { counts: { starting: 0, busy: 0, idle: 0, frozen: 0 } };
+    found.set(fn.id, { fn, counts });
+    counts.starting += starting;
+    for (const instance of live) counts[stateOf(instance)]++;
+  }
+  return found;
+}
+
+type Counted = { -readonly [State in keyof SandboxCounts]: number };
 
 function stateOf({ activeCalls, frozen }: Instance): "busy" | "idle" | "frozen" {
   if (activeCalls > 0) return "busy";

@@ -35,6 +35,8 @@ export class Stock {
   #starting = 0;
   /** Of those, the ones that wait for what they start from. */
   #preparing = 0;
+  /** When the last of them had it, monotonic ms. */
+  #preparedAt = Number.NEGATIVE_INFINITY;
 
   /** `ended` is called when one has ended, for whatever reason, and was forgotten. */
   constructor(fn: Fn, app: App | null, parts: PoolParts, ended: (instance: Instance) => void) {
@@ -77,6 +79,7 @@ export class Stock {
         this.#preparing++;
         return () => {
           this.#preparing--;
+          this.#preparedAt = this.#parts.world.monotonic();
         };
       },
       failed: (lines) => {
@@ -146,8 +149,10 @@ export class Stock {
     await Promise.all([...this.live].map((instance) => instance.sandbox.stop()));
   }
 
-  /** What a call is told that waited in vain. */
-  noRoom(waitedMs: number): PlatformError {
+  /** What a call is told that waited in vain; null: it waited for an image, whose fetching has a limit of its own. */
+  noRoom(waitedMs: number): PlatformError | null {
+    const isFetching = this.#preparing > 0 || this.#parts.world.monotonic() - this.#preparedAt < waitedMs;
+    if (this.#fn.source.type === "image" && isFetching && this.live.size === 0) return null;
     return this.#preparing > 0 ? stillPreparing(this.#fn, waitedMs) : overloaded(this.#fn, waitedMs);
   }
 

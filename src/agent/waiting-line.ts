@@ -13,14 +13,14 @@ export interface Taker<T> {
 /** Calls that wait, first come, first served. Each leaves when it is served, when its time is up, or when its caller goes away. */
 export class WaitingLine<T> {
   readonly #world: World;
-  readonly #noRoom: (waitedMs: number) => PlatformError;
+  readonly #noRoom: (waitedMs: number) => PlatformError | null;
   readonly #left: () => void;
   readonly #waiters: Waiter<T>[] = [];
   /** By how long the calls may wait, of which there are few kinds. */
   readonly #deadlines = new Map<number, Deadlines>();
 
-  /** `noRoom` makes the error of one whose time is up; `left` hears when one went away unserved. */
-  constructor(world: World, noRoom: (waitedMs: number) => PlatformError, left: () => void) {
+  /** `noRoom` makes the error of one whose time is up, or null: it may wait as long again; `left` hears when one went away unserved. */
+  constructor(world: World, noRoom: (waitedMs: number) => PlatformError | null, left: () => void) {
     this.#world = world;
     this.#noRoom = noRoom;
     this.#left = left;
@@ -60,7 +60,10 @@ export class WaitingLine<T> {
 
   /** For those who wait: the time is up. */
   timeUp(waiter: Waiter<T>): void {
-    this.drop(waiter, this.#noRoom(waiter.call.waitMsMax));
+    const { waitMsMax } = waiter.call;
+    const error = this.#noRoom(waitMsMax);
+    if (error === null) this.#deadlinesOf(waitMsMax).add(waiter, this.#world.monotonic());
+    else this.drop(waiter, error);
   }
 
   /** For those who wait: it goes away unserved. */

@@ -10,6 +10,8 @@ import { availableParallelism, homedir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { PlatformError } from "../model/error.ts";
 import { limits } from "../model/limits.ts";
+import { fnSetting, meaninglessVariables } from "./fn-settings.ts";
+import { type OwnKind, parseOwnKind } from "./own-kinds.ts";
 import { parseStemCells, type StemCellRule, stemCellDefaults } from "./stem-cells.ts";
 
 export interface Config {
@@ -20,6 +22,26 @@ export interface Config {
   /** Folder of what can be made again: root file systems, downloads. */
   readonly cache: string;
   readonly sandbox: "bubblewrap" | "process";
+  /** Who runs functions that are container images. */
+  readonly images: "unpacked" | "docker";
+  /** Where Docker listens, as in DOCKER_HOST; empty: where it does as a rule. */
+  readonly dockerHost: string;
+  /** Docker's network for functions of images that may use the internet. */
+  readonly dockerNetwork: string;
+  /** How large images that Docker pulled for functions may be together; 0: no limit. */
+  readonly dockerImagesMiB: number;
+  /** A folder for sockets of containers, as this process and as Docker sees it; empty: none, and the same. */
+  readonly iofsPath: string;
+  readonly iofsDockerPath: string;
+  readonly pullTimeoutMs: number;
+  /** Docker's `config.json`, for the credentials in it. */
+  readonly registryAuth: string;
+  /** `HOST` or `HOST:PORT` of images that name no registry. */
+  readonly imageRegistry: string;
+  /** Registries of images that may be spoken to without TLS, as `HOST` or `HOST:PORT`; those on loopback always may. */
+  readonly imagePlainHosts: readonly string[];
+  /** How large unpacked images may be together. */
+  readonly imageCacheMiB: number;
   readonly cores: "memory" | "all";
   readonly logLevel: "debug" | "info" | "warn" | "error";
   /** Base of the URLs that are shown; empty: the request's own. */
@@ -34,6 +56,8 @@ export interface Config {
   readonly startsMax: number;
   /** Sandboxes that wait for code. */
   readonly stemCells: readonly StemCellRule[];
+  /** Kinds of the operator's own. */
+  readonly kinds: readonly OwnKind[];
   readonly startTimeoutMs: number;
   readonly namespaceCallsMax: number;
   /** Synchronous calls of one function, and of one namespace, that may wait for a sandbox. */
@@ -45,7 +69,8 @@ export interface Config {
   readonly asyncCallsMax: number;
   /** Revisions of each function that can be gone back to. */
   readonly revisionsKept: number;
-  /** How long and how much of what functions print is kept; 0: for ever. */
+  /** How much of what one call prints, and how long and how much of all, is kept; 0: for ever. */
+  readonly logCallBytesMax: number;
   readonly logRetentionDays: number;
   readonly logRetentionMiB: number;
   /** How long records and results of calls are kept; 0: for ever. */
@@ -76,8 +101,24 @@ export interface Config {
   readonly httpFront: "own" | "node";
   /** Processes that read connections in front of this one; 0: this one does. */
   readonly front: number;
+  /** Pages of these origins may use Fn's API and its functions; `*` first: of all origins. */
+  readonly corsOrigins: readonly string[];
+  /** Headers that such pages may send; none: Origin, Content-Length and Content-Type. */
+  readonly corsHeaders: readonly string[];
+  /** Of a request's body; at most `limits.requestBytesMax`. */
+  readonly requestBytesMax: number;
+  /** What one sandbox may have: processes with their threads, open files of a process, files in its /tmp. */
+  readonly processesMax: number;
+  readonly openFilesMax: number;
+  readonly tmpFilesMax: number;
   /** Whether pages that functions answer with are of an origin of their own, or of the console's and the API's. */
   readonly functionOrigin: "sandboxed" | "shared";
+  /** Syslog receivers that apps may name, as `HOST`, `HOST:PORT` or the path of a socket; none: any. */
+  readonly syslogReceivers: readonly string[];
+  /** Files and packages that add to the platform, in their order. */
+  readonly extensions: readonly string[];
+  /** The longest that a hook of one of them is waited for, in ms. */
+  readonly extensionTimeoutMs: number;
 }
 
 /** One setting: its default, a sentence, its other names, and how its text is read. */
@@ -94,7 +135,7 @@ type Settings = { readonly [Name in keyof Config]: Setting<Config[Name]> };
 /** Every setting; the reference page of the configuration is made from this table. */
 export function settings(environment: NodeJS.ProcessEnv = process.env): Settings {
   return {
-    listen: { default: "127.0.0.1:8080", about: "HOST:PORT to listen on", env: ["POLYKILN_LISTEN"], parse: text },
+    listen: { default: "127.0.0.1:8080", about: "HOST:PORT to listen on", env: ["POLYKILN_LISTEN", "FN_PORT"], parse: text },
     data: {
       default: xdg(environment, "XDG_DATA_HOME", ".local/share"),
       about: "Folder of what has to survive",
@@ -112,6 +153,74 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
       about: "Where code runs: bubblewrap, or process (unprotected)",
       env: ["POLYKILN_SANDBOX"],
       parse: oneOf("bubblewrap", "process"),
+    },
+    images: {
+      default: "unpacked",
+      about: "Functions that are container images: unpacked into sandboxes of ours, or run by docker",
+      env: ["POLYKILN_IMAGES"],
+      parse: oneOf("unpacked", "docker"),
+    },
+    dockerHost: {
+      default: "",
+      about: "Where Docker listens, as unix:///PATH or tcp://HOST:PORT; empty: at unix:///var/run/docker.sock",
+      env: ["POLYKILN_DOCKER_HOST", "DOCKER_HOST"],
+      parse: text,
+    },
+    dockerNetwork: {
+      default: "none",
+      about:
+        "Docker's network for functions of images that may use the internet, which nothing of ours guards; none: they connect to nothing",
+      env: ["POLYKILN_DOCKER_NETWORK", "FN_DOCKER_NETWORKS"],
+      parse: text,
+    },
+    dockerImagesMiB: {
+      default: 20_480,
+      about: "Size in MiB above which the least recently used of the images that Docker pulled for functions go; 0: no limit",
+      env: ["POLYKILN_DOCKER_IMAGES_MIB", "FN_IMAGE_CLEAN_MAX_SIZE"],
+      parse: whole(0, 16_777_216),
+    },
+    iofsPath: {
+      default: "",
+      about: "Folder for sockets of containers, where this process cannot see Docker's own folders; empty: none",
+      env: ["POLYKILN_IOFS_PATH", "FN_IOFS_PATH"],
+      parse: folderOrNone,
+    },
+    iofsDockerPath: {
+      default: "",
+      about: "The same folder as Docker sees it: a path, or the name of a volume; empty: by the same path",
+      env: ["POLYKILN_IOFS_DOCKER_PATH", "FN_IOFS_DOCKER_PATH"],
+      parse: text,
+    },
+    pullTimeoutMs: {
+      default: 600_000,
+      about: "Time that pulling a function's image may take, in ms",
+      env: ["POLYKILN_PULL_TIMEOUT_MS", "FN_HOT_PULL_TIMEOUT_MSECS"],
+      parse: whole(1000, 86_400_000),
+    },
+    registryAuth: {
+      default: join(environment["DOCKER_CONFIG"] || join(homedir(), ".docker"), "config.json"),
+      about: "File with credentials for image registries, in the form of Docker's config.json",
+      env: ["POLYKILN_REGISTRY_AUTH"],
+      parse: folderOrNone,
+    },
+    imageRegistry: {
+      default: "docker.io",
+      about: "Registry of images that name none, as HOST or HOST:PORT",
+      env: ["POLYKILN_IMAGE_REGISTRY"],
+      parse: text,
+    },
+    imagePlainHosts: {
+      default: [],
+      about:
+        "Registries of images that may be spoken to without TLS where they have none, as HOST or HOST:PORT with commas between",
+      env: ["POLYKILN_IMAGE_PLAIN_HOSTS"],
+      parse: each(text),
+    },
+    imageCacheMiB: {
+      default: 20_480,
+      about: "Size in MiB above which the least recently used of the unpacked images go that no sandbox is in",
+      env: ["POLYKILN_IMAGE_CACHE_MIB"],
+      parse: whole(1, 16_777_216),
     },
     cores: {
       default: "memory",
@@ -146,13 +255,13 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
     memoryMiB: {
       default: Math.floor((totalmem() / 1024 / 1024) * 0.75),
       about: "Memory of all sandboxes, in MiB: the limits of busy ones and what idle ones use; 75 % of the machine's by default",
-      env: ["POLYKILN_MEMORY_MIB"],
+      env: ["POLYKILN_MEMORY_MIB", "FN_MAX_TOTAL_MEMORY_BYTES"],
       parse: whole(1, 1_048_576),
     },
     freezeAfterMs: {
       default: 100,
       about: "Time that a sandbox is idle before it is frozen, in ms; 0: never",
-      env: ["POLYKILN_FREEZE_AFTER_MS"],
+      env: ["POLYKILN_FREEZE_AFTER_MS", "FN_FREEZE_IDLE_MSECS"],
       parse: whole(0, 3_600_000),
     },
     startsMax: {
@@ -167,6 +276,13 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
         "Sandboxes that wait for code, so that a first call finds one: none, or JSON as [{kind, memoryMiB, count, reactive: {min, max, ttlMs, threshold, increment}}]",
       env: ["POLYKILN_STEM_CELLS"],
       parse: parseStemCells,
+    },
+    kinds: {
+      default: [],
+      about:
+        "Kinds of your own, as NAME:VERSION=FOLDER_OR_IMAGE [COMMAND…] with commas between: a folder by its whole path, or a container image",
+      env: ["POLYKILN_KINDS"],
+      parse: each(parseOwnKind),
     },
     startTimeoutMs: {
       default: 10_000,
@@ -209,6 +325,12 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
       about: "Revisions of each function that can be gone back to",
       env: ["POLYKILN_REVISIONS_KEPT"],
       parse: whole(limits.revisionsKept.min, limits.revisionsKept.max),
+    },
+    logCallBytesMax: {
+      default: limits.logBytesMax,
+      about: "Bytes of what one call prints that are kept; the rest is cut, which its log says",
+      env: ["POLYKILN_LOG_CALL_BYTES_MAX", "FN_MAX_LOG_SIZE_BYTES"],
+      parse: whole(1, 64 * 1024 * 1024),
     },
     logRetentionDays: {
       default: 7,
@@ -318,12 +440,67 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
       env: ["POLYKILN_FRONT"],
       parse: whole(0, 64),
     },
+    corsOrigins: {
+      default: [],
+      about:
+        "Origins whose pages may use Fn's API and functions, with commas between; none: this server's own; *: all, and on loopback any page may change things here then",
+      env: ["POLYKILN_CORS_ORIGINS", "FN_API_CORS_ORIGINS"],
+      parse: each(origin),
+    },
+    corsHeaders: {
+      default: [],
+      about: "Headers that such pages may send, with commas between; none: Origin, Content-Length and Content-Type",
+      env: ["POLYKILN_CORS_HEADERS", "FN_API_CORS_HEADERS"],
+      parse: each(headerName),
+    },
+    requestBytesMax: {
+      default: limits.requestBytesMax,
+      about: "Largest body of a call, in bytes; a larger one is answered 413",
+      env: ["POLYKILN_REQUEST_BYTES_MAX", "FN_MAX_REQUEST_SIZE"],
+      parse: whole(1, limits.requestBytesMax),
+    },
+    processesMax: {
+      default: 128,
+      about: "Processes and threads in one sandbox",
+      env: ["POLYKILN_PROCESSES_MAX", "FN_MAX_PIDS"],
+      parse: whole(16, 32_768),
+    },
+    openFilesMax: {
+      default: 1024,
+      about: "Open files of one process in a sandbox",
+      env: ["POLYKILN_OPEN_FILES_MAX", "FN_MAX_OPEN_FILES"],
+      parse: whole(64, 1_048_576),
+    },
+    tmpFilesMax: {
+      default: 10_000,
+      about: "Files and folders in the /tmp of a sandbox",
+      env: ["POLYKILN_TMP_FILES_MAX", "FN_MAX_TMPFS_INODES"],
+      parse: whole(16, 1_000_000),
+    },
     functionOrigin: {
       default: "sandboxed",
       about:
         "Pages that functions answer with: sandboxed in the browser, or shared, where they may do all that the console and their caller may do here",
       env: ["POLYKILN_FUNCTION_ORIGIN"],
       parse: oneOf("sandboxed", "shared"),
+    },
+    syslogReceivers: {
+      default: [],
+      about: "Syslog receivers that apps may name, as HOST, HOST:PORT or the path of a socket, with commas between; none: any",
+      env: ["POLYKILN_SYSLOG_RECEIVERS"],
+      parse: each(text),
+    },
+    extensions: {
+      default: [],
+      about: "Extensions, with commas between: files as ./NAME from the working directory on, or packages",
+      env: ["POLYKILN_EXTENSIONS"],
+      parse: each(text),
+    },
+    extensionTimeoutMs: {
+      default: 5000,
+      about: "Time that a hook of an extension may take, in ms; then what it was asked for fails",
+      env: ["POLYKILN_EXTENSION_TIMEOUT_MS"],
+      parse: whole(1, 600_000),
     },
   };
 }
@@ -341,13 +518,41 @@ export function loadConfig(flags: Readonly<Record<string, string | undefined>>, 
     result[name] = setting.default;
     if (fromFile[name] !== undefined) result[name] = parsed(setting, textOf(fromFile[name]), `${name} in ${file}`);
     for (const variable of setting.env.toReversed()) {
-      const value = process.env[variable];
-      if (value !== undefined && value !== "") result[name] = parsed(setting, value, variable);
+      const value = valueOf(variable);
+      if (value !== null) result[name] = parsed(setting, value, variable);
     }
     const flag = flags[name];
     if (flag !== undefined) result[name] = parsed(setting, flag, `--${flagOf(name)}`);
   }
   return Object.freeze(result) as unknown as Config;
+}
+
+/** What a variable says, as our own setting is written; null: nothing. `<NAME>_FILE` names a file that has the value, as with Fn. */
+function valueOf(variable: string): string | null {
+  const value = process.env[variable] || fileValue(`${variable}_FILE`);
+  if (value === undefined) return null;
+  const row = fnSetting(variable);
+  if (row === undefined || row.setting === null || row.convert === undefined) return value;
+  try {
+    return row.convert(value);
+  } catch (error) {
+    throw new PlatformError("invalid", `${variable}: ${JSON.stringify(value)} ${(error as Error).message}`);
+  }
+}
+
+function fileValue(variable: string): string | undefined {
+  const file = /^(POLYKILN|FN)_/.test(variable) ? process.env[variable] : undefined;
+  if (!file) return undefined;
+  try {
+    return readFileSync(file, "utf8").trim() || undefined;
+  } catch (error) {
+    throw new PlatformError("invalid", `${variable}: ${file} can't be read: ${(error as Error).message}`);
+  }
+}
+
+/** Variables of Fn's server that are set and mean nothing here, with why. */
+export function unusedFnVariables(): ReadonlyMap<string, string> {
+  return meaninglessVariables(process.env);
 }
 
 /** When the `kiln` script began, in milliseconds since the epoch; undefined when it was not the one who started us. */
@@ -419,13 +624,17 @@ function folder(value: string): string {
   return resolve(value);
 }
 
+function folderOrNone(value: string): string {
+  return value === "" ? "" : folder(value);
+}
+
 function baseUrl(value: string): string {
   if (value !== "" && !/^https?:$/.test(URL.parse(value)?.protocol ?? "")) throw new Error("is not a URL that begins with http");
   return value;
 }
 
 /** Parts with commas between; nothing is no part. */
-function each(parse: (part: string) => string): (value: string) => readonly string[] {
+function each<T>(parse: (part: string) => T): (value: string) => readonly T[] {
   return (value) =>
     value
       .split(",")
@@ -445,6 +654,19 @@ function network(value: string): string {
   if (isIP(begin) === 0 || more.length > 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > bitsMax) {
     throw new Error("is not ADDRESS/BITS, such as 10.1.0.0/16");
   }
+  return value;
+}
+
+/** As a browser writes it. */
+function origin(value: string): string {
+  const url = value === "*" ? null : URL.parse(value);
+  if (value !== "*" && (url === null || !/^https?:$/.test(url.protocol) || value.toLowerCase() !== url.origin))
+    throw new Error("is no origin, such as https://app.example");
+  return value.toLowerCase();
+}
+
+function headerName(value: string): string {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value)) throw new Error("has something that is no name of a header");
   return value;
 }
 

@@ -9,7 +9,7 @@ import { callHead } from "./call-head.ts";
 import type { Definition, Definitions } from "./definitions.ts";
 import type { FailedCall } from "./dispatch.ts";
 import { admitted } from "./invoke.ts";
-import type { Accepted, InvokeRequest } from "./invocation.ts";
+import { type Accepted, type CallHooks, type InvokeRequest, revisionIn } from "./invocation.ts";
 import { QueueRoom } from "./queue-room.ts";
 import type { Recorder } from "./record.ts";
 import type { Traffic } from "./traffic.ts";
@@ -26,6 +26,7 @@ export interface AcceptorParts {
   readonly queue: Pick<Queue, "send" | "waitingCount">;
   /** Calls of one namespace that may wait in the queue. */
   readonly namespaceQueuedMax: number;
+  readonly hooks?: CallHooks | undefined;
   /** Hears of every call that was refused. */
   readonly failed?: ((error: PlatformError, call: FailedCall) => void) | undefined;
 }
@@ -79,9 +80,10 @@ export class Acceptor {
     const { fn } = definition;
     const reservation = new Reservation(this.#room);
     try {
-      const bytes = await reservation.read(body);
       const id = world.newId();
-      const pinned = (target.by === "route" ? undefined : target.revision) ?? null;
+      await this.#parts.hooks?.before({ id, definition, headers, asynchronous: true });
+      const bytes = await reservation.read(body);
+      const pinned = revisionIn(target);
       const head = callHead(definition, { headers, http, startedAt: world.now(), pinned, chain: 0 });
       const { ageMsMax } = fn.delivery;
       await queue.send([

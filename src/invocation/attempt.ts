@@ -11,7 +11,7 @@ import { type CallHead, identityIn, parseHead } from "./call-head.ts";
 import type { Definition, Definitions } from "./definitions.ts";
 import { destinationOf } from "./destinations.ts";
 import { CallOutput, type DispatchParts } from "./dispatch.ts";
-import type { CallIdentity } from "./invocation.ts";
+import type { CallHooks, CallIdentity, HookedCall } from "./invocation.ts";
 import { activationOf, nothingRan, statusOf } from "./outcome.ts";
 import type { Recorder } from "./record.ts";
 import type { RunningCalls } from "./running.ts";
@@ -23,6 +23,7 @@ export interface AttemptParts extends DispatchParts {
   readonly queue: Pick<Queue, "body">;
   /** For large bodies of calls that run. */
   readonly room: ByteRoom;
+  readonly hooks?: CallHooks | undefined;
 }
 
 /** What became of an attempt: the record and result to be written first, then what the queue is told. */
@@ -115,16 +116,37 @@ export class Attempt {
       if (!isDamage(error)) throw error;
       return await this.#giveUp(definition, this.#report(damaged()));
     }
-    const { report, kept } = await this.#called(definition, payload);
+    const { report, kept } = await this.#runs(definition, payload);
     this.#parts.world.crashPoint?.("run");
     if (report.error === null && kept !== null) return await this.#succeeded(definition, payload, report, kept);
     return await this.#failed(definition, report, report.error ?? new PlatformError("internal", "Internal error"));
   }
 
+  /** As an extension has it run, which may refuse to. */
+  async #runs(definition: Definition, payload: Buffer): Promise<{ report: AgentReport; kept: Kept | null }> {
+    let overridden: Pick<HookedCall, "definition" | "headers">;
+    try {
+      overridden = await this.#overridden(definition);
+    } catch (error) {
+      return { report: this.#report(asPlatformError(error)), kept: null };
+    }
+    return await this.#called(overridden, payload);
+  }
+
+  /** What it runs as, and is sent. */
+  async #overridden(definition: Definition): Promise<Pick<HookedCall, "definition" | "headers">> {
+    const { headers } = this.#head;
+    const call = { id: this.delivery.id, definition, headers, asynchronous: true };
+    return (await this.#parts.hooks?.override(call)) ?? call;
+  }
+
   /** One run of the code: what the agent reports, and the answer if there is a whole one. */
-  async #called(definition: Definition, payload: Buffer): Promise<{ report: AgentReport; kept: Kept | null }> {
+  async #called(
+    { definition, headers }: Pick<HookedCall, "definition" | "headers">,
+    payload: Buffer,
+  ): Promise<{ report: AgentReport; kept: Kept | null }> {
     const { running } = this.#parts;
-    const { headers, http, startedAt } = this.#head;
+    const { http, startedAt } = this.#head;
     const { id, attempt } = this.delivery;
     const call = new AttemptCall(this.#parts, id, definition, startedAt, attempt, {
       headers,

@@ -1,7 +1,7 @@
 import { headerOf } from "../http/headers.ts";
 import { PlatformError } from "../model/error.ts";
 import type { World } from "../lib/world.ts";
-import type { DeadLetter, Queue } from "../queue/queue.ts";
+import type { DeadLetter, Queue, Waiting, WaitingPage } from "../queue/queue.ts";
 import type { Acceptor } from "./accept.ts";
 import { identityIn, parseHead } from "./call-head.ts";
 import type { Consumer } from "./consumer.ts";
@@ -24,6 +24,7 @@ export function createCalls(parts: CallsParts): Calls {
   const { queue } = parts;
   return {
     underway: (namespace, id) => underway(parts, namespace, id),
+    listUnderway: (namespace, functionId, page) => listUnderway(parts, namespace, functionId, page),
     cancel: (namespace, id) => cancel(parts, namespace, id),
     async listDead(namespace, functionId, page) {
       const { items, next } = await queue.listDead(namespace, functionId, page);
@@ -47,10 +48,28 @@ async function underway({ queue, running }: CallsParts, namespace: string, id: s
   const runs = running.find(namespace, id);
   if (runs !== undefined) return runs.shown;
   const waiting = await queue.find(namespace, id);
-  if (waiting === undefined) return undefined;
+  return waiting === undefined ? undefined : toUnderway(waiting);
+}
+
+async function listUnderway(
+  { queue, running }: CallsParts,
+  namespace: string,
+  functionId: string,
+  page: WaitingPage,
+): Promise<readonly UnderwayCall[]> {
+  const waiting = await queue.listWaiting(namespace, functionId, page);
+  const found = new Map(waiting.map((message) => [message.id, toUnderway(message)]));
+  for (const call of running.of(namespace, functionId)) {
+    if (page.before === undefined || call.id < page.before) found.set(call.id, call.shown);
+  }
+  return [...found.values()].toSorted((one, other) => (one.id < other.id ? 1 : -1)).slice(0, page.limit);
+}
+
+function toUnderway(waiting: Waiting): UnderwayCall {
+  const { leased, attempt, dueAt } = waiting;
   const head = parseHead(waiting.head);
-  const status = waiting.leased ? "running" : "queued";
-  return { ...identityIn(waiting, head), status, attempt: waiting.attempt, startedAt: head.startedAt };
+  const state = leased ? ({ status: "running", dueAt: null } as const) : ({ status: "queued", dueAt } as const);
+  return { ...identityIn(waiting, head), ...state, attempt, startedAt: head.startedAt };
 }
 
 async function cancel({ world, queue, running, consumer }: CallsParts, namespace: string, id: string): Promise<boolean> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sampleApp, sampleFn } from "../../test/samples.ts";
 import { realWorld } from "../lib/world.ts";
+import { declared } from "../model/declared.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Fn } from "../model/model.ts";
 import { memoryStore } from "../store/memory/store.ts";
@@ -51,6 +52,7 @@ async function filled() {
       list: (namespace, appId, page) => store.functions.list(namespace, appId, page),
       get: (namespace, id) => hold(store.functions.get(namespace, id)),
       getByName: (namespace, appId, name) => hold(store.functions.getByName(namespace, appId, name)),
+      getByPath: (namespace, appId, path) => hold(store.functions.getByPath(namespace, appId, path)),
       revision: (namespace, id, revision) => store.functions.revision(namespace, id, revision),
       revisions: (namespace, id, page) => store.functions.revisions(namespace, id, page),
       provisioned: (namespace, page) => store.functions.provisioned(namespace, page),
@@ -165,6 +167,7 @@ test("what does not exist is named, and is asked for again each time", async () 
     [{ by: "name", app: app.name, name: "nobody" }, "function"],
     [{ by: "name", app: null, name: fn.name }, "function"],
     [{ by: "route", app: app.name, source: "/nobody" }, "route"],
+    [{ by: "path", app: app.name, path: "/nobody" }, "path"],
   ];
   for (const [reference, what] of missing) {
     await assert.rejects(
@@ -201,4 +204,39 @@ test("revisions share the calls by weight, and one that is named gets its call",
   const first = await definitions.load("guest", { ...byName, revision: 1 });
   assert.deepEqual([first.fn.revision, first.fn.memoryMiB], [1, fn.memoryMiB]);
   await assert.rejects(definitions.load("guest", { ...byName, revision: 3 }), /Revision 3 of function hello does not exist/);
+});
+
+test("a path leads to the function that declares it, and is kept", async () => {
+  const { store, definitions, reads } = await filled();
+  await store.functions.update({ ...fn, revision: 2, annotations: { [declared.path]: '"/declared"' } });
+  const byPath: FunctionReference = { by: "path", app: app.name, path: "/declared" };
+  assert.equal((await definitions.load("guest", byPath)).fn.id, fn.id);
+  const before = reads();
+  assert.equal(definitions.peek("guest", byPath)?.fn.revision, 2);
+  assert.equal(reads(), before);
+});
+
+const at = (source: string): FunctionReference => ({ by: "route", app: app.name, source });
+
+test("a route's prefix takes what has no route of its own, the longest first; paths below it do not push out others", async () => {
+  const { store, definitions } = await filled();
+  const make = (id: string, source: string) => store.routes.create({ ...route, id, name: id, source });
+  await make("all", "/*");
+  await make("api", "/api/*");
+  const found = async (source: string) => (await definitions.load("guest", at(source))).route?.source;
+  assert.deepEqual(await Promise.all(["/hi", "/ho", "/api/x/y", "/api/", "/api"].map(found)), [
+    "/hi",
+    "/*",
+    "/api/*",
+    "/api/*",
+    "/*",
+  ]);
+  for (let i = 0; i < 1001; i++) await definitions.load("guest", at(`/made/up/${i}`));
+  assert.equal(definitions.peek("guest", at("/hi"))?.route?.source, "/hi");
+  assert.equal(definitions.peek("guest", at("/made/up/1000"))?.route?.source, "/*");
+  // A new route takes its path from the prefix, whichever function it leads to.
+  await make("made", "/made/up/1000");
+  definitions.changed("guest", "another function");
+  assert.equal(definitions.peek("guest", at("/made/up/1000")), undefined);
+  assert.equal(await found("/made/up/1000"), "/made/up/1000");
 });

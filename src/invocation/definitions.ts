@@ -2,13 +2,15 @@ import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { App, Fn, Route } from "../model/model.ts";
 import type { Store } from "../store/store.ts";
-import type { FunctionReference } from "./invocation.ts";
+import { type FunctionReference, revisionIn } from "./invocation.ts";
 
 /** What a call needs to know before it can run. */
 export interface Definition {
   readonly fn: Fn;
   readonly app: App | null;
   readonly route: Route | null;
+  /** What a call overrider said for placement; absent from what is kept here. */
+  readonly extensions?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What is kept under a reference: the definition, or those that share its calls. */
@@ -25,12 +27,17 @@ interface Kept {
   readonly keys: Map<string, Set<string>>;
   /** How often something in it changed: what was begun to be read before may be old. */
   changes: number;
+  /** Under paths below a route's prefix: there are as many as callers make up, and they must not push out the others. */
+  readonly prefixed: Map<string, Entry>;
   /** By id, so that the first call of a function whose app was called before reads one row. */
   readonly apps: Map<string, App>;
 }
 
 /** Entries of one namespace that are kept; beyond it the oldest goes. */
 const entriesMax = 10_000;
+const prefixedMax = 1000;
+/** Slashes of a path at which a prefix may end. */
+const prefixDepthMax = 16;
 
 /**
  * Functions as the invocation path sees them: read from the store once, then from memory until `changed` says otherwise, so
@@ -48,13 +55,16 @@ export class Definitions {
 
   /** The definition if it is in memory; where revisions share the calls, one of them by weight. */
   peek(namespace: string, reference: FunctionReference): Definition | undefined {
-    const entry = this.#namespaces.get(namespace)?.entries.get(keyOf(reference));
+    const kept = this.#namespaces.get(namespace);
+    if (kept === undefined) return undefined;
+    const key = keyOf(reference);
+    const entry = kept.entries.get(key) ?? (reference.by === "route" ? kept.prefixed.get(key) : undefined);
     return entry === undefined ? undefined : this.#pick(entry);
   }
 
   /** Reads it from the store. Throws `not_found` with `details.what`: app, function, route or revision. */
   async load(namespace: string, reference: FunctionReference): Promise<Definition> {
-    const kept = this.#namespaces.get(namespace) ?? { entries: new Map(), keys: new Map(), changes: 0, apps: new Map() };
+    const kept = this.#namespaces.get(namespace) ?? noneKept();
     this.#namespaces.set(namespace, kept);
     const { changes } = kept;
     let entry: Entry;
@@ -66,7 +76,7 @@ export class Definitions {
       throw error;
     }
     // Something changed meanwhile: this one may be old, use it once only.
-    if (this.#namespaces.get(namespace) === kept && kept.changes === changes) remember(kept, keyOf(reference), entry);
+    if (this.#namespaces.get(namespace) === kept && kept.changes === changes) remember(kept, reference, entry);
     return this.#pick(entry);
   }
 
@@ -85,6 +95,7 @@ export class Definitions {
     const kept = this.#namespaces.get(namespace);
     if (kept === undefined) return;
     kept.changes++;
+    kept.prefixed.clear();
     for (const key of kept.keys.get(functionId) ?? []) kept.entries.delete(key);
     kept.keys.delete(functionId);
   }
@@ -101,7 +112,7 @@ export class Definitions {
 
   async #entryOf(newest: Definition, reference: FunctionReference): Promise<Entry> {
     const alone = { definition: newest, shares: [], weightTotal: 0 };
-    const wanted = reference.by === "route" ? undefined : reference.revision;
+    const wanted = revisionIn(reference) ?? undefined;
     if (wanted !== undefined) return { ...alone, definition: await this.#revisionOf(newest, wanted) };
     const { traffic } = newest.fn;
     if (traffic.length === 0) return alone;
@@ -132,15 +143,33 @@ export class Definitions {
         if (fn === undefined) throw missing("function", reference.name);
         return { fn, app, route: null };
       }
+      case "path": {
+        const app = await this.#appNamed(namespace, reference.app);
+        const fn = await this.#store.functions.getByPath(namespace, app.id, reference.path);
+        if (fn === undefined) throw missing("path", reference.path);
+        return { fn, app, route: null };
+      }
       case "route": {
         const app = await this.#appNamed(namespace, reference.app);
-        const route = await this.#store.routes.getBySource(namespace, app.id, reference.source);
+        const route = await this.#routeAt(app, reference.source);
         if (route === undefined) throw missing("route", reference.source);
         const fn = await this.#store.functions.get(namespace, route.functionId);
         if (fn === undefined) throw missing("function", route.functionId);
         return { fn, app, route };
       }
     }
+  }
+
+  /** The route of that very source; else the one with the longest prefix that it begins with: `/api/*` is all below `/api/`. */
+  async #routeAt({ namespace, id }: App, source: string): Promise<Route | undefined> {
+    const { routes } = this.#store;
+    const exact = await routes.getBySource(namespace, id, source);
+    if (exact !== undefined) return exact;
+    for (const prefix of prefixesOf(source)) {
+      const found = await routes.getBySource(namespace, id, prefix);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   async #appNamed(namespace: string, name: string): Promise<App> {
@@ -159,7 +188,29 @@ export class Definitions {
   }
 }
 
-function remember({ entries, keys }: Kept, key: string, entry: Entry): void {
+function noneKept(): Kept {
+  return { entries: new Map(), keys: new Map(), changes: 0, prefixed: new Map(), apps: new Map() };
+}
+
+/** Sources of routes that would take this path by a prefix, the longest first. */
+function prefixesOf(path: string): string[] {
+  const prefixes: string[] = [];
+  let slash = path.indexOf("/");
+  while (slash >= 0 && prefixes.length < prefixDepthMax) {
+    prefixes.unshift(`${path.slice(0, slash + 1)}*`);
+    slash = path.indexOf("/", slash + 1);
+  }
+  return prefixes;
+}
+
+function remember(kept: Kept, reference: FunctionReference, entry: Entry): void {
+  const { entries, keys, prefixed } = kept;
+  const key = keyOf(reference);
+  if (reference.by === "route" && entry.definition.route?.source !== reference.source) {
+    if (prefixed.size >= prefixedMax) prefixed.clear();
+    prefixed.set(key, entry);
+    return;
+  }
   const [oldest] = entries.size >= entriesMax ? entries : [];
   if (oldest !== undefined) {
     entries.delete(oldest[0]);
@@ -186,10 +237,12 @@ function keyOf(reference: FunctionReference): string {
       return `n\n${reference.app ?? ""}\n${reference.app === null ? "" : "a"}\n${reference.name}${reference.revision === undefined ? "" : `\n${reference.revision}`}`;
     case "route":
       return `r\n${reference.app}\n${reference.source}`;
+    case "path":
+      return `p\n${reference.app}\n${reference.path}`;
   }
 }
 
-function missing(what: "app" | "function" | "route" | "revision", name: string): PlatformError {
-  const noun = { app: "App", function: "Function", route: "Route", revision: "Revision" }[what];
+function missing(what: "app" | "function" | "route" | "path" | "revision", name: string): PlatformError {
+  const noun = { app: "App", function: "Function", route: "Route", path: "Function with path", revision: "Revision" }[what];
   return new PlatformError("not_found", `${noun} ${name} does not exist`, { details: { what } });
 }

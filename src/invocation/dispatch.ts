@@ -97,7 +97,7 @@ export abstract class DispatchedCall extends RunningCall implements AgentCall {
   /** Runs it on the agent that the scheduler chooses, or says why there is none. */
   dispatch(): void {
     const agents = this.#parts.agents();
-    const decision = this.#parts.place(this.fn, agents);
+    const decision = this.#parts.place(this.fn, agents, this.definition.extensions);
     if ("agentId" in decision) {
       for (const agent of agents) if (agent.id === decision.agentId) return agent.link.run(this, this);
     }

@@ -12,7 +12,8 @@ import type { BodySource } from "../lib/body.ts";
 import type { PlatformError } from "../model/error.ts";
 import type { Activation, Fn } from "../model/model.ts";
 import type { HttpOrigin } from "../protocol/protocol.ts";
-import type { DeadLetter, QueueStats } from "../queue/queue.ts";
+import type { Definition } from "./definitions.ts";
+import type { DeadLetter, QueueStats, WaitingPage } from "../queue/queue.ts";
 
 /** The door's view of the invocation path. */
 export interface Invoker {
@@ -40,12 +41,34 @@ export interface InvokeRequest {
   readonly body: BodySource;
 }
 
+/** Who looks at calls before they run: extensions. */
+export interface CallHooks {
+  /** What a call is to run as, each time that it runs. Rejects with a PlatformError. */
+  override(call: HookedCall): Promise<HookedCall>;
+  /** Rejects with the PlatformError that refuses it: it is not taken, and leaves no record. */
+  before(call: HookedCall): Promise<void>;
+}
+
+export interface HookedCall {
+  readonly id: string;
+  readonly definition: Definition;
+  readonly headers: readonly string[];
+  readonly asynchronous: boolean;
+}
+
 /** How a door names a function. */
 export type FunctionReference =
   | { readonly by: "id"; readonly functionId: string; readonly revision?: number | undefined }
   /** `revision`: that one, whatever the function's traffic says. */
   | { readonly by: "name"; readonly app: string | null; readonly name: string; readonly revision?: number | undefined }
-  | { readonly by: "route"; readonly app: string; readonly source: string };
+  | { readonly by: "route"; readonly app: string; readonly source: string }
+  /** A path that a function of the app declares (`model/declared.ts`). */
+  | { readonly by: "path"; readonly app: string; readonly path: string };
+
+/** The revision that a reference asks for; null: the function's traffic decides. */
+export function revisionIn(reference: FunctionReference): number | null {
+  return reference.by === "route" || reference.by === "path" ? null : (reference.revision ?? null);
+}
 
 /** Who began a call. */
 export interface InvokeCaller {
@@ -76,6 +99,8 @@ export type InvokeResult =
 export interface Calls {
   /** A call that waits or runs; undefined when it is over or unknown. */
   underway(namespace: string, id: string): Promise<UnderwayCall | undefined>;
+  /** Calls of a function that wait or run, by id, the newest first; `before`: only older ones. */
+  listUnderway(namespace: string, functionId: string, page: WaitingPage): Promise<readonly UnderwayCall[]>;
   /**
    * Ends a call: one that waits never runs, the code of one that runs is killed. Resolves, false when there is no such call
    * underway, once the record says so or the call is marked durably.
@@ -113,6 +138,8 @@ export interface UnderwayCall extends CallIdentity {
   readonly status: "queued" | "running";
   readonly attempt: number;
   readonly startedAt: number;
+  /** When one that waits may run; null once it runs. */
+  readonly dueAt: number | null;
 }
 
 export interface DeadCall extends CallIdentity {

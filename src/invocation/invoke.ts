@@ -7,7 +7,15 @@ import { asPlatformError, PlatformError } from "../model/error.ts";
 import type { Activation, Fn } from "../model/model.ts";
 import type { Definition, Definitions } from "./definitions.ts";
 import { DispatchedCall, type DispatchParts } from "./dispatch.ts";
-import type { FunctionReference, InvokeCaller, InvokeRequest, InvokeResult, Invoker } from "./invocation.ts";
+import type {
+  CallHooks,
+  FunctionReference,
+  HookedCall,
+  InvokeCaller,
+  InvokeRequest,
+  InvokeResult,
+  Invoker,
+} from "./invocation.ts";
 import { activationOf, identityOf } from "./outcome.ts";
 import type { Recorder } from "./record.ts";
 import type { RunningCalls } from "./running.ts";
@@ -19,6 +27,8 @@ export interface InvokerParts extends DispatchParts {
   readonly recorder: Recorder;
   readonly running: RunningCalls;
   readonly traffic: Traffic;
+  /** Absent where no extension wants to see calls. */
+  readonly hooks?: CallHooks | undefined;
 }
 
 /** The way of every synchronous call: resolve, authorize, admit, place, run, record. */
@@ -37,11 +47,35 @@ function begin(parts: InvokerParts, request: InvokeRequest, signal: CancelSignal
     refuse(parts, request, caller, cause);
     return;
   }
-  if (!(found instanceof Promise)) return enter(parts, request, found, signal, caller);
+  if (!(found instanceof Promise)) return come(parts, request, found, signal, caller);
   found.then(
-    (definition) => enter(parts, request, definition, signal, caller),
+    (definition) => come(parts, request, definition, signal, caller),
     (cause: unknown) => refuse(parts, request, caller, cause),
   );
+}
+
+function come(
+  parts: InvokerParts,
+  request: InvokeRequest,
+  definition: Definition,
+  signal: CancelSignal,
+  caller: InvokeCaller,
+): void {
+  const { hooks } = parts;
+  if (hooks === undefined) return enter(parts, request, definition, signal, caller);
+  hooked(hooks, { id: parts.world.newId(), definition, headers: request.headers, asynchronous: false }).then(
+    ({ id, definition: overridden, headers }) => {
+      const { caller: who, namespace, target, http, body } = request;
+      enter(parts, { caller: who, namespace, target, http, body, headers }, overridden, signal, caller, id);
+    },
+    (cause: unknown) => refuse(parts, request, caller, cause),
+  );
+}
+
+async function hooked(hooks: CallHooks, call: HookedCall): Promise<HookedCall> {
+  const overridden = await hooks.override(call);
+  await hooks.before(overridden);
+  return overridden;
 }
 
 /** From its admission on there is a record of the call, whatever happens. */
@@ -51,6 +85,7 @@ function enter(
   definition: Definition,
   signal: CancelSignal,
   caller: InvokeCaller,
+  id?: string,
 ): void {
   try {
     checkRoom(parts, definition);
@@ -59,7 +94,7 @@ function enter(
     refuse(parts, request, caller, cause);
     return;
   }
-  new SyncCall(parts, definition, request, caller).begin(signal);
+  new SyncCall(parts, id ?? parts.world.newId(), definition, request, caller).begin(signal);
 }
 
 function refuse(parts: InvokerParts, request: InvokeRequest, caller: InvokeCaller, cause: unknown): void {
@@ -102,8 +137,8 @@ class SyncCall extends DispatchedCall {
   #record: Activation | null = null;
   #recorded: PromiseWithResolvers<Activation> | null = null;
 
-  constructor(parts: InvokerParts, definition: Definition, request: InvokeRequest, caller: InvokeCaller) {
-    super(parts, parts.world.newId(), definition, parts.world.now(), 1, request);
+  constructor(parts: InvokerParts, id: string, definition: Definition, request: InvokeRequest, caller: InvokeCaller) {
+    super(parts, id, definition, parts.world.now(), 1, request);
     this.#parts = parts;
     this.#caller = caller;
   }

@@ -27,7 +27,7 @@ export abstract class RunningCall extends Cancel {
 
   get shown(): UnderwayCall {
     const { startedAt, attempt } = this;
-    return { ...identityOf(this.definition, this.id), status: "running", attempt, startedAt };
+    return { ...identityOf(this.definition, this.id), status: "running", attempt, startedAt, dueAt: null };
   }
 }
 
@@ -48,6 +48,16 @@ export class RunningCalls {
     if (before !== null) before.after = after;
     call.before = null;
     call.after = null;
+  }
+
+  /** Those of one function. */
+  of(namespace: string, functionId: string): RunningCall[] {
+    const found: RunningCall[] = [];
+    for (let call = this.#newest; call !== null; call = call.before) {
+      const { fn } = call.definition;
+      if (fn.id === functionId && fn.namespace === namespace) found.push(call);
+    }
+    return found;
   }
 
   find(namespace: string, id: string): RunningCall | undefined {

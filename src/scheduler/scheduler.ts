@@ -18,5 +18,9 @@ export interface AgentSnapshot {
 /** An agent's id, or why there is none. */
 export type Decision = { readonly agentId: string } | { readonly refused: "no_agent" | "too_big"; readonly memoryMiBMax: number };
 
-/** A policy; siblings differ only in how they choose among the agents that can. */
-export type Placement = (fn: Fn, agents: readonly AgentSnapshot[]) => Decision;
+/** A policy; siblings differ only in how they choose among the agents that can. `extensions`: what a call overrider said of the call. */
+export type Placement = (
+  fn: Fn,
+  agents: readonly AgentSnapshot[],
+  extensions?: Readonly<Record<string, string>> | undefined,
+) => Decision;

@@ -2,14 +2,14 @@
 import { type DurationHistogram, durationBoundsS } from "./histogram.ts";
 import type { MetricFamily } from "./telemetry.ts";
 
-const prefix = "polykiln_";
+const ours = "polykiln_";
 
-export function head(name: string, type: "counter" | "gauge" | "histogram", help: string): string {
+export function head(name: string, type: "counter" | "gauge" | "histogram", help: string, prefix: string = ours): string {
   return `# HELP ${prefix}${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${prefix}${name} ${type}\n`;
 }
 
 /** One value; `labels` as `labelText` gives them. */
-export function sample(name: string, labels: string, value: number): string {
+export function sample(name: string, labels: string, value: number, prefix: string = ours): string {
   return `${prefix}${name}${labels === "" ? "" : `{${labels}}`} ${value}\n`;
 }
 
@@ -28,14 +28,14 @@ export function histogram(name: string, labels: string, { counts, sumMs }: Durat
   for (let bucket = 0; bucket < counts.length; bucket++) {
     count += counts[bucket] as number;
     const bound = durationBoundsS[bucket] ?? "+Inf";
-    text += `${prefix}${name}_bucket{${labels}${comma}le="${bound}"} ${count}\n`;
+    text += `${ours}${name}_bucket{${labels}${comma}le="${bound}"} ${count}\n`;
   }
   return text + sample(`${name}_sum`, labels, sumMs / 1000) + sample(`${name}_count`, labels, count);
 }
 
-export function familyText({ name, help, type, samples }: MetricFamily): string {
-  const lines = samples.map(({ labels, value }) => sample(name, labels === undefined ? "" : labelText(labels), value));
-  return head(name, type, help) + lines.join("");
+export function familyText({ name, help, type, prefix, samples }: MetricFamily): string {
+  const lines = samples.map(({ labels = {}, suffix = "", value }) => sample(name + suffix, labelText(labels), value, prefix));
+  return head(name, type, help, prefix) + lines.join("");
 }
 
 function escaped(value: string): string {

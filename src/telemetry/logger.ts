@@ -12,6 +12,7 @@ export interface LogFields {
   readonly agentId?: string;
   readonly sandboxId?: string;
   readonly namespace?: string;
+  readonly extension?: string;
   readonly requestId?: string;
   readonly path?: string;
   readonly url?: string;

@@ -41,7 +41,7 @@ export class Metrics {
       ...(await byTurns(series, (one) => histogram("call_duration_seconds", labels.get(one) as string, one.durations))),
       this.#platform(visible),
     ];
-    for (const source of this.#sources) for (const each of await source()) parts.push(familyText(each));
+    for (const source of this.#sources) for (const each of await source(visible)) parts.push(familyText(each));
     return parts.join("");
   }
 

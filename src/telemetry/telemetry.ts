@@ -11,18 +11,24 @@ export interface MetricFamily {
   /** Without the prefix; ends in the unit, and counters in `_total`. */
   readonly name: string;
   readonly help: string;
-  readonly type: "counter" | "gauge";
+  readonly type: "counter" | "gauge" | "histogram";
+  /** (Default: `polykiln_`) */
+  readonly prefix?: "fn_";
   readonly samples: readonly MetricSample[];
 }
 
 export interface MetricSample {
   /** From small closed sets: never a name that users choose. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Of a histogram's parts. */
+  readonly suffix?: "_bucket" | "_sum" | "_count";
   readonly value: number;
 }
 
-/** Figures of a room, read when metrics are. */
-export type MetricSource = () => readonly MetricFamily[] | Promise<readonly MetricFamily[]>;
+/** Figures of a room, read when metrics are. `visible`: whether the reader may see figures of a namespace by themselves. */
+export type MetricSource = (
+  visible: (namespace: string) => boolean,
+) => readonly MetricFamily[] | Promise<readonly MetricFamily[]>;
 
 /** What keeps the platform from serving, if anything does. */
 export interface HealthCheck {
