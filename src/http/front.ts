@@ -50,7 +50,7 @@ export class Front implements ConnectionReader {
   constructor(parts: FrontParts) {
     this.#parts = parts;
     this.#context = { world: parts.world, bodyBytesMax: parts.config.bodyBytesMax };
-    this.#guard = siteGuard(parts.config.publicNames);
+    this.#guard = siteGuard(parts.config.publicNames, parts.config.pageOrigins);
     this.#server = this.#createServer();
     // The timeouts of node:http are watched from here on; it would do so by itself only if it listened.
     this.#server.emit("listening");

@@ -35,11 +35,11 @@ export class OwnFront implements OwnContext, ConnectionReader {
     this.#parts = parts;
     this.world = parts.world;
     this.config = parts.config;
-    const { lineBytesMax, headerBytesMax, headerCountMax, publicNames } = parts.config;
+    const { lineBytesMax, headerBytesMax, headerCountMax, publicNames, pageOrigins } = parts.config;
     this.limits = { lineBytesMax, headerBytesMax, headerCountMax };
     this.date = new DateLine(parts.world);
     this.keepAliveLines = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(parts.config.keepAliveTimeoutMs / 1000)}\r\n`;
-    this.#guard = siteGuard(publicNames);
+    this.#guard = siteGuard(publicNames, pageOrigins);
     this.#elsewhere = elsewhere;
   }
 

@@ -41,9 +41,11 @@ export function httpStatusOf(code: ErrorCode): number {
     case "function_out_of_memory":
     case "function_protocol":
     case "response_too_large":
+    case "registry_failed":
       return 502;
     case "overloaded":
       return 503;
+    case "pull_timeout":
     case "start_timeout":
     case "timeout":
       return 504;

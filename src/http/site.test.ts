@@ -3,8 +3,12 @@ import { test } from "node:test";
 import { isLoopbackAddress, isLoopbackHost } from "./loopback.ts";
 import { siteGuard } from "./site.ts";
 
-function check(input: { method?: string; host?: string; origin?: string }, expected: "served" | "refused"): void {
-  const guard = siteGuard(["Fn.Example"]);
+function check(
+  input: { method?: string; host?: string; origin?: string },
+  expected: "served" | "refused",
+  pageOrigins: readonly string[] = [],
+): void {
+  const guard = siteGuard(["Fn.Example"], pageOrigins);
   const request = { method: input.method ?? "POST", host: input.host ?? "127.0.0.1:8080", origin: input.origin };
   assert.equal(guard(request) === undefined ? "served" : "refused", expected, JSON.stringify(input));
   // The second time the host is remembered.
@@ -53,6 +57,16 @@ test("origins of requests that change something", () => {
   check({ host: "192.168.1.5:80", origin: "http://192.168.1.5:80" }, "served");
   check({ method: "GET", origin: "https://evil.example" }, "served");
   check({ method: "DELETE", origin: "https://evil.example" }, "refused");
+});
+
+test("origins that the operator named", () => {
+  const named = ["https://app.example", "http://other.example:81"];
+  for (const origin of named) check({ origin }, "served", named);
+  for (const origin of ["https://app.example:444", "http://app.example", "https://evil.example", "null"])
+    check({ origin }, "refused", named);
+  check({ origin: "https://evil.example" }, "served", ["*"]);
+  check({ origin: "null" }, "refused", ["*"]);
+  check({ origin: "https://app.example", host: "evil.example" }, "refused", ["*"]);
 });
 
 test("loopback", () => {

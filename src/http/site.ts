@@ -14,12 +14,16 @@ export interface SiteRequest {
  * their own machine: a form or a fetch straight at 127.0.0.1 (the browser says so in `Origin`), and a host name of the
  * attacker's that is re-pointed to 127.0.0.1 once the page is loaded (DNS rebinding: same origin for the browser, but `Host` still
  * carries the name). So `Host` must be an IP address, localhost or a configured name, and a request that changes something must not come
- * from another site. Programs that are no browser send no `Origin` and are not touched.
+ * from another site, unless the operator named it. Programs that are no browser send no `Origin` and are not touched.
  *
  * Costs one string comparison a request: the last good host is remembered.
  */
-export function siteGuard(publicNames: readonly string[]): (request: SiteRequest) => PlatformError | undefined {
+export function siteGuard(
+  publicNames: readonly string[],
+  pageOrigins: readonly string[] = [],
+): (request: SiteRequest) => PlatformError | undefined {
   const names = new Set(publicNames.map((name) => name.toLowerCase()));
+  const origins = new Set(pageOrigins.map((origin) => origin.toLowerCase()));
   let lastGoodHost: string | undefined;
 
   return ({ method, host, origin }) => {
@@ -29,7 +33,8 @@ export function siteGuard(publicNames: readonly string[]): (request: SiteRequest
       lastGoodHost = host;
     }
     if (origin === undefined || method === "GET" || method === "HEAD" || method === "OPTIONS") return undefined;
-    return isOwnOrigin(origin, host, names) ? undefined : foreignOrigin(origin);
+    const isNamed = origin !== "null" && (origins.has("*") || origins.has(origin));
+    return isNamed || isOwnOrigin(origin, host, names) ? undefined : foreignOrigin(origin);
   };
 }
 

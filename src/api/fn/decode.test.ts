@@ -33,6 +33,8 @@ check('{"int":1.0}', undefined);
 check('{"at":"2026-11-20T21:53:39.711Z"}', { at: "2026-11-20T21:53:39.711Z" });
 check('{"at":"2026-11-20T21:53:39+01:00"}', { at: "2026-11-20T21:53:39+01:00" });
 check('{"at":"2026-13-20T21:53:39Z"}', undefined);
+check('{"at":"0001-01-01T00:00:00.000Z"}', { at: undefined });
+check('{"at":"0001-01-01T01:00:00+01:00"}', { at: undefined });
 check('{"map":{"a":{}}}', undefined);
 check('{"constructor":1,"toString":2,"__proto__":3}', {});
 check("\ufeff{}", undefined);

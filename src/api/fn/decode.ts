@@ -41,13 +41,16 @@ export const int32: Decoder<number> = wholeNumber(/^-?\d+$/, -(2n ** 31n), 2n **
 /** Above 2^53 the number is only roughly kept, which is enough to refuse it. */
 export const uint64: Decoder<number> = wholeNumber(/^\d+$/, 0n, 2n ** 64n - 1n);
 
-/** A time whose value nobody uses. */
+/** Go's time zero, in milliseconds since the epoch: a client written in Go sends it for a time that it does not have. */
+const zeroTimeMs = Date.parse("0001-01-01T00:00:00Z");
+
+/** A time whose value nobody uses; time zero is none. */
 export const time: Decoder<string> = {
   decode(text, before) {
     if (text === "null") return before;
     const value = decodeString(text);
     if (value !== "" && !isTime(value)) throw invalidJson();
-    return value;
+    return Date.parse(value) === zeroTimeMs ? undefined : value;
   },
 };
 

@@ -5,16 +5,16 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { test } from "node:test";
+import { memoryFnContext } from "../../../test/fn-context.ts";
 import type { Answer } from "../../../test/http-harness.ts";
 import { ask } from "../../../test/http-harness.ts";
 import type { MemoryAnswer, MemoryCall } from "../../../test/memory-invoker.ts";
-import { memoryInvoker } from "../../../test/memory-invoker.ts";
 import type { Handler } from "../../http/http.ts";
 import { realWorld } from "../../lib/world.ts";
 import type { ErrorCode } from "../../model/error.ts";
 import { PlatformError } from "../../model/error.ts";
 import { memoryStore } from "../../store/memory/store.ts";
-import { fnInvoke, fnManagement, fnTrigger } from "./fn.ts";
+import { fnInvoke, fnManagement, fnRoute, fnTrigger } from "./fn.ts";
 
 const folder = "test/fixtures/fn";
 const firstMs = Date.parse("2026-11-20T21:53:39.711Z");
@@ -50,20 +50,16 @@ async function startServer(): Promise<Server> {
   const world = { ...realWorld(), now: () => server.now, newId: () => newId(server.ids) };
   await store.namespaces.create({ id: "namespace", name: "guest", createdAt: firstMs });
   const context = {
-    store,
-    world,
-    invoker: { ...memoryInvoker(store, world, run), accept: async () => ({ activationId: newId(server.ids) }) },
-    version: "1.2.3",
-    namespace: "guest",
-    identify: () => ({ name: "loopback", namespaces: null }),
+    ...memoryFnContext(store, world, run),
+    cors: { origins: ["https://app.test"], headers: [] },
     baseUrl: () => "http://fn.test/",
     changed: () => {},
   };
-  const [management, invoke, trigger] = [fnManagement(context), fnInvoke(context), fnTrigger(context)];
+  const management = fnManagement(context);
+  const doors = { "/invoke/": fnInvoke(context), "/t/": fnTrigger(context), "/r/": fnRoute(context) };
   server.handle = (request, response) => {
-    if (request.path.startsWith("/invoke/")) invoke(request, response);
-    else if (request.path.startsWith("/t/")) trigger(request, response);
-    else management(request, response);
+    const door = Object.entries(doors).find(([prefix]) => request.path.startsWith(prefix));
+    (door?.[1] ?? management)(request, response);
   };
   return server;
 }
@@ -82,12 +78,23 @@ function run({ request, fn, body }: MemoryCall): MemoryAnswer {
   const answered = request.headers.flatMap((text, at) =>
     at % 2 === 0 && /^answer-/i.test(text) ? [text.slice(7), request.headers[at + 1] as string] : [],
   );
-  return { status: image === "teapot" ? 418 : 200, headers: answered, body: `${fn.name} got ${body}${via}` };
+  return {
+    status: image === "teapot" ? 418 : 200,
+    headers: answered,
+    body: `${fn.name} got ${body}${via}`,
+    printed: printedOf(body),
+  };
 }
 
-function detailsOf(image: string): Record<string, string> {
+/** `print x|y` prints two lines. */
+function printedOf(body: string): readonly string[] {
+  return body.startsWith("print ") ? body.slice("print ".length).split("|") : [];
+}
+
+function detailsOf(image: string): Record<string, string | number> {
   const detail = image.split(":")[1];
-  return detail === undefined ? {} : { limit: detail };
+  if (detail === undefined) return {};
+  return /^\d+$/.test(detail) ? { status: Number(detail) } : { limit: detail, part: detail };
 }
 
 async function playLine(server: Server, line: string): Promise<void> {
@@ -123,6 +130,8 @@ function fill(server: Server, text: string): string {
   return text
     .replace(/#(\d+)/g, (_, index: string) => server.ids[Number(index) - 1] ?? `no id ${index}`)
     .replace(/@(\d+)/g, (_, seconds: string) => new Date(firstMs + Number(seconds) * 1000).toISOString())
+    .replace(/~(\d+)/g, (_, index: string) => Buffer.from(server.ids[Number(index) - 1] ?? "").toString("base64url"))
+    .replaceAll("<lf>", "\n")
     .replace(/<(.)\*(\d+)>/gu, (_, character: string, count: string) => character.repeat(Number(count)));
 }
 

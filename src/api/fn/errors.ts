@@ -1,16 +1,28 @@
 /** Fn's statuses: the only place of this door where a number of HTTP stands. */
-import { PlatformError, asPlatformError } from "../../model/error.ts";
+import { type ErrorCode, PlatformError, asPlatformError } from "../../model/error.ts";
+import type { Activation } from "../../model/model.ts";
 import type { Reply } from "./reply.ts";
 import { jsonReply } from "./reply.ts";
 
 /** Statuses of answers that are no errors. */
-export const status = { ok: 200, accepted: 202, noContent: 204, moved: 301, movedWithMethod: 307 } as const;
+export const status = {
+  ok: 200,
+  accepted: 202,
+  noContent: 204,
+  moved: 301,
+  movedWithMethod: 307,
+  forbidden: 403,
+  notAcceptable: 406,
+} as const;
 
 /** Seconds after which Fn asks a caller to come back when there was no room. */
 const retryAfterSeconds = 15;
 
+/** `/v1` put its errors one level deeper. */
+export type ErrorShape = "v1" | "v2";
+
 /** Any failure as Fn's answer. `callId`: the activation's id as soon as there is one. */
-export function errorReply(thrown: unknown, callId: string | null = null): Reply {
+export function errorReply(thrown: unknown, callId: string | null = null, shape: ErrorShape = "v2"): Reply {
   const error = asPlatformError(thrown);
   const [number, message] = statusAndMessage(error);
   const headers: string[] = [];
@@ -19,10 +31,24 @@ export function errorReply(thrown: unknown, callId: string | null = null): Reply
     headers.push("Retry-After", String(retryAfterSeconds), ...limitName(error));
   if (error.code === "throttled") headers.push("Retry-After", String(error.details["retryAfterS"] ?? 1), ...limitName(error));
   if (error.code === "unauthenticated") headers.push("WWW-Authenticate", "Bearer");
-  return jsonReply(number, JSON.stringify({ message }), headers);
+  const body = shape === "v1" ? { error: { message } } : { message };
+  return jsonReply(number, JSON.stringify(body), headers);
 }
 
 const seeLogs = "please ensure you are using the latest fdk and check the logs";
+
+/** The message that the caller of a call read that failed like this, for its record. */
+export function callMessage({ code, message }: NonNullable<Activation["error"]>): string {
+  return statusAndMessage(new PlatformError(code as ErrorCode, message))[1];
+}
+
+/** The client takes none of the forms that there are. */
+export function notAcceptableReply(): Reply {
+  return jsonReply(
+    status.notAcceptable,
+    JSON.stringify({ message: "unable to respond within acceptable response content types" }),
+  );
+}
 
 /** A function's own error text never reaches the caller, only its log; the cause of a failed start does. */
 function statusAndMessage(error: PlatformError): [status: number, message: string] {
@@ -65,10 +91,14 @@ function statusAndMessage(error: PlatformError): [status: number, message: strin
     case "function_protocol":
       return [502, "invalid function response"];
     case "response_too_large":
-      return [502, "function response body too large"];
+      return [502, `function response ${error.details["part"] === "header" ? "header" : "body"} too large`];
     case "overloaded":
       if (wantsTooMuch(error)) return [400, "Requested CPU/Memory cannot be allocated"];
       return [503, "Timed out - server too busy"];
+    case "registry_failed":
+      return [refusedStatus(error) ?? 502, error.message];
+    case "pull_timeout":
+      return [504, "Image pull timed out"];
     case "start_timeout":
       return [504, `Container initialization timed out, ${seeLogs}`];
     case "timeout":
@@ -81,6 +111,11 @@ function limitName({ details: { limit } }: PlatformError): string[] {
   return typeof limit === "string" ? ["Kiln-Limit", limit] : [];
 }
 
+/** With what a registry refused an image. */
+function refusedStatus({ details: { status: given } }: PlatformError): number | undefined {
+  return typeof given === "number" && given >= 400 && given < 500 ? given : undefined;
+}
+
 /** No machine is as big as the function's memory, so coming back later helps nobody. */
 function wantsTooMuch(error: PlatformError): boolean {
   return error.details["limit"] === "memory";
@@ -91,8 +126,11 @@ export const invalid = (message: string) => new PlatformError("invalid", message
 export const invalidJson = () => invalid("Invalid JSON");
 export const conflict = (message: string) => new PlatformError("conflict", message);
 
-/** What does not exist, by Fn's name of it: "App", "Fn" or "Trigger". */
-export const notFound = (noun: "App" | "Fn" | "Trigger") => new PlatformError("not_found", `${noun} not found`);
+type Noun = "App" | "Fn" | "Trigger" | "Route" | "Call" | "Call log" | "Call result";
+
+/** What does not exist, by Fn's name of it. */
+export const notFound = (noun: Noun) => new PlatformError("not_found", `${noun} not found`);
+export const notOver = (callStatus: string) => conflict(`Call is ${callStatus}; it has a result when it is over`);
 export const pathNotFound = (method: string, path: string) => new PlatformError("not_found", `Path not found: ${method} ${path}`);
 export const methodNotAllowed = (method: string, path: string) =>
   new PlatformError("method_not_allowed", `Method not allowed: ${method} ${path}`);

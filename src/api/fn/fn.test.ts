@@ -1,15 +1,15 @@
 /** What the dialogues cannot say: other doors' functions, races, credentials, broken bodies, long lists. */
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
+import { memoryFnContext } from "../../../test/fn-context.ts";
 import type { Answer, RequestOptions } from "../../../test/http-harness.ts";
 import { ask } from "../../../test/http-harness.ts";
 import type { MemoryAnswer } from "../../../test/memory-invoker.ts";
-import { memoryInvoker } from "../../../test/memory-invoker.ts";
 import type { BodySource } from "../../lib/body.ts";
 import { realWorld } from "../../lib/world.ts";
 import { type ErrorCode, PlatformError } from "../../model/error.ts";
 import { deliveryDefaults } from "../../model/fn-defaults.ts";
-import type { Fn } from "../../model/model.ts";
+import type { Activation, Fn } from "../../model/model.ts";
 import { memoryStore } from "../../store/memory/store.ts";
 import type { Store } from "../../store/store.ts";
 import type { FnContext } from "./fn.ts";
@@ -28,12 +28,7 @@ beforeEach(async () => {
   await store.namespaces.create({ id: "n", name: "guest", createdAt: 0 });
   [changed, expected, failures, code] = [[], [], [], () => ({})];
   context = {
-    store,
-    world,
-    invoker: memoryInvoker(store, world, () => code()),
-    version: "1",
-    namespace: "guest",
-    identify: () => ({ name: "loopback", namespaces: null }),
+    ...memoryFnContext(store, world, () => code()),
     baseUrl: () => "http://fn.test",
     changed: (ids) => changed.push(...ids),
     expect: (fn, app) => expected.push(`${fn.id} ${fn.revision} ${app?.id}`),
@@ -287,6 +282,56 @@ test("an answer that breaks off cuts the connection", async () => {
   code = () => ({ body: breaking(new PlatformError("function_exited", "gone")) });
   const streamed = await ask(fnInvoke(context), { method: "POST", target: `/invoke/${fn.id}` });
   assert.deepEqual([streamed.status, streamed.body, streamed.broken?.message], [200, "half", "gone"]);
+});
+
+/** An asynchronous call of a function that is never run, and a synchronous one that has a record. */
+async function calledTwice(): Promise<{ fn: Fn; waiting: string; over: string }> {
+  const fn = await foreignFn();
+  const post = (headers: readonly string[]) => ask(fnInvoke(context), { method: "POST", target: `/invoke/${fn.id}`, headers });
+  const waiting = (await post(["fn-invoke-type", "detached"])).header("fn-call-id") ?? "";
+  const over = (await post([])).header("fn-call-id") ?? "";
+  return { fn, waiting, over };
+}
+
+const callsOf = async (fn: Fn, query = "") =>
+  JSON.parse((await call({ target: `/v2/fns/${fn.id}/calls${query}` })).body) as {
+    items: { id: string; status: string }[];
+    next_cursor?: string;
+  };
+
+test("a call that ends while a list is put together is in it once, with its end", async () => {
+  const { fn, waiting, over } = await calledTwice();
+  const record = { ...((await store.activations.get("guest", over)) as Activation), id: waiting };
+  const { calls } = context;
+  const listUnderway: typeof calls.listUnderway = async (namespace, id, page) => {
+    const found = await calls.listUnderway(namespace, id, page);
+    await store.activations.append([record]);
+    return found;
+  };
+  context = { ...context, calls: { underway: calls.underway, listUnderway } };
+  const { items } = await callsOf(fn);
+  assert.deepEqual(
+    items.map(({ id, status }) => `${id} ${status}`),
+    [`${over} success`, `${waiting} success`],
+  );
+});
+
+test("a list goes on behind a call that only waited, whatever became of it", async () => {
+  const { fn, waiting, over } = await calledTwice();
+  const older = { ...((await store.activations.get("guest", over)) as Activation), id: `00${waiting.slice(2)}` };
+  await store.activations.append([{ ...older, startedAt: older.startedAt - 1000 }]);
+  const first = await callsOf(fn, "?per_page=2");
+  assert.deepEqual(
+    first.items.map(({ id }) => id),
+    [over, waiting],
+  );
+  const rest = async () => (await callsOf(fn, `?cursor=${first.next_cursor}`)).items.map(({ id }) => id);
+  assert.deepEqual(await rest(), [older.id]);
+  // It is over now.
+  context = { ...context, calls: { underway: async () => undefined, listUnderway: async () => [] } };
+  assert.deepEqual(await rest(), [older.id]);
+  await store.activations.append([{ ...older, id: waiting, startedAt: older.startedAt }]);
+  assert.deepEqual(await rest(), [older.id]);
 });
 
 const refusal = (reason: ErrorCode) => () => Promise.reject(new PlatformError(reason, "full"));

@@ -1,12 +1,14 @@
 /** `/v2/fns` and `/v2/fns/{fn_id}`. */
 import { fnDefaults } from "../../model/fn-defaults.ts";
-import type { Fn } from "../../model/model.ts";
+import { declared, declaredText } from "../../model/declared.ts";
+import type { Annotations, Fn } from "../../model/model.ts";
 import { endpointKeys, mergedAnnotations, newAnnotations } from "./annotations.ts";
 import { findApp } from "./apps.ts";
 import { mergedConfig, newConfig } from "./config.ts";
 import type { Decoded } from "./decode.ts";
 import { decodeBody, int32, rawMap, string, stringMap, time, uint64 } from "./decode.ts";
 import { conflict, invalid, notFound } from "./errors.ts";
+import { protocolOf } from "./format.ts";
 import { fnLimits, isPathParameter, nameFault } from "./limits.ts";
 import { nextCursor, pageOf, pageOfOne } from "./paging.ts";
 import { noContentReply, okReply, renderFn, renderList, shownSeconds } from "./render.ts";
@@ -26,6 +28,8 @@ const fields = {
   config: stringMap,
   annotations: rawMap,
   shape: string,
+  // Clients of old servers send it; those of today can say the same in an annotation.
+  format: string,
   created_at: time,
   updated_at: time,
 };
@@ -51,6 +55,7 @@ export async function createFn(exchange: Exchange): Promise<Reply> {
     const app = await findApp(exchange, draft.appId);
     const holder = await exchange.store.functions.getByName(exchange.namespace, app.id, draft.name);
     if (holder !== undefined) throw conflict("Fn with specified name already exists");
+    await checkPathFree(exchange, app.id, draft.annotations);
     return { ...draft, id: exchange.newId(), shape: app.shape };
   });
   exchange.changed([fn.id]);
@@ -71,7 +76,11 @@ export async function updateFn(exchange: Exchange): Promise<Reply> {
     exchange.store.functions,
     exchange.now,
     () => findFn(exchange, exchange.id),
-    (stored) => mergedFn(stored, body),
+    async (stored) => {
+      const merged = mergedFn(stored, body);
+      if (merged.annotations !== stored.annotations) await checkPathFree(exchange, merged.appId, merged.annotations, merged.id);
+      return merged;
+    },
   );
   if (changed) {
     exchange.changed([item.id]);
@@ -94,14 +103,38 @@ export async function findFn({ store, namespace }: Exchange, id: string): Promis
   return fn;
 }
 
+/** The path that a function declares is no other function's. */
+async function checkPathFree(
+  { store, namespace }: Exchange,
+  appId: string | null,
+  annotations: Annotations,
+  id?: string,
+): Promise<void> {
+  const path = declaredText(annotations, declared.path);
+  if (path === undefined || appId === null) return;
+  const holder = await store.functions.getByPath(namespace, appId, path);
+  if (holder !== undefined && holder.id !== id) throw conflict("Fn with the same path exists on this app");
+}
+
+/** What a function declares in annotations of ours is understood. */
+function checkDeclared(annotations: Annotations): Annotations {
+  const { path, type } = declared;
+  if (annotations[path] !== undefined && !declaredText(annotations, path)?.startsWith("/"))
+    throw invalid(`Invalid annotation value, ${path} must be a text that begins with '/'`);
+  if (annotations[type] !== undefined && !/^(?:a?sync)$/.test(declaredText(annotations, type) ?? ""))
+    throw invalid(`Invalid annotation value, ${type} must be "sync" or "async"`);
+  return annotations;
+}
+
 async function expectCalls({ store, namespace, expect }: Exchange, fn: Fn): Promise<void> {
   const app = fn.appId === null ? null : await store.apps.get(namespace, fn.appId);
   // It was deleted meanwhile, with its functions.
   if (app !== undefined) expect(fn, app);
 }
 
-function endpointOf(exchange: Exchange, fn: Fn): string {
-  return `${exchange.baseUrl}/invoke/${fn.id}`;
+function endpointOf({ baseUrl, urls }: Exchange, fn: Fn): string {
+  const url = `${baseUrl}/invoke/${fn.id}`;
+  return urls?.fn(fn, url) ?? url;
 }
 
 /** Checks in Fn's order. Zero means the default. */
@@ -113,7 +146,7 @@ function newFn({ namespace, now }: Exchange, body: Body): Omit<Fn, "id" | "shape
   const timeout = checkedTimeout(body.timeout || fnLimits.timeoutSeconds.default);
   const idleTimeout = checkedIdleTimeout(body.idle_timeout || fnLimits.idleTimeoutSeconds.default);
   const memoryMiB = checkedMemory(body.memory || fnLimits.memoryMb.default);
-  const annotations = newAnnotations(body.annotations, endpointKeys.fn);
+  const annotations = checkDeclared(newAnnotations(body.annotations, endpointKeys.fn));
   const config = newConfig(body.config);
   const createdAt = now();
   return {
@@ -122,6 +155,7 @@ function newFn({ namespace, now }: Exchange, body: Body): Omit<Fn, "id" | "shape
     name,
     ...fnDefaults,
     ...imageCode(body.image),
+    protocol: protocolOf(body.format, annotations),
     memoryMiB,
     timeoutMs: timeout * 1000,
     idleTimeoutMs: idleTimeout * 1000,
@@ -141,10 +175,12 @@ function mergedFn(stored: Fn, body: Body): Fn {
   const timeoutMs = mergedMs(stored.timeoutMs, body.timeout, checkedTimeout);
   const idleTimeoutMs = mergedMs(stored.idleTimeoutMs, body.idle_timeout, checkedIdleTimeout);
   const memoryMiB = !body.memory || body.memory === stored.memoryMiB ? stored.memoryMiB : checkedMemory(body.memory);
-  const annotations = mergedAnnotations(stored.annotations, body.annotations, endpointKeys.fn);
+  const annotations = checkDeclared(mergedAnnotations(stored.annotations, body.annotations, endpointKeys.fn));
   const config = mergedConfig(stored.config, body.config);
   const code = withImage(stored, body.image || shownImage(stored));
-  const merged: Fn = { ...stored, ...code, timeoutMs, idleTimeoutMs, memoryMiB, annotations, config };
+  const isNamed = code.source.type === "image" && (body.format || body.annotations?.has(declared.format) === true);
+  const protocol = isNamed ? protocolOf(body.format, annotations) : code.protocol;
+  const merged: Fn = { ...stored, ...code, protocol, timeoutMs, idleTimeoutMs, memoryMiB, annotations, config };
   return isSame(stored, merged) ? stored : merged;
 }
 
@@ -155,6 +191,7 @@ function mergedMs(storedMs: number, givenSeconds: number | undefined, check: (se
 function isSame(stored: Fn, merged: Fn): boolean {
   return (
     stored.source === merged.source &&
+    stored.protocol === merged.protocol &&
     stored.timeoutMs === merged.timeoutMs &&
     stored.idleTimeoutMs === merged.idleTimeoutMs &&
     stored.memoryMiB === merged.memoryMiB &&

@@ -1,25 +1,30 @@
 /**
- * Invocation: `POST /invoke/{fn_id}` and `/t/{app}/{source...}`.
+ * Invocation: `POST /invoke/{fn_id}`, `/t/{app}/{source...}` and, for functions that declare a path, `/r/{app}/{route...}`.
  *
+ * A function of type `async` is never waited for: whatever leads to it answers 202 `{"call_id":...}` as soon as the call can't be lost.
  * `Fn-Invoke-Type: detached` on /invoke answers 202 with `Fn-Call-Id` and no body as soon as the call can't be lost, where Fn needs a
  * load balancer for that. Any other word, and any on a trigger, is a synchronous call.
  */
+import { posix } from "node:path";
 import type { Caller } from "../../auth/auth.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../http/http.ts";
 import type { BodySource } from "../../lib/body.ts";
+import type { Definition } from "../../invocation/definitions.ts";
 import type { FunctionReference, InvokeCaller, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
+import { declared } from "../../model/declared.ts";
 import { PlatformError, asPlatformError } from "../../model/error.ts";
+import type { Fn } from "../../model/model.ts";
 import type { HttpOrigin } from "../../protocol/protocol.ts";
-import { errorReply, methodNotAllowed, notFound, pathNotFound, status } from "./errors.ts";
+import { type ErrorShape, errorReply, methodNotAllowed, notFound, pathNotFound, status } from "./errors.ts";
 import type { FnContext } from "./fn.ts";
 import { Invocable } from "./invocable.ts";
 import { fnLimits, isPathParameter } from "./limits.ts";
 import { decodePath } from "./path.ts";
-import { sendReply } from "./reply.ts";
+import { jsonReply, type Reply, sendReply } from "./reply.ts";
 
 /** See `fnInvoke`. */
 export function invokeHandler(context: FnContext): Handler {
-  return guarded(context, (request, response) => {
+  return guarded(context, "v2", (request, response) => {
     const call = new FnCall(context, request, response, directly(context, request));
     call.begin(context.identify(request));
   });
@@ -36,22 +41,37 @@ function directly(context: FnContext, request: HttpRequest): Invocable {
 
 /** See `fnTrigger`. */
 export function triggerHandler(context: FnContext): Handler {
-  return guarded(context, (request, response) => {
+  return guarded(context, "v2", (request, response) => {
     const { app, source, target } = routeIn(request);
-    const http = { method: request.method, url: context.baseUrl(request).replace(/\/+$/, "") + request.target, target };
+    const http = { method: request.method, url: urlOf(context, request), target };
     const call = new FnCall(context, request, response, new Invocable(context, request, { by: "route", app, source }, http));
     // On loopback a route is open.
     call.begin(request.loopback ? openRoute : context.identify(request));
   });
 }
 
+/** See `fnRoute`. What fails is told in the shape that `/v1` had. */
+export function routeHandler(context: FnContext): Handler {
+  return guarded(context, "v1", (request, response) => {
+    const { app, source, target } = routeIn(request);
+    const http = { method: request.method, url: urlOf(context, request), target };
+    const path = posix.normalize(source).replace(/(?<=.)\/$/, "");
+    const call = new FnCall(context, request, response, new Invocable(context, request, { by: "path", app, path }, http));
+    call.begin(request.loopback ? openRoute : context.identify(request));
+  });
+}
+
+function urlOf(context: FnContext, request: HttpRequest): string {
+  return context.baseUrl(request).replace(/\/+$/, "") + request.target;
+}
+
 /** A handler of which what it throws is the answer. */
-function guarded(context: FnContext, handler: Handler): Handler {
+function guarded(context: FnContext, shape: ErrorShape, handler: Handler): Handler {
   return (request, response) => {
     try {
       handler(request, response);
     } catch (error) {
-      sendReply(response, failureReply(context, error, null));
+      sendReply(response, failureReply(context, error, null, shape));
     }
   };
 }
@@ -71,6 +91,10 @@ class FnCall implements InvokeRequest, InvokeCaller {
     this.#response = response;
     this.#invocable = invocable;
     this.body = request.body;
+  }
+
+  get #shape(): ErrorShape {
+    return this.target.by === "path" ? "v1" : "v2";
   }
 
   get namespace(): string {
@@ -96,7 +120,23 @@ class FnCall implements InvokeRequest, InvokeCaller {
       return;
     }
     this.caller = caller;
-    if (this.#invocable.detached) void this.#detach();
+    if (this.#invocable.detached) void this.#accept(detachedReply);
+    else this.#decide();
+  }
+
+  /** Waits for the answer unless the function's calls are asynchronous. What can't be found out is the invoker's to tell. */
+  #decide(): void {
+    const found = this.#context.definition(this.target);
+    if (!(found instanceof Promise)) this.#go(found);
+    else
+      found.then(
+        (definition) => this.#go(definition),
+        () => this.#go(null),
+      );
+  }
+
+  #go(definition: Definition | null): void {
+    if (definition !== null && isAsynchronous(definition.fn)) void this.#accept(asyncReply);
     else this.#context.invoker.begin(this, this.#request.signal, this);
   }
 
@@ -111,20 +151,20 @@ class FnCall implements InvokeRequest, InvokeCaller {
 
   #answer({ status: given, headers, body, activationId }: Extract<InvokeResult, { ok: true }>): void {
     const visible = this.#invocable.visible(given, headers);
-    const own = ["Fn-Call-Id", activationId];
+    const own = callIds(this.#shape, activationId);
     const shown = this.http === null ? status.ok : given;
     const response = this.#response;
     if (response.streamAlike === undefined) response.stream(shown, [...visible, ...own], body, ignoreEnd);
     else response.streamAlike(shown, visible, own, body, ignoreEnd);
   }
 
-  async #detach(): Promise<void> {
+  async #accept(reply: (callId: string) => Reply): Promise<void> {
     const { invoker } = this.#context;
     try {
       if (invoker.accept === undefined)
         throw new PlatformError("unsupported", "Detach call functions are not supported on this server");
       const { activationId } = await invoker.accept(this);
-      this.#response.send(status.accepted, ["Fn-Call-Id", activationId], "");
+      sendReply(this.#response, reply(activationId));
     } catch (thrown) {
       this.#fail(thrown, null);
     }
@@ -134,9 +174,23 @@ class FnCall implements InvokeRequest, InvokeCaller {
   #fail(thrown: unknown, callId: string | null): void {
     const error = asPlatformError(thrown);
     const absent = this.http === null ? notFound("Fn") : absentOf(error);
-    sendReply(this.#response, failureReply(this.#context, error.code === "not_found" ? absent : error, callId));
+    sendReply(this.#response, failureReply(this.#context, error.code === "not_found" ? absent : error, callId, this.#shape));
   }
 }
+
+/** `/v1` spelled its header another way. */
+function callIds(shape: ErrorShape, callId: string): string[] {
+  return shape === "v1" ? ["Fn-Call-Id", callId, "Fn_call_id", callId] : ["Fn-Call-Id", callId];
+}
+
+function isAsynchronous({ annotations }: Fn): boolean {
+  return annotations[declared.type] === '"async"';
+}
+
+const detachedReply = (callId: string): Reply => ({ status: status.accepted, headers: ["Fn-Call-Id", callId], body: "" });
+
+const asyncReply = (callId: string): Reply =>
+  jsonReply(status.accepted, JSON.stringify({ call_id: callId }), ["Fn-Call-Id", callId]);
 
 const nobody: Caller = { name: "nobody", namespaces: [] };
 const openRoute: Caller = { name: "route", namespaces: null };
@@ -154,9 +208,12 @@ function idIn(request: HttpRequest): string {
   return id;
 }
 
+/** Of `/t/` and of `/r/`. */
+const prefixLength = 3;
+
 /** `source` is decoded and matched; `target` is what an HTTP function sees: the same path as it was sent, with the query. */
 function routeIn(request: HttpRequest): { app: string; source: string; target: string } {
-  const [name, rest] = cut(request.path.slice("/t/".length));
+  const [name, rest] = cut(request.path.slice(prefixLength));
   const app = decodePath(name);
   if (app === "") throw pathNotFound(request.method, decodePath(request.path));
   if (Buffer.byteLength(app) > fnLimits.nameBytesMax) throw notFound("App");
@@ -174,6 +231,8 @@ function absentOf(error: PlatformError): PlatformError {
   switch (error.details["what"]) {
     case "route":
       return notFound("Trigger");
+    case "path":
+      return notFound("Route");
     case "function":
       return notFound("Fn");
     default:
@@ -181,8 +240,8 @@ function absentOf(error: PlatformError): PlatformError {
   }
 }
 
-function failureReply(context: FnContext, thrown: unknown, callId: string | null) {
+function failureReply(context: FnContext, thrown: unknown, callId: string | null, shape: ErrorShape): Reply {
   const error = asPlatformError(thrown);
   if (error.code === "internal") context.failed?.(error);
-  return errorReply(error, callId);
+  return errorReply(error, callId, shape);
 }

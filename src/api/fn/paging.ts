@@ -1,4 +1,4 @@
-/** Fn's pages: `per_page`, and a cursor that is the URL-safe base64, without padding, of the last item's name. */
+/** Fn's pages: `per_page`, and a cursor that is the URL-safe base64, without padding, of the last item's name; of a call its id. */
 import type { Page, PageRequest } from "../../store/store.ts";
 import { invalid } from "./errors.ts";
 import { fnLimits } from "./limits.ts";
@@ -15,7 +15,12 @@ export function pageOf(query: URLSearchParams): PageRequest {
 export function nextCursor({ items, next }: Page<{ readonly name: string }>, { limit }: PageRequest): string | undefined {
   const last = items.at(-1);
   if (last === undefined || items.length < limit) return undefined;
-  return Buffer.from(next ?? last.name).toString("base64url");
+  return encodeCursor(next ?? last.name);
+}
+
+/** A cursor, from what identifies the last item of a page. */
+export function encodeCursor(last: string): string {
+  return Buffer.from(last).toString("base64url");
 }
 
 /** The page of a list that a filter by name has narrowed to at most one item. */

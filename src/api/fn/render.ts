@@ -1,7 +1,8 @@
 /** The model as Fn's JSON, and the answers that are no errors. */
-import type { Annotations, App, Fn, Route } from "../../model/model.ts";
+import type { UnderwayCall } from "../../invocation/invocation.ts";
+import type { Activation, Annotations, App, Fn, Route } from "../../model/model.ts";
 import { endpointKeys } from "./annotations.ts";
-import { status } from "./errors.ts";
+import { callMessage, status } from "./errors.ts";
 import type { Reply } from "./reply.ts";
 import { jsonReply } from "./reply.ts";
 import { shownImage } from "./source.ts";
@@ -70,6 +71,45 @@ export function renderTrigger(route: Route, endpoint: string | null): string {
     ["source", text(route.source)],
     ["annotations", unlessEmpty(rawMap(annotations))],
   ]);
+}
+
+/** A call. What it has not come to yet is left out, and so are statistics, which nobody gathers. */
+export function renderCall(call: Activation | UnderwayCall, appName: string, now: number): string {
+  const ended = "endedAt" in call ? call : null;
+  const startedAt = ended === null ? null : Math.max(ended.startedAt, ended.endedAt - Math.round(ended.runMs));
+  const callStatus = callStatusOf(call, now);
+  const error = ended?.error && callStatus === "error" ? text(callMessage(ended.error)) : undefined;
+  return object([
+    ["id", text(call.id)],
+    ["status", text(callStatus)],
+    ["completed_at", ended === null ? undefined : time(ended.endedAt)],
+    ["created_at", time(call.startedAt)],
+    ["started_at", startedAt === null ? undefined : time(startedAt)],
+    ["error", error],
+    ["app_id", text(call.appId ?? "")],
+    ["app_name", text(appName)],
+    ["trigger_id", text(call.routeId ?? "")],
+    ["fn_id", text(call.functionId)],
+  ]);
+}
+
+type CallStatus = "delayed" | "queued" | "running" | "success" | "error" | "timeout" | "cancelled";
+
+function callStatusOf(call: Activation | UnderwayCall, now: number): CallStatus {
+  switch (call.status) {
+    case "queued":
+      return call.dueAt !== null && call.dueAt > now ? "delayed" : "queued";
+    case "running":
+    case "success":
+    case "timeout":
+    case "cancelled":
+      return call.status;
+    case "function_error":
+    case "developer_error":
+    case "platform_error":
+    case "dead_lettered":
+      return "error";
+  }
 }
 
 /** A page of items that are JSON already. */

@@ -5,12 +5,23 @@ export interface Reply {
   readonly status: number;
   /** Names and values by turns. */
   readonly headers: readonly string[];
-  readonly body: string;
+  readonly body: string | Buffer;
 }
 
-/** JSON, with the line feed that Go's encoder ends a text with. */
+/** JSON as Go's encoder writes it: with a line feed at its end, and nothing in it that HTML or JavaScript would take for its own. */
 export function jsonReply(status: number, json: string, headers: readonly string[] = []): Reply {
-  return { status, headers: ["Content-Type", "application/json; charset=utf-8", ...headers], body: `${json}\n` };
+  const body = `${json.replace(/[<>&\u2028\u2029]/g, escaped)}\n`;
+  return { status, headers: ["Content-Type", "application/json; charset=utf-8", ...headers], body };
+}
+
+/** These are found inside of texts only. */
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** Plain text, as it is. */
+export function textReply(status: number, body: string): Reply {
+  return { status, headers: ["Content-Type", "text/plain; charset=utf-8"], body };
 }
 
 /** Gives the answer to the listener. */

@@ -6,6 +6,7 @@ import { PlatformError, asPlatformError } from "../../model/error.ts";
 import type { App, Fn } from "../../model/model.ts";
 import type { Store } from "../../store/store.ts";
 import { createApp, getApp, listApps, removeApp, updateApp } from "./apps.ts";
+import { getCall, getLog, getResult, listCalls } from "./calls.ts";
 import { errorReply, methodNotAllowed, pathNotFound } from "./errors.ts";
 import type { FnContext } from "./fn.ts";
 import { createFn, getFn, listFns, removeFn, updateFn } from "./fns.ts";
@@ -14,19 +15,27 @@ import { decodePath } from "./path.ts";
 import { movedReply, object, okReply, text } from "./render.ts";
 import type { Reply } from "./reply.ts";
 import { sendReply } from "./reply.ts";
-import { createTrigger, getTrigger, listTriggers, removeTrigger, updateTrigger } from "./triggers.ts";
+import { createTrigger, getTrigger, getTriggerBySource, listTriggers, removeTrigger, updateTrigger } from "./triggers.ts";
 
 /** One request, as those who serve it see it. */
 export interface Exchange {
   readonly store: Store;
   readonly namespace: string;
-  /** The id in the path, decoded; "" where the path has none. */
+  readonly calls: FnContext["calls"];
+  readonly logs: FnContext["logs"];
+  readonly functionOrigin: FnContext["functionOrigin"];
+  /** The first id in the path, decoded; "" where the path has none. */
   readonly id: string;
+  /** What else the path says. */
+  readonly rest: readonly string[];
   readonly query: URLSearchParams;
+  /** The values of the header Accept. */
+  readonly accept: readonly string[];
   /** Empty for methods without a body. */
   readonly body: Buffer;
   /** Without a slash at the end. */
   readonly baseUrl: string;
+  readonly urls: FnContext["urls"];
   now(): number;
   newId(): string;
   changed(ids: readonly string[]): void;
@@ -36,15 +45,19 @@ export interface Exchange {
 type Serve = (exchange: Exchange) => Promise<Reply>;
 type Methods = Readonly<Partial<Record<string, Serve>>>;
 
-/** By path; `*` stands for an id. */
-const endpoints: ReadonlyMap<string, Methods> = new Map([
-  ["/v2/apps", { GET: listApps, POST: createApp }],
-  ["/v2/apps/*", { GET: getApp, PUT: updateApp, DELETE: removeApp }],
-  ["/v2/fns", { GET: listFns, POST: createFn }],
-  ["/v2/fns/*", { GET: getFn, PUT: updateFn, DELETE: removeFn }],
-  ["/v2/triggers", { GET: listTriggers, POST: createTrigger }],
-  ["/v2/triggers/*", { GET: getTrigger, PUT: updateTrigger, DELETE: removeTrigger }],
-]);
+const endpoints: readonly { readonly path: RegExp; readonly methods: Methods }[] = [
+  { path: /^\/v2\/apps$/, methods: { GET: listApps, POST: createApp } },
+  { path: /^\/v2\/apps\/([^/]+)$/, methods: { GET: getApp, PUT: updateApp, DELETE: removeApp } },
+  { path: /^\/v2\/fns$/, methods: { GET: listFns, POST: createFn } },
+  { path: /^\/v2\/fns\/([^/]+)$/, methods: { GET: getFn, PUT: updateFn, DELETE: removeFn } },
+  { path: /^\/v2\/fns\/([^/]+)\/calls$/, methods: { GET: listCalls } },
+  { path: /^\/v2\/fns\/([^/]+)\/calls\/([^/]+)$/, methods: { GET: getCall } },
+  { path: /^\/v2\/fns\/([^/]+)\/calls\/([^/]+)\/log$/, methods: { GET: getLog } },
+  { path: /^\/v2\/fns\/([^/]+)\/calls\/([^/]+)\/result$/, methods: { GET: getResult } },
+  { path: /^\/v2\/triggers$/, methods: { GET: listTriggers, POST: createTrigger } },
+  { path: /^\/v2\/triggers\/([^/]+)$/, methods: { GET: getTrigger, PUT: updateTrigger, DELETE: removeTrigger } },
+  { path: /^\/v2\/runner\/apps\/([^/]+)\/triggerBySource\/([^/]+)\/(.*)$/s, methods: { GET: getTriggerBySource } },
+];
 
 /** See `fnManagement`. */
 export function managementHandler(context: FnContext): Handler {
@@ -63,7 +76,7 @@ async function answer(context: FnContext, request: HttpRequest): Promise<Reply> 
   const serve = methodOf(found?.methods, request.method);
   if (found !== undefined && serve !== undefined) {
     authorize(await context.identify(request), context.namespace);
-    return serve(await exchangeOf(context, request, found.id));
+    return serve(await exchangeOf(context, request, found.parts));
   }
   if (found !== undefined || open !== undefined) throw methodNotAllowed(request.method, path);
   if (hasSlashTooMany(context, request.method, path)) return movedReply(request.method, withoutSlash(request));
@@ -83,28 +96,34 @@ function openReply(context: FnContext, path: string): Reply | undefined {
   return undefined;
 }
 
-function find(path: string): { methods: Methods; id: string } | undefined {
-  const whole = path.endsWith("*") ? undefined : endpoints.get(path);
-  if (whole !== undefined) return { methods: whole, id: "" };
-  const slash = path.lastIndexOf("/");
-  const id = path.slice(slash + 1);
-  const methods = endpoints.get(`${path.slice(0, slash)}/*`);
-  return methods === undefined || id === "" ? undefined : { methods, id };
+function find(path: string): { methods: Methods; parts: readonly string[] } | undefined {
+  for (const endpoint of endpoints) {
+    const [whole, ...parts] = endpoint.path.exec(path) ?? [];
+    if (whole !== undefined) return { methods: endpoint.methods, parts };
+  }
+  return undefined;
 }
 
 function methodOf(methods: Methods | undefined, method: string): Serve | undefined {
   return methods !== undefined && Object.hasOwn(methods, method) ? methods[method] : undefined;
 }
 
-async function exchangeOf(context: FnContext, request: HttpRequest, id: string): Promise<Exchange> {
-  const { store, namespace, world } = context;
+async function exchangeOf(context: FnContext, request: HttpRequest, parts: readonly string[]): Promise<Exchange> {
+  const { store, namespace, world, calls, logs, functionOrigin } = context;
+  const [id = "", ...rest] = parts;
   return {
     store,
     namespace,
+    calls,
+    logs,
+    functionOrigin,
     id,
+    rest,
+    accept: request.headers.filter((_, at) => request.headers[at - 1]?.toLowerCase() === "accept" && at % 2 === 1),
     query: new URLSearchParams(request.target.slice(request.path.length)),
     body: await bodyOf(request),
     baseUrl: context.baseUrl(request).replace(/\/+$/, ""),
+    urls: context.urls,
     now: () => world.now(),
     newId: () => world.newId(),
     changed: (ids) => context.changed(ids),

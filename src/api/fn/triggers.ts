@@ -60,6 +60,13 @@ export async function getTrigger(exchange: Exchange): Promise<Reply> {
   return okReply(renderTrigger(route, endpointOf(exchange, app.name, route)));
 }
 
+/** For load balancers: `/v2/runner/apps/{app_id}/triggerBySource/{type}/{source}`, where the source begins with a slash of its own. */
+export async function getTriggerBySource({ store, namespace, id, rest: [type, source = ""] }: Exchange): Promise<Reply> {
+  const route = type === "http" && isPathParameter(id) ? await store.routes.getBySource(namespace, id, source) : undefined;
+  if (route === undefined) throw notFound("Trigger");
+  return okReply(renderTrigger(route, null));
+}
+
 /** `type` and `app_id` in the body are ignored. */
 export async function updateTrigger(exchange: Exchange): Promise<Reply> {
   const body = decodeBody(exchange.body, fields);
@@ -87,8 +94,9 @@ async function findRoute({ store, namespace, id }: Exchange): Promise<Route> {
   return route;
 }
 
-function endpointOf({ baseUrl }: Exchange, appName: string, route: Route): string {
-  return `${baseUrl}/t/${appName}${route.source}`;
+function endpointOf({ baseUrl, urls }: Exchange, appName: string, route: Route): string {
+  const url = `${baseUrl}/t/${appName}${route.source}`;
+  return urls?.trigger(route, url) ?? url;
 }
 
 /** Checks in Fn's order what can be checked without the store. */

@@ -25,21 +25,26 @@ export async function amend<T extends Revised>(
     const merged = await merge(stored);
     if (merged === stored) return { item: stored, changed: false };
     const item = { ...merged, revision: stored.revision + 1, updatedAt: now() };
-    return (await taken(repository.update(item))) ? { item, changed: true } : undefined;
+    const written = await taken(repository.update(item));
+    return written && { item: written, changed: true };
   });
 }
 
 /** Checks and creates. After a refusal of the store the check runs again, to say in Fn's words what was in the way. */
-export async function add<T>(repository: Repository<T>, check: () => Promise<T>): Promise<T> {
+export async function add<T extends object>(repository: Repository<T>, check: () => Promise<T>): Promise<T> {
   return untilWritten(async () => {
-    const item = await check();
-    return (await taken(repository.create(item))) ? item : undefined;
+    return await taken(repository.create(await check()));
   });
 }
 
 /** True; false when the store had nothing by that id. */
-export function removed(removal: Promise<void>): Promise<boolean> {
-  return taken(removal, ["not_found"]);
+export async function removed(removal: Promise<void>): Promise<boolean> {
+  return (
+    (await taken(
+      removal.then(() => true),
+      ["not_found"],
+    )) === true
+  );
 }
 
 async function untilWritten<T>(attempt: () => Promise<T | undefined>): Promise<T> {
@@ -50,12 +55,14 @@ async function untilWritten<T>(attempt: () => Promise<T | undefined>): Promise<T
   throw conflict(`Others changed the same object ${attemptsMax} times in a row; send the request again`);
 }
 
-async function taken(write: Promise<void>, refusals: readonly string[] = ["conflict", "not_found"]): Promise<boolean> {
+/** What was written; undefined when the store refused it. */
+async function taken<T>(write: Promise<T>, refusals: readonly string[] = ["conflict", "not_found"]): Promise<T | undefined> {
   try {
-    await write;
-    return true;
+    return await write;
   } catch (error) {
-    if (error instanceof PlatformError && refusals.includes(error.code)) return false;
+    // What an extension refuses is for the caller; the store's own refusals are looked into.
+    const isStores = error instanceof PlatformError && error.details["extension"] === undefined;
+    if (isStores && refusals.includes(error.code)) return undefined;
     throw error;
   }
 }

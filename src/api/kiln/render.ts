@@ -71,7 +71,7 @@ export function renderActivation(activation: Activation): Static<typeof activati
 
 /** A call that is not over, in the shape of its later record. */
 export function renderUnderway(call: UnderwayCall): Static<typeof activationAnswer> {
-  const { functionName, startedAt, ...rest } = call;
+  const { functionName, startedAt, dueAt: _dueAt, ...rest } = call;
   const nothing = { waitMs: 0, createMs: 0, initMs: 0, runMs: 0, requestBytes: 0, responseBytes: 0, billedUnits: 0 };
   return {
     ...rest,

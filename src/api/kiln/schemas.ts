@@ -139,7 +139,9 @@ export const trafficBody = Type.Object({ traffic: Type.Array(share, { descriptio
 export const functionBody = Type.Object(
   {
     kind: Type.Optional(text("Language runtime, such as `nodejs:24`; `name:default` and aliases resolve")),
-    handler: Type.Optional(nullable(Type.String(), "`file.export`; null: the kind's own choice")),
+    handler: Type.Optional(
+      nullable(Type.String(), "`file.export`, for Java `package.Class::method`; null: the kind's own choice"),
+    ),
     command: Type.Optional(
       nullable(Type.Array(Type.String(), { minItems: 1 }), "Program and arguments instead of the kind's own; null: the kind's"),
     ),

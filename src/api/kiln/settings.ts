@@ -121,19 +121,18 @@ function isExecutable(kind: string): boolean {
 
 function protocolOf(stored: Fn | null, source: Source, wanted: ProtocolName | null | undefined, kinds: Kinds): ProtocolName {
   const kept = wanted === undefined ? stored?.protocol : undefined;
-  const protocol = wanted ?? kept ?? defaultProtocol(source);
-  if (source.type === "image") return protocol;
-  const known = kinds.list().find(({ name }) => name === source.kind)?.protocols ?? [];
-  if (!known.includes(protocol))
+  const known = source.type === "image" ? [] : (kinds.list().find(({ name }) => name === source.kind)?.protocols ?? []);
+  const protocol = wanted ?? kept ?? defaultProtocol(source, known);
+  if (source.type !== "image" && !known.includes(protocol))
     throw invalid("protocol", `protocol is ${protocol}, must be one of ${known.join(", ")} for ${source.kind}`);
   return protocol;
 }
 
 /** A program without a runtime of ours can be any program; images come from Fn. */
-function defaultProtocol(source: Source): ProtocolName {
+function defaultProtocol(source: Source, known: readonly ProtocolName[]): ProtocolName {
   switch (source.type) {
     case "code":
-      return "frames";
+      return known[0] ?? "frames";
     case "executable":
       return "stdio";
     case "image":

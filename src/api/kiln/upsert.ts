@@ -52,17 +52,14 @@ export async function upsert<T extends Revisioned>(parts: UpsertParts<T>, condit
 }
 
 async function create<T extends Revisioned>({ repository, make }: UpsertParts<T>): Promise<Upserted<T>> {
-  const item = make();
-  await repository.create(item);
-  return { item, outcome: "created" };
+  return { item: await repository.create(make()), outcome: "created" };
 }
 
 async function change<T extends Revisioned>({ repository, merge, now }: UpsertParts<T>, stored: T): Promise<Upserted<T>> {
   const merged = merge(stored);
   if (isDeepStrictEqual(merged, stored)) return { item: stored, outcome: "unchanged" };
   const item = { ...merged, revision: stored.revision + 1, updatedAt: now() };
-  await repository.update(item);
-  return { item, outcome: "updated" };
+  return { item: await repository.update(item), outcome: "updated" };
 }
 
 /** `If-Match: 3`, `"3"` or `*`; `If-None-Match: *`. Throws `conflict`, `invalid`. */
