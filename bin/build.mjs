@@ -1,5 +1,5 @@
-// Completes a build: what the compiler leaves behind of `src/` goes to `dist/` (SQL migrations), and the schema for editors is written.
-import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+// Completes a build: what the compiler leaves behind of `src/` goes to `dist/` (SQL migrations), and the schemas for editors are written.
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
@@ -12,8 +12,10 @@ for (const file of globSync("src/**/*.sql", { cwd: root })) {
 }
 
 const { editorSchema } = await import(join(root, "dist/cli/project/schema.js"));
-const schemaFile = join(root, "schemas/kiln.schema.json");
-const schema = editorSchema();
-// Formatted by others: only its meaning counts.
-if (!isDeepStrictEqual(JSON.parse(readFileSync(schemaFile, "utf8")), schema))
-  writeFileSync(schemaFile, `${JSON.stringify(schema, null, 2)}\n`);
+const { editorSchemas } = await import(join(root, "dist/cli/project/func-schema.js"));
+for (const [name, schema] of Object.entries({ "kiln.schema.json": editorSchema(), ...editorSchemas() })) {
+  const file = join(root, "schemas", name);
+  // Formatted by others: only its meaning counts.
+  if (!existsSync(file) || !isDeepStrictEqual(JSON.parse(readFileSync(file, "utf8")), schema))
+    writeFileSync(file, `${JSON.stringify(schema, null, 2)}\n`);
+}

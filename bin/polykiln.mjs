@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts the client, or for `start`, `up` and `build` the server, on Node 24: this process's own, or the binary that the optional
+// Starts the client, or for `start` and `up` the server, on Node 24: this process's own, or the binary that the optional
 // dependency brings. Plain ES2020, because whatever Node is on the machine has to read it.
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const args = process.argv.slice(2);
-const isServer = ["start", "up", "build"].includes(args[0]) && !args.includes("--help") && !args.includes("-h");
+const isServer = ["start", "up"].includes(args[0]) && !args.includes("--help") && !args.includes("-h");
 const room = isServer ? "roles" : "cli";
 const built = join(root, `dist/${room}/main.js`);
 const entry = existsSync(built) ? built : join(root, `src/${room}/main.ts`);

@@ -36,6 +36,7 @@ export function exitOf(code: string): number {
       return exits.denied;
     case "timeout":
     case "start_timeout":
+    case "pull_timeout":
     case "request_timeout":
     case "overloaded":
     case "throttled":

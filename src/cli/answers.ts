@@ -4,6 +4,7 @@ export interface AppAnswer {
   readonly name: string;
   readonly config: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, unknown>>;
+  readonly syslogUrl: string | null;
   readonly revision: number;
   readonly updatedAt: string;
 }

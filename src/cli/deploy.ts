@@ -2,8 +2,9 @@ import type { Command } from "commander";
 import { resolve } from "node:path";
 import type { Run } from "./cli.ts";
 import { resolveServer } from "./connection.ts";
-import { Failure } from "./failure.ts";
-import { build } from "./project/build.ts";
+import { Failure, usage } from "./failure.ts";
+import { build, checkEntry } from "./project/build.ts";
+import { bumpVersion } from "./project/bump.ts";
 import { type Change, checkKinds, type Leftover, type Plan, planDeployment } from "./project/deployment.ts";
 import { pack, type Packed } from "./project/pack.ts";
 import { findProjectFolder, type Project, readProject } from "./project/project.ts";
@@ -15,6 +16,8 @@ interface Flags {
   readonly dryRun?: boolean;
   readonly prune?: boolean;
   readonly build?: boolean;
+  readonly all?: boolean;
+  readonly bump?: string | true;
 }
 
 /** `polykiln deploy`. */
@@ -24,6 +27,8 @@ export function register(program: Command, run: Run): void {
     .description("Bring the functions and routes of kiln.yaml (or func.yaml) to a server. Changes only what differs.")
     .argument("[folder]", "folder of the project (default: this one, or the nearest above with a project file)")
     .option("--app <name>", "app to deploy into, in place of the file's")
+    .option("--all", "every func.yaml of the folder and below, as the app of app.yaml")
+    .option("--bump [part]", "raise the version in each func.yaml first: patch (default), minor or major")
     .option("--dry-run", "say what would change, change nothing")
     .option("--prune", "delete the app's functions and routes that the file does not have")
     .option("--no-build", "do not run build commands")
@@ -31,11 +36,12 @@ export function register(program: Command, run: Run): void {
 }
 
 async function deploy(session: Session, folder: string | undefined, flags: Flags): Promise<number> {
-  const project = loadProject(session, folder, flags.app);
+  const project = loadProject(session, folder, flags);
+  if (flags.bump !== undefined && flags.dryRun !== true) bumpVersions(session, project, flags.bump);
   const server = resolveServer(session.flags, session.around.env, session.folder, true);
   const namespace = session.flags.namespace ?? server.namespace ?? project.namespace ?? "guest";
   const client = session.clientOf(server);
-  for (const warning of project.warnings) session.say(`${session.paint("yellow", "warning")}: ${warning}`);
+  tellWarnings(session, project);
   await checkKinds(client, project);
   const code = await prepareCode(project, { build: flags.build !== false, signal: session.around.interrupted });
   const home = `/kiln/v1/namespaces/${encodeURIComponent(namespace)}`;
@@ -48,11 +54,31 @@ async function deploy(session: Session, folder: string | undefined, flags: Flags
   return 0;
 }
 
-/** The project that a command means. */
-export function loadProject(session: Session, folder: string | undefined, app?: string): Project {
+/** The project that a command means; with `all`, the app with every function below the folder. */
+export function loadProject(
+  session: Session,
+  folder: string | undefined,
+  { app, all }: { readonly app?: string | undefined; readonly all?: boolean | undefined } = {},
+): Project {
   const { around, flags } = session;
-  const at = folder === undefined ? (findProjectFolder(session.folder) ?? session.folder) : resolve(session.folder, folder);
-  return readProject(at, { app, cwd: session.folder, variables: readVariables(at, session.folder, flags.envFile, around.env) });
+  const nearest = () => (all === true ? session.folder : (findProjectFolder(session.folder) ?? session.folder));
+  const at = folder === undefined ? nearest() : resolve(session.folder, folder);
+  const variables = readVariables(at, session.folder, flags.envFile, around.env);
+  return readProject(at, { app, all, cwd: session.folder, variables });
+}
+
+/** Says what its user should hear of a project's files. */
+export function tellWarnings(session: Session, { warnings, notes = [] }: Project): void {
+  for (const warning of warnings) session.say(`${session.paint("yellow", "warning")}: ${warning}`);
+  for (const note of notes) session.say(session.paint("dim", note));
+}
+
+/** Raises the version in every `func.yaml` of a project. */
+export function bumpVersions(session: Session, { functions }: Project, part: string | true): void {
+  for (const { name, funcFile } of functions) {
+    if (funcFile === undefined) throw usage("--bump is for func.yaml: kiln.yaml has no versions");
+    session.say(`${name} ${bumpVersion(funcFile.path, part)}`);
+  }
 }
 
 /** Builds and packs every function that has code. */
@@ -64,6 +90,7 @@ export async function prepareCode(
   for (const fn of project.functions) {
     if (fn.folder === null) continue;
     if (wanted) await build(fn, signal);
+    checkEntry(fn);
     code.set(fn.name, await pack(fn.folder, { include: fn.include, exclude: fn.exclude, kind: String(fn.settings["kind"]) }));
   }
   return code;

@@ -36,7 +36,7 @@ export function register(program: Command, run: Run): void {
 }
 
 async function dev(session: Session, folder: string | undefined, flags: Flags): Promise<number> {
-  const project = loadProject(session, folder, flags.app);
+  const project = loadProject(session, folder, flags);
   const other = runningDev(project.folder, session.around.env);
   if (other !== null && other.folder === findProjectFolder(project.folder))
     throw usage(`dev runs for this folder already, as process ${other.pid} at ${other.url}`, "use that one, or stop it first");
@@ -56,7 +56,7 @@ function hostFor(session: Session, folder: string, flags: Flags): Promise<DevHos
 
 async function serve(session: Session, host: DevHost, folder: string | undefined, flags: Flags): Promise<number> {
   const { interrupted } = session.around;
-  const swapper = new Swapper(session, host.client, host.namespace, () => loadProject(session, folder, flags.app));
+  const swapper = new Swapper(session, host.client, host.namespace, () => loadProject(session, folder, flags));
   const project = await swapper.first();
   const stopped = Promise.race([aborted(interrupted), host.ended]);
   const watcher = await watchProject(project, (changed) => swapper.saved(changed));

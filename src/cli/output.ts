@@ -88,6 +88,11 @@ function two(value: number): string {
   return String(value).padStart(2, "0");
 }
 
+/** In MiB, or KiB where it is little. */
+export function shownBytes(bytes: number): string {
+  return bytes >= 1024 * 1024 ? `${(bytes / 1024 / 1024).toFixed(1)} MiB` : `${(bytes / 1024).toFixed(1)} KiB`;
+}
+
 /** Milliseconds with as many digits as they are worth. */
 export function shownMs(ms: number): string {
   return ms >= 10_000 ? `${(ms / 1000).toFixed(1)} s` : ms >= 100 ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`;

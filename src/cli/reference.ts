@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { usage } from "./failure.ts";
-import { findProjectFolder, fnFiles, kilnFiles } from "./project/project.ts";
+import { findProjectFolder } from "./project/project.ts";
+import { fnFiles, kilnFiles } from "./project/project-files.ts";
 import { appNameOf } from "./project/kiln-yaml.ts";
 import type { Session } from "./session.ts";
 

@@ -1,10 +1,26 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { exits, Failure } from "../failure.ts";
 import type { PlannedFunction } from "./project.ts";
 
 /** Runs a function's build commands one after the other; what they print is talk, shown when one fails or `say` wants it. */
 export async function build(fn: PlannedFunction, signal: AbortSignal): Promise<void> {
   for (const command of fn.build) await run(fn, command, signal);
+}
+
+/** Throws a `Failure` when what the function starts with is not there, now that everything is built. */
+export function checkEntry({ name, folder, funcFile, place }: PlannedFunction): void {
+  const file = funcFile?.entryFile ?? null;
+  if (file === null || folder === null || existsSync(join(folder, file))) return;
+  throw new Failure({
+    code: "E_NO_CODE",
+    exit: exits.usage,
+    what: `Function ${name} starts with ${file}, which is not there`,
+    where: place,
+    why: `Its entrypoint names it: ${funcFile?.entrypoint?.join(" ")}`,
+    fix: `write ${join(folder, file)}, or correct entrypoint in func.yaml`,
+  });
 }
 
 function run(fn: PlannedFunction, command: string, signal: AbortSignal): Promise<void> {

@@ -132,7 +132,12 @@ async function existing<T>(client: Client, path: string): Promise<T[]> {
 }
 
 function appChange({ client, project }: PlanOptions, path: string, stored: AppAnswer | null): Change {
-  const body = { config: project.appConfig, annotations: project.appAnnotations };
+  const { appConfig, appAnnotations, appSyslogUrl } = project;
+  const body = {
+    ...(appConfig !== null && { config: appConfig }),
+    ...(appAnnotations !== null && { annotations: appAnnotations }),
+    ...(appSyslogUrl !== undefined && { syslogUrl: appSyslogUrl }),
+  };
   const fields = stored === null ? [] : different(body, stored);
   return {
     verb: stored === null ? "create" : fields.length > 0 ? "update" : "keep",

@@ -1,182 +1,148 @@
-import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { nearest } from "../../lib/nearest.ts";
-import type { PlannedFunction, Project, ReadOptions } from "./project.ts";
+import { readApp, unknownKey } from "./app-yaml.ts";
+import { checkOf, unknownKeys } from "./check.ts";
+import { annotationsOf, kindOf, settingsOf, splitWords } from "./func-settings.ts";
+import type { FuncYaml } from "./func-schema.ts";
+import { readTests } from "./func-tests.ts";
 import { appNameOf, withDefaults } from "./kiln-yaml.ts";
+import type { PlannedFunction, PlannedRoute, Project, ReadOptions } from "./project.ts";
 import { resolveConfig } from "./references.ts";
-import { YamlFile } from "./yaml-file.ts";
+import { idleKeys, schemaOf, schemaVersion } from "./schemas.ts";
+import { withoutNulls, YamlFile } from "./yaml-file.ts";
 
-/** Keys of Fn's `func.yaml`, of its version 20180708 and of the one before, which has no triggers. */
-interface FuncYaml {
-  readonly schema_version?: number;
-  readonly name?: string;
-  readonly runtime?: string;
-  readonly entrypoint?: string;
-  readonly cmd?: string;
-  readonly memory?: number;
-  readonly timeout?: number;
-  readonly idle_timeout?: number;
-  readonly config?: Readonly<Record<string, unknown>>;
-  readonly annotations?: Readonly<Record<string, unknown>>;
-  readonly build?: readonly string[];
-  readonly triggers?: readonly { readonly name?: string; readonly type?: string; readonly source?: string }[];
-  readonly expects?: { readonly config?: readonly { readonly name: string; readonly required?: boolean }[] };
+/** A function as its file says it. */
+export interface FnFunction {
+  readonly fn: PlannedFunction;
+  readonly routes: readonly PlannedRoute[];
+  readonly warnings: readonly string[];
+  /** Keys that change nothing here, with the file: told when somebody wants to know all. */
+  readonly notes: readonly string[];
 }
-
-const meaningful: readonly string[] = [
-  "schema_version",
-  "name",
-  "runtime",
-  "entrypoint",
-  "cmd",
-  "memory",
-  "timeout",
-  "idle_timeout",
-  "config",
-  "annotations",
-  "build",
-  "triggers",
-  "expects",
-];
-/** Known to Fn, without a meaning here. */
-const silent = new Set([
-  "version",
-  "build_image",
-  "run_image",
-  "content_type",
-  "type",
-  "path",
-  "cpus",
-  "tests",
-  "format",
-  "headers",
-  "signing_details",
-  "deploy",
-]);
-
-const schemaVersion = 20_180_708;
 
 /** Reads `func.yaml` and the `app.yaml` beside or above it. Code speaks Fn's own contract, so it runs unchanged. */
 export function readFnProject(folder: string, name: string, options: ReadOptions, shown: (path: string) => string): Project {
-  const path = join(folder, name);
-  const file = new YamlFile(path, shown(path));
-  const yaml = mapOf(file) as FuncYaml;
-  if (yaml.schema_version !== undefined && yaml.schema_version !== schemaVersion)
-    throw file.failure(
-      ["schema_version"],
-      "value",
-      `schema_version is ${String(yaml.schema_version)}, must be ${schemaVersion}, or left out for the version before`,
-    );
-  const app = readApp(folder, options, shown);
-  const fnName = yaml.name ?? appNameOf(folder);
+  const app = readApp(folder, options, shown, true);
+  const read = readFnFunction(join(folder, name), appNameOf(folder), app.config ?? {}, options, shown);
   return {
     folder,
-    files: [path, ...app.files],
+    files: [join(folder, name), ...app.files],
     app: options.app ?? app.name ?? appNameOf(folder),
     namespace: null,
     appConfig: app.config,
     appAnnotations: app.annotations,
-    functions: [planned(fnName, yaml, file, folder, options)],
-    routes: routesOf(fnName, yaml, file),
-    warnings: warningsOf(yaml, file),
+    appSyslogUrl: app.syslogUrl,
+    functions: [read.fn],
+    routes: read.routes,
+    warnings: [...app.warnings, ...read.warnings],
+    notes: read.notes,
   };
 }
 
-function planned(name: string, yaml: FuncYaml, file: YamlFile, folder: string, { variables }: ReadOptions): PlannedFunction {
-  const kind = kindOf(yaml.runtime, file);
-  const config = resolveConfig(yaml.config ?? {}, file, ["config"], folder, variables);
-  for (const { name: wanted, required } of yaml.expects?.config ?? []) {
-    if (required && config[wanted] === undefined)
-      throw file.failure(
-        ["expects", "config"],
-        "key",
-        `The function expects ${wanted} in its config`,
-        undefined,
-        `add ${wanted} under config`,
-      );
-  }
-  const isGo = kind === "go:1";
-  return {
+const check = checkOf<FuncYaml>("func");
+
+/** Reads one `func.yaml`. `unnamed`: what the function is called where the file does not say. Throws a `Failure`. */
+export function readFnFunction(
+  path: string,
+  unnamed: string,
+  appConfig: Readonly<Record<string, string>>,
+  options: ReadOptions,
+  shown: (path: string) => string,
+): FnFunction {
+  const file = new YamlFile(path, shown(path));
+  const value = withoutNulls(file.mapOf());
+  const yaml = check(file, value);
+  checkVersions(yaml, file);
+  const folder = dirname(path);
+  const kind = kindOf(yaml, file);
+  const config = resolveConfig(yaml.config ?? {}, file, ["config"], folder, options.variables, "keep");
+  checkExpected(yaml, { ...appConfig, ...config }, file);
+  // In the version before, an image was often called `owner/name`.
+  const imageName = String(yaml.name ?? unnamed);
+  const name = imageName.slice(imageName.lastIndexOf("/") + 1);
+  const isGo = kind.name === "go:1";
+  const routes = routesOf(name, yaml);
+  // The version before has one path, which is that of `/r/APP/…` too.
+  const ownPath = yaml.schema_version === schemaVersion || yaml.triggers !== undefined ? undefined : routes[0]?.source;
+  const entry = settingsOf(yaml, kind.name, folder, file);
+  const fn: PlannedFunction = {
     name,
     folder,
-    build: [...(yaml.build ?? []), ...(isGo ? ["CGO_ENABLED=0 go build -o func ."] : [])],
-    include: isGo ? ["/func"] : null,
+    build: [...(yaml.build ?? []), ...(isGo && entry.settings["command"] === null ? [goBuild] : [])],
+    include: isGo && entry.settings["command"] === null ? ["/func"] : null,
     exclude: [],
-    settings: withDefaults({
-      kind,
-      protocol: "http-stream",
-      handler: null,
-      command: commandOf(yaml, kind),
-      memoryMiB: wholeOf(yaml.memory, "memory", file, 128),
-      timeoutMs: wholeOf(yaml.timeout, "timeout", file, 30) * 1000,
-      idleTimeoutMs: wholeOf(yaml.idle_timeout, "idle_timeout", file, 30) * 1000,
-      config,
-      annotations: yaml.annotations ?? {},
-    }),
+    settings: withDefaults({ ...entry.settings, config, annotations: annotationsOf(yaml, ownPath, file) }),
     place: file.placeOf(["name"]),
+    funcFile: {
+      path,
+      version: yaml.version === undefined ? null : String(yaml.version),
+      imageName,
+      entrypoint: splitWords(yaml.entrypoint),
+      cmd: splitWords(yaml.cmd),
+      entryFile: entry.file,
+      contentType: yaml.content_type === undefined ? null : String(yaml.content_type),
+      tests: () => readTests(folder, yaml, shown),
+    },
+  };
+  const unknown = unknownKeys(schemaOf("func"), value).map((key) => unknownKey(file, "func.yaml", key));
+  const idle = idleKeys().filter((key) => isThere(value, key));
+  return {
+    fn,
+    routes,
+    warnings: [...unknown, ...kind.warnings],
+    notes: idle.length === 0 ? [] : [`${file.name}: ${idle.join(", ")} ${idle.length === 1 ? "has" : "have"} no meaning here`],
   };
 }
 
-/** `node func.js`, `./func` and the FDK's own start of Python are what the kinds do anyway. */
-function commandOf({ entrypoint, cmd }: FuncYaml, kind: string): string[] | null {
-  const text = [entrypoint, cmd].filter((part) => part !== undefined).join(" ");
-  const usual = kind.startsWith("nodejs") ? /^node func\.js$/ : kind.startsWith("python") ? /^\/python\/bin\/fdk / : /^\.\/func$/;
-  return text === "" || usual.test(text) ? null : text.split(/\s+/);
+/** The same bytes wherever and whenever it is built. */
+const goBuild = "CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags=-buildid= -o func .";
+
+function checkVersions({ schema_version: schema, version }: FuncYaml, file: YamlFile): void {
+  if (schema !== undefined && schema !== schemaVersion && schema !== 1)
+    throw file.failure(
+      ["schema_version"],
+      "value",
+      `schema_version is ${schema}, must be ${schemaVersion}, or left out for the version before`,
+    );
+  if (version !== undefined && !/^\d+\.\d+\.\d+(?:[-+][\w.+-]+)?$/.test(String(version)))
+    throw file.failure(
+      ["version"],
+      "value",
+      `version is ${JSON.stringify(version)}, must be MAJOR.MINOR.PATCH`,
+      "It is the tag of the function's image",
+      "write version: 0.0.1",
+    );
 }
 
-function kindOf(runtime: string | undefined, file: YamlFile): string {
-  const name = (runtime ?? "").toLowerCase();
-  const version = /\d[\d.]*$/.exec(name)?.[0] ?? "";
-  if (name.startsWith("node")) return version === "" ? "nodejs:24" : `nodejs:${Number.parseInt(version, 10)}`;
-  if (name.startsWith("python")) return "python:3.11";
-  if (name.startsWith("go")) return "go:1";
-  const known = ["node", "python", "go"];
-  const meant = nearest(name, known);
-  throw file.failure(
-    ["runtime"],
-    "value",
-    runtime === undefined ? "The function has no runtime" : `The runtime ${JSON.stringify(runtime)} cannot be run here`,
-    meant === undefined ? `These can: ${known.join(", ")}` : `did you mean ${meant}?`,
-  );
-}
-
-function routesOf(fnName: string, { triggers = [] }: FuncYaml, file: YamlFile) {
-  return triggers.map(({ name, source, type = "http" }, i) => {
-    if (type !== "http") throw file.failure(["triggers", i, "type"], "value", `The trigger's type is ${type}, must be http`);
-    if (name === undefined || source === undefined)
-      throw file.failure(["triggers", i], "value", "A trigger needs name and source");
-    return { name, function: fnName, source: source.startsWith("/") ? source : `/${source}` };
-  });
-}
-
-function warningsOf(yaml: FuncYaml, file: YamlFile): string[] {
-  return Object.keys(yaml)
-    .filter((key) => !meaningful.includes(key) && !silent.has(key))
-    .map((key) => {
-      const meant = nearest(key, meaningful);
-      return `${file.placeOf([key], "key")}: ${key} is no key of func.yaml and is ignored${meant === undefined ? "" : `; did you mean ${meant}?`}`;
-    });
-}
-
-function readApp(folder: string, { variables }: ReadOptions, shown: (path: string) => string) {
-  for (const below of [folder, dirname(folder)]) {
-    const path = ["app.yaml", "app.yml", "app.json"].map((name) => join(below, name)).find((candidate) => existsSync(candidate));
-    if (path === undefined) continue;
-    const file = new YamlFile(path, shown(path));
-    const yaml = mapOf(file) as { name?: string; config?: Record<string, unknown>; annotations?: Record<string, unknown> };
-    const config = resolveConfig(yaml.config ?? {}, file, ["config"], folder, variables);
-    return { files: [path], name: yaml.name, config, annotations: yaml.annotations ?? {} };
+function checkExpected({ expects }: FuncYaml, config: Readonly<Record<string, string>>, file: YamlFile): void {
+  for (const [i, { name, required }] of (expects?.config ?? []).entries()) {
+    if (required !== true || config[name] !== undefined) continue;
+    const meant = nearest(name, Object.keys(config));
+    throw file.failure(
+      ["expects", "config", i],
+      "value",
+      `The function expects ${name} in its config`,
+      meant === undefined ? undefined : `did you mean ${meant}?`,
+      `add ${name} under config, here or in app.yaml`,
+    );
   }
-  return { files: [], name: undefined, config: {}, annotations: {} };
 }
 
-function wholeOf(value: number | undefined, key: string, file: YamlFile, fallback: number): number {
-  if (value === undefined) return fallback;
-  if (Number.isInteger(value) && value > 0) return value;
-  throw file.failure([key], "value", `${key} is ${JSON.stringify(value)}, must be a whole number above 0`);
+/** The version before has one path, and its client made one of the name where none was said. */
+function routesOf(fnName: string, yaml: FuncYaml): PlannedRoute[] {
+  if (yaml.triggers !== undefined || yaml.schema_version === schemaVersion)
+    return (yaml.triggers ?? []).map(({ name, source }) => ({ name, function: fnName, source: withSlash(source) }));
+  return [{ name: fnName, function: fnName, source: withSlash(String(yaml.path ?? fnName)) }];
 }
 
-function mapOf(file: YamlFile): object {
-  if (typeof file.value === "object" && file.value !== null && !Array.isArray(file.value)) return file.value;
-  throw file.failure([], "value", "The file must be a map of keys");
+function withSlash(source: string): string {
+  return source.startsWith("/") ? source : `/${source}`;
+}
+
+/** `path`: keys with dots between them. */
+function isThere(value: unknown, path: string): boolean {
+  let at = value;
+  for (const key of path.split("."))
+    at = typeof at === "object" && at !== null ? (at as Record<string, unknown>)[key] : undefined;
+  return at !== undefined;
 }

@@ -1,12 +1,12 @@
-import { Ajv, type ErrorObject } from "ajv";
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { nearest } from "../../lib/nearest.ts";
 import { fnDefaults } from "../../model/fn-defaults.ts";
-import type { Failure } from "../failure.ts";
+import { checkOf } from "./check.ts";
 import type { PlannedFunction, PlannedRoute, Project, ReadOptions } from "./project.ts";
 import { resolveConfig } from "./references.ts";
-import { functionKeys, type FunctionYaml, kilnYaml, type KilnYaml } from "./schema.ts";
+import type { FunctionYaml, KilnYaml } from "./schema.ts";
+import { functionKeys } from "./schemas.ts";
 import { type Path, YamlFile } from "./yaml-file.ts";
 
 /** Reads `kiln.yaml`. */
@@ -74,7 +74,7 @@ function planned(name: string, fn: FunctionYaml, file: YamlFile, folder: string,
 /** All settings of a function: a key that was taken out of the file goes back to its default on the server. */
 export function withDefaults(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const delivery = { ...fnDefaults.delivery, ...(settings["delivery"] as object | undefined) };
-  const defaults = Object.entries(fnDefaults).filter(([name]) => functionKeys.includes(name));
+  const defaults = Object.entries(fnDefaults).filter(([name]) => functionKeys().includes(name));
   return { ...Object.fromEntries(defaults), protocol: null, install: "auto", ...settings, delivery };
 }
 
@@ -107,72 +107,10 @@ function routeName(source: string): string {
   );
 }
 
-let validate: ReturnType<Ajv["compile"]> | undefined;
+const check = checkOf<KilnYaml>("kiln");
 
 function checked(file: YamlFile): KilnYaml {
   if (file.value === null || typeof file.value !== "object" || Array.isArray(file.value))
     throw file.failure([], "value", "A project file is a map with the key functions", undefined, "make one with `polykiln init`");
-  validate ??= new Ajv({ strict: false, verbose: true, allErrors: true }).compile(kilnYaml);
-  if (!validate(file.value)) throw complaint(file, validate.errors ?? []);
-  return file.value as KilnYaml;
-}
-
-/** The error that says most: an unknown key before a missing one, the deepest of several. */
-function complaint(file: YamlFile, errors: readonly ErrorObject[]): Failure {
-  const own = errors.filter(({ schemaPath }) => !/\/anyOf\/\d+\//.test(schemaPath));
-  const error = (own.length > 0 ? own : errors).toSorted((a, b) => rank(a) - rank(b))[0] as ErrorObject;
-  const path = error.instancePath.split("/").slice(1).map(unescaped);
-  const name = path.join(".");
-  switch (error.keyword) {
-    case "additionalProperties": {
-      const key = String(error.params["additionalProperty"]);
-      const known = Object.keys((error.parentSchema?.["properties"] ?? {}) as object);
-      const meant = nearest(key, known);
-      const why = meant === undefined ? `The keys here are ${known.join(", ")}` : `did you mean ${meant}?`;
-      return file.failure([...path, key], "key", `${JSON.stringify(key)} is not a key here`, why);
-    }
-    case "required":
-      return file.failure(path, "key", `${name === "" ? "The file" : name} has no ${String(error.params["missingProperty"])}`);
-    case "enum": {
-      const known = (error.params["allowedValues"] as unknown[]).map(String);
-      const meant = nearest(String(error.data), known);
-      return file.failure(
-        path,
-        "value",
-        `${name} is ${shown(error.data)}, must be one of ${known.join(", ")}`,
-        meant && `did you mean ${meant}?`,
-      );
-    }
-    case "anyOf":
-      return file.failure(path, "value", `${name} is ${shown(error.data)}, must be ${alternatives(error)}`);
-    default:
-      return file.failure(path, "value", `${name} is ${shown(error.data)}, ${error.message}`);
-  }
-}
-
-function rank({ keyword }: ErrorObject): number {
-  return keyword === "additionalProperties" ? 0 : keyword === "anyOf" ? 1 : 2;
-}
-
-function alternatives({ schema }: ErrorObject): string {
-  return (schema as Alternative[]).map(alternative).join(" or ");
-}
-
-interface Alternative {
-  readonly type?: string;
-  readonly enum?: readonly unknown[];
-}
-
-function alternative(part: Alternative): string {
-  return part.enum?.join(" or ") ?? (part.type === "array" ? "a list" : `a ${part.type}`);
-}
-
-/** Values of config may be secret. */
-function shown(value: unknown): string {
-  if (value !== null && typeof value === "object") return Array.isArray(value) ? "a list" : "a map";
-  return JSON.stringify(value)?.slice(0, 60) ?? "nothing";
-}
-
-function unescaped(part: string): string {
-  return part.replaceAll("~1", "/").replaceAll("~0", "~");
+  return check(file, file.value);
 }

@@ -30,29 +30,41 @@ function readEnvFile(file: string): NodeJS.Dict<string> {
   }
 }
 
-/** Config with its references resolved; values are never shown. Numbers and truth values are written as text. */
+/**
+ * Config with its references resolved; values are never shown. Numbers and truth values are written as text. `others`: a `${…}` that is no
+ * reference of ours is refused, or kept as the plain text that it is to Fn.
+ */
 export function resolveConfig(
   config: Readonly<Record<string, unknown>>,
   file: YamlFile,
   path: Path,
   folder: string,
   variables: Variables,
+  others: "refuse" | "keep" = "refuse",
 ): Record<string, string> {
   return Object.fromEntries(
     Object.entries(config).map(([name, value]) => [
       name,
-      typeof value === "string" ? resolved(value, file, [...path, name], folder, variables) : String(value),
+      typeof value === "string" ? resolved(value, file, [...path, name], folder, variables, others) : String(value),
     ]),
   );
 }
 
 /** `$${` is a plain `${`. */
-function resolved(text: string, file: YamlFile, path: Path, folder: string, variables: Variables): string {
+function resolved(
+  text: string,
+  file: YamlFile,
+  path: Path,
+  folder: string,
+  variables: Variables,
+  others: "refuse" | "keep",
+): string {
   return text.replace(/\$?\$\{([^}]*)\}/g, (whole, reference: string) => {
     if (whole.startsWith("$$")) return whole.slice(1);
     const [, source, name] = /^(env|file):(.+)$/.exec(reference) ?? [];
     if (source === "env" && name !== undefined) return variable(name, file, path, variables);
     if (source === "file" && name !== undefined) return fileText(name, file, path, folder);
+    if (others === "keep") return whole;
     throw file.failure(
       path,
       "value",

@@ -93,7 +93,7 @@ const fn = Type.Object(
   { ...closed, description: "A function" },
 );
 
-export const kilnYaml = Type.Object(
+const kilnYaml = Type.Object(
   {
     app: Type.Optional(Type.String({ minLength: 1, description: "App of the functions; without it the folder's name" })),
     namespace: Type.Optional(Type.String({ minLength: 1, description: "Namespace; -n and the context come first" })),
@@ -108,9 +108,6 @@ export const kilnYaml = Type.Object(
   },
   { ...closed, title: "polykiln project (kiln.yaml)" },
 );
-
-/** Names of what may be said of a function. */
-export const functionKeys: readonly string[] = Object.keys(fn.properties);
 
 export type KilnYaml = Static<typeof kilnYaml>;
 export type FunctionYaml = Static<typeof fn>;

@@ -28,6 +28,13 @@ export class YamlFile {
     this.value = this.#document.toJS() as unknown;
   }
 
+  /** The whole as a map. Throws a `Failure` for anything else; an empty file is an empty map. */
+  mapOf(): Readonly<Record<string, unknown>> {
+    if (this.value === null || this.value === undefined) return {};
+    if (typeof this.value === "object" && !Array.isArray(this.value)) return this.value as Record<string, unknown>;
+    throw this.failure([], "value", "The file must be a map of keys");
+  }
+
   /** A complaint about the value at a path, or about the key itself. */
   failure(path: Path, part: "key" | "value", what: string, why?: string, fix?: string): Failure {
     const [from, to] = this.#rangeOf(path, part);
@@ -68,6 +75,14 @@ export class YamlFile {
       fix,
     });
   }
+}
+
+/** Keys without a value are as good as left out. */
+export function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  const given = Object.entries(value).filter(([, below]) => below !== null);
+  return Object.fromEntries(given.map(([key, below]) => [key, withoutNulls(below)]));
 }
 
 /** The line before, the line itself, and marks under the place. */
