@@ -22,11 +22,11 @@ export interface DoorParts {
 /** As the configuration has it. Throws `invalid` where its parts do not go together. */
 export function openDoor(
   parts: DoorParts,
-  { front: count, httpFront: front, publicUrl }: Config,
+  { front: count, httpFront: front, publicUrl, corsOrigins, requestBytesMax }: Config,
   { health, metrics }: Pick<Observer, "health" | "metrics">,
 ): Door {
   const publicNames = publicUrl === "" ? [] : [new URL(publicUrl).hostname.toLowerCase()];
-  const config = { front, publicNames };
+  const config = { front, publicNames, pageOrigins: corsOrigins, bodyBytesMax: requestBytesMax };
   const listener = new Listener({ ...parts, config });
   if (count === 0) return listener;
   if (front !== "own")

@@ -6,17 +6,20 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createAgent } from "../agent/agent.ts";
 import { agentDefaults } from "../agent/config.ts";
-import { fnInvoke, fnManagement, fnTrigger } from "../api/fn/fn.ts";
+import { fnInvoke, fnManagement, fnRoute, fnTrigger } from "../api/fn/fn.ts";
 import { consoleForBrowsers, consoleHandler } from "../api/kiln/console.ts";
 import { registerKiln } from "../api/kiln/kiln.ts";
 import { createIdentifier } from "../auth/identify.ts";
 import { firstNamespace, firstStart, requireKeys } from "../auth/keys.ts";
-import { type Config, parseListen } from "../config/config.ts";
+import { type Config, parseListen, unusedFnVariables } from "../config/config.ts";
+import { LoadedExtensions } from "../extensions/loaded.ts";
 import { createFramework } from "../http/framework.ts";
 import type { HttpRequest } from "../http/http.ts";
 import { isLoopbackHost } from "../http/loopback.ts";
 import { openImages } from "../image/local-images.ts";
+import type { PullSettings } from "../image/pulled/pulled-images.ts";
 import { Definitions } from "../invocation/definitions.ts";
+import type { FunctionReference } from "../invocation/invocation.ts";
 import { expectStored } from "../invocation/expected.ts";
 import { Provisioner } from "../invocation/provisioner.ts";
 import { Recorder } from "../invocation/record.ts";
@@ -31,6 +34,7 @@ import { frames as framesProtocol } from "../protocol/frames/frames.ts";
 import { httpPortProtocol } from "../protocol/http-port/http-port.ts";
 import { httpStreamProtocol } from "../protocol/http-stream/http-stream.ts";
 import { stdioProtocol } from "../protocol/stdio/stdio.ts";
+import { stdioCloudEventProtocol, stdioHttpProtocol, stdioJsonProtocol } from "../protocol/stdio-stream/stdio-stream.ts";
 import type { Queue } from "../queue/queue.ts";
 import { queueSchema } from "../queue/sqlite/migrations.ts";
 import { sqliteQueue } from "../queue/sqlite/queue.ts";
@@ -47,8 +51,10 @@ import { storeSchema } from "../store/sqlite/migrations.ts";
 import { sqliteStore } from "../store/sqlite/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { keepCredential, openFolder } from "./data-folder.ts";
+import { type Docker, openDocker, withDocker } from "./docker.ts";
 import { type Door, openDoor } from "./door.ts";
 import { fnPaths } from "./fast-paths.ts";
+import { countRequests } from "./request-counts.ts";
 import { Observer } from "./observe.ts";
 import { version } from "./version.ts";
 
@@ -75,6 +81,15 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const { config, logger, world = realWorld() } = options;
   const opened: (() => Promise<void>)[] = [];
   try {
+    const extensions = await LoadedExtensions.open(config.extensions, {
+      world,
+      logger,
+      platformVersion: version,
+      folder: process.cwd(),
+      limitMs: config.extensionTimeoutMs,
+    });
+    opened.push(() => extensions.close());
+    for (const [name, reason] of unusedFnVariables()) logger.warn(`${name} is set and means nothing here`, { reason });
     openFolder(config.data);
     openFolder(config.cache);
     const listen = parseListen(config.listen);
@@ -82,16 +97,18 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     const database = await openStore(config, world);
     opened.push(() => database.close());
     const serving: { at: PlatformAddress | null } = { at: null };
-    const driver = startDriver(config, world, logger, () => serving.at);
+    const docker = openDocker(config, world, logger);
+    const files = await extensions.chosen("sandboxDriver", () => startDriver(config, world, logger, () => serving.at));
+    const driver = docker?.beside(files) ?? files;
     opened.push(() => driver.close());
-    const store = sqliteStore(database, { revisionsKept: config.revisionsKept });
+    const store = await extensions.chosen("store", () => sqliteStore(database, { revisionsKept: config.revisionsKept }));
     const credential = keepCredential(config.data, await firstStart(store, world));
     if (!isLoopbackHost(listen.host)) await requireKeys(listen, store);
-    const queue = await sqliteQueue(database, world);
-    const logStore = sqliteLogStore(database);
+    const queue = await extensions.chosen("queue", () => sqliteQueue(database, world));
+    const logStore = await extensions.chosen("logStore", () => sqliteLogStore(database));
     const observer = new Observer({ config, world, logger, database, store, driver, logStore, queue });
     opened.push(() => observer.close());
-    const platform = await assemble(options, world, driver, store, observer, queue);
+    const platform = await assemble(options, world, driver, docker, store, observer, queue, extensions);
     opened.push(() => platform.drain());
     const bound = await platform.door.listen(listen);
     serving.at = localAddress(bound);
@@ -115,22 +132,28 @@ async function assemble(
   { config, logger, watch }: EmbeddedOptions,
   world: World,
   driver: SandboxDriver,
+  docker: Docker | null,
   storeOnDisk: Store,
   observer: Observer,
   queue: Queue,
+  extensions: LoadedExtensions,
 ): Promise<{ readonly door: Door; start(): void; drain(): Promise<void> }> {
   const warn = (sentence: string, err: unknown) => logger.error(sentence, { err });
-  const recorder = new Recorder(storeOnDisk.activations, world, warn, observer.heard);
+  const recorder = new Recorder(storeOnDisk.activations, world, warn, extensions.heard(observer.heard));
   const store: Store = { ...storeOnDisk, activations: recorder };
   const { metrics, health } = observer;
-  const images = await openImages({
+  const files = await openImages({
     dataFolder: config.data,
     cacheFolder: join(config.cache),
     world,
     say: (message) => logger.info(message),
     files: driver.name === "process" ? { path: hostPath } : "roots",
     registries: { npm: config.npmRegistry, pip: config.pipIndex, hosts: config.registryHosts, ca: config.registryCa },
+    // Images of functions are the engine's where there is one; those of kinds are not.
+    ...((docker !== null && config.kinds.length === 0) || driver.name === "process" ? {} : { pulls: pullSettings(config) }),
+    ownKinds: config.kinds,
   });
+  const images = docker === null ? files : withDocker(files, docker);
   const agent = createAgent("local", {
     world,
     driver,
@@ -140,12 +163,18 @@ async function assemble(
       "http-stream": httpStreamProtocol(world),
       "http-port": httpPortProtocol(world),
       stdio: stdioProtocol(world),
+      "stdio-http": stdioHttpProtocol(),
+      "stdio-json": stdioJsonProtocol(),
+      "stdio-cloudevent": stdioCloudEventProtocol(),
     },
     config: {
       ...agentDefaults,
       memoryMiB: config.memoryMiB,
       freezeAfterMs: config.freezeAfterMs,
       cores: config.cores,
+      processesMax: config.processesMax,
+      openFilesMax: config.openFilesMax,
+      tmpFilesMax: config.tmpFilesMax,
       functionWaitingMax: config.functionWaitingMax,
       namespaceWaitingMax: config.namespaceWaitingMax,
       startsMax: config.startsMax,
@@ -173,7 +202,8 @@ async function assemble(
     world,
     definitions,
     admission: new Admission({ namespaceCallsMax: config.namespaceCallsMax }),
-    place,
+    place: extensions.placement(place),
+    hooks: extensions.hooks,
     agents: () => agents,
     recorder,
     logs: observer.collector,
@@ -191,9 +221,13 @@ async function assemble(
   const identifier = createIdentifier({ keys: store.keys, world });
   const { bug } = observer;
   const framework = createFramework({ world, bug });
+  countRequests(framework, observer.requests);
+  extensions.guardFramework(framework);
+  extensions.registerEndpoints({ framework, identifier, store, namespace: firstNamespace });
+  const shownStore = extensions.listened(store);
   const kilnRoutes = registerKiln(framework, {
     world,
-    store,
+    store: shownStore,
     logs: observer.logs,
     metrics,
     health,
@@ -209,6 +243,7 @@ async function assemble(
     bug,
     changed(change) {
       definitions.changed(change.namespace, change.functionId);
+      if (change.functionId === null) observer.syslog.changed();
       if (change.functionId !== null) agent.retire(change.functionId, change.revisions);
       provisioner.changed(change.namespace);
     },
@@ -217,8 +252,14 @@ async function assemble(
     prepare: (fn, app) => agent.prepare(fn, app),
   });
   const fn = {
-    store,
+    store: shownStore,
+    urls: extensions.urls,
     invoker,
+    calls,
+    logs: observer.collector,
+    definition: (target: FunctionReference) =>
+      definitions.peek(firstNamespace, target) ?? definitions.load(firstNamespace, target),
+    cors: { origins: config.corsOrigins, headers: config.corsHeaders },
     world,
     version,
     functionOrigin: config.functionOrigin,
@@ -227,6 +268,7 @@ async function assemble(
     baseUrl: (request: HttpRequest) => config.publicUrl || `http://${request.header("host") ?? "localhost"}`,
     changed(ids: readonly string[]) {
       definitions.changed(firstNamespace);
+      observer.syslog.changed();
       for (const id of ids) agent.retire(id, []);
       provisioner.changed(firstNamespace);
     },
@@ -236,7 +278,12 @@ async function assemble(
   framework.mount("/ui", consoleHandler());
   framework.mount("", consoleForBrowsers(fnManagement(fn)));
   await framework.app.ready();
-  const routes = [{ ...fnPaths.invoke, handler: fnInvoke(fn) }, { ...fnPaths.trigger, handler: fnTrigger(fn) }, ...kilnRoutes];
+  const routes = extensions.guardRoutes([
+    { ...fnPaths.invoke, handler: fnInvoke(fn) },
+    { ...fnPaths.trigger, handler: fnTrigger(fn) },
+    { ...fnPaths.route, handler: fnRoute(fn) },
+    ...kilnRoutes,
+  ]);
   const door = openDoor({ world, logger, framework: framework.server, routes, bug }, config, observer);
   return {
     door,
@@ -263,6 +310,23 @@ async function assemble(
 
 /** Where programs of the host are looked up for sandboxes that see the host's files. */
 const hostPath = "/usr/local/bin:/usr/bin:/bin";
+
+/** A transfer on which nothing comes for so long is begun again, in ms. */
+const pullStallMs = 30_000;
+
+function pullSettings(config: Config): PullSettings {
+  return {
+    registry: {
+      credentialsFile: config.registryAuth,
+      certificatesFile: config.registryCa,
+      plainHosts: config.imagePlainHosts,
+      stallMs: Math.min(pullStallMs, config.pullTimeoutMs),
+    },
+    defaultRegistry: config.imageRegistry,
+    pullTimeoutMs: config.pullTimeoutMs,
+    cacheBytesMax: config.imageCacheMiB * 1024 * 1024,
+  };
+}
 
 function openStore(config: Config, world: World): Promise<Database> {
   return openDatabase({

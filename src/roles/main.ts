@@ -1,4 +1,4 @@
-/** The command line of the server: `start`, `up`, `doctor`, `build`. Parses flags, picks the role, and turns errors into exit codes. */
+/** The command line of the server: `start`, `up`, `doctor`, `build`, `images`. Parses flags, picks the role, and turns errors into exit codes. */
 import { enableCompileCache } from "node:module";
 import { parseArgs } from "node:util";
 import { compileCacheFolder, flagOf, loadConfig, settings } from "../config/config.ts";
@@ -20,7 +20,7 @@ const options = {
   "with-stdin": { type: "boolean" },
 } as const;
 
-const commands = ["start", "up", "doctor", "build"] as const;
+const commands = ["start", "up", "doctor", "build", "images"] as const;
 
 try {
   process.exitCode = await main(process.argv.slice(2));
@@ -55,6 +55,8 @@ async function main(args: string[]): Promise<number> {
       return await (await import("./doctor.ts")).doctor(config, { json });
     case "build":
       return await (await import("./build.ts")).build(config);
+    case "images":
+      return await (await import("./images.ts")).images(config);
   }
 }
 

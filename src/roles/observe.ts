@@ -1,5 +1,6 @@
 /** What the platform keeps and tells of calls and of itself, put together: logs, their readers, metrics, health, retention. */
 import { statfs } from "node:fs/promises";
+import type { Agent } from "../agent/agent.ts";
 import type { AgentStats } from "../agent/stats.ts";
 import type { Config } from "../config/config.ts";
 import type { FailedCall } from "../invocation/dispatch.ts";
@@ -9,6 +10,7 @@ import type { Recorder } from "../invocation/record.ts";
 import type { World } from "../lib/world.ts";
 import { LogCollector } from "../logs/collector.ts";
 import type { LogStore } from "../logs/logs.ts";
+import { SyslogForwarder } from "../logs/syslog/forwarder.ts";
 import { LogTail } from "../logs/tail.ts";
 import type { PlatformError } from "../model/error.ts";
 import type { Activation } from "../model/model.ts";
@@ -17,6 +19,7 @@ import type { Queue } from "../queue/queue.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import type { Database } from "../sql/sql.ts";
 import type { Store } from "../store/store.ts";
+import { type FnFigures, fnFamilies, FnRequests } from "../telemetry/fn-metrics.ts";
 import { Health } from "../telemetry/health.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
@@ -37,7 +40,7 @@ export interface ObserverParts {
 
 /** Whose figures are read with each scrape. */
 export interface Watched {
-  readonly agent: { stats(): AgentStats };
+  readonly agent: Pick<Agent, "stats" | "sandboxesByFunction">;
   readonly calls: Pick<Calls, "stats">;
   readonly images: Pick<Images, "removeUnused">;
   readonly recorder: Pick<Recorder, "waiting" | "addedSince" | "lastPlace">;
@@ -54,6 +57,9 @@ export class Observer {
   readonly health: Health;
   readonly collector: LogCollector;
   readonly tail: LogTail;
+  readonly syslog: SyslogForwarder;
+  /** To Fn's management API. */
+  readonly requests = new FnRequests();
   readonly #logger: Logger;
   readonly #logStore: LogStore;
   readonly #process: ReturnType<typeof processMetrics>;
@@ -71,15 +77,25 @@ export class Observer {
     this.collector = new LogCollector({
       store: logStore,
       world,
+      bytesMax: parts.config.logCallBytesMax,
       onLoss: (count, err) => logger.error("Lines that functions printed were lost", { count, err }),
-      onKept: (entries, positions) => this.tail.kept(entries, positions),
+      onKept: (entries, positions) => {
+        this.tail.kept(entries, positions);
+        this.syslog.kept(entries);
+      },
+    });
+    this.syslog = new SyslogForwarder({
+      world,
+      allowed: parts.config.syslogReceivers,
+      urlOf: async (namespace, appId) => (await store.apps.get(namespace, appId))?.syslogUrl ?? null,
+      say: (sentence, about) => logger.warn(sentence, about),
     });
     const read = (namespace: string, id: string) => this.collector.read(namespace, id);
     const endedSince = (namespace: string, id: string) => this.#endedSince(namespace, id);
     this.tail = new LogTail({ world, store: logStore, read, endedSince });
     this.#process = processMetrics(world.now() - process.uptime() * 1000, world);
     this.metrics.add(this.#process.source);
-    this.metrics.add(() => logFamilies(this.collector, this.tail));
+    this.metrics.add(() => [...logFamilies(this.collector, this.tail), ...syslogFamilies(this.syslog)]);
     for (const check of [diskCheck(parts), storeCheck(parts), sandboxCheck(parts)]) this.health.add(check);
     this.#retention = new Retention(parts);
     this.metrics.add(() => retentionFamilies(this.#retention));
@@ -126,6 +142,8 @@ export class Observer {
       () => {},
     );
     this.metrics.add(() => agentFamilies(agent.stats()));
+    this.metrics.add((visible) => fnFamilies(this.metrics.calls, fnFigures(agent), visible));
+    this.metrics.add(() => this.requests.families());
     this.metrics.add(async () => callFamilies(await calls.stats()));
     this.metrics.add(() => [family("gauge", "records_waiting", "Records that wait for the disk", recorder.waiting)]);
     this.health.add({ name: "queue", look: async () => (await calls.stats()).paused });
@@ -141,7 +159,26 @@ export class Observer {
     await this.#retention.close();
     this.#process.stop();
     await this.collector.close();
+    await this.syslog.close();
   }
+}
+
+function fnFigures(agent: Watched["agent"]): FnFigures {
+  const { calls, waiting, memory, evictionsTotal } = agent.stats();
+  const usedBytes = memory.promisedMiB * mebibyte;
+  return {
+    calls,
+    waiting,
+    memory: { usedBytes, availableBytes: Math.max(0, memory.budgetMiB * mebibyte - usedBytes) },
+    evictions: evictionsTotal,
+    sandboxes: [...agent.sandboxesByFunction().values()].map(({ fn, counts }) => ({
+      namespace: fn.namespace,
+      appId: fn.appId,
+      functionId: fn.id,
+      image: fn.source.type === "image" ? fn.source.image : fn.source.kind,
+      counts,
+    })),
+  };
 }
 
 function agentFamilies(stats: AgentStats): MetricFamily[] {
@@ -199,6 +236,17 @@ function logFamilies({ counts }: LogCollector, { readers }: LogTail): MetricFami
   ];
 }
 
+function syslogFamilies({ counts }: SyslogForwarder): MetricFamily[] {
+  return [
+    familyBy("counter", "syslog_lines_total", "Lines for syslog receivers of apps", "outcome", {
+      sent: counts.sent,
+      dropped: counts.dropped,
+    }),
+    family("gauge", "syslog_lines_waiting", "Lines that wait for a syslog receiver", counts.waiting),
+    family("gauge", "syslog_receivers", "Syslog receivers that are sent to", counts.receivers),
+  ];
+}
+
 function retentionFamilies({ deadLettersRemoved }: Retention): MetricFamily[] {
   const about = "Dead letters removed because they were too old or too many";
   return [family("counter", "dead_letters_removed_total", about, deadLettersRemoved)];
@@ -230,7 +278,8 @@ function sandboxCheck({ driver }: ObserverParts): HealthCheck {
   return {
     name: "sandbox",
     async look() {
-      if (driver.name !== "bubblewrap") return null;
+      const trouble = (await driver.trouble?.()) ?? null;
+      if (trouble !== null || driver.name !== "bubblewrap") return trouble;
       const { usable, missing } = inspect();
       return usable ? null : missing.map(({ what, fix }) => `${what}: ${fix}`).join("; ");
     },
