@@ -5,7 +5,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -34,10 +34,11 @@ export function npmKit(names: readonly string[]): Promise<string> {
   });
 }
 
-/** Folder to put on PYTHONPATH; programs of the packages are in its `bin`. */
-export function pipKit(names: readonly string[]): Promise<string> {
+/** Folder to put on PYTHONPATH; programs of the packages are in its `bin`. `alone`: without what the packages ask for, but these. */
+export function pipKit(names: readonly string[], kind: "whole" | "alone" = "whole"): Promise<string> {
   return once("pip", [python, ...names], async (folder) => {
-    const options = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--target", folder];
+    const more = kind === "alone" ? ["--no-deps"] : [];
+    const options = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--target", folder, ...more];
     await execute(python, [...options, ...names], { cwd: folder });
   });
 }
@@ -56,6 +57,64 @@ export async function goBuild(source: string): Promise<string> {
     await execute("go", ["build", "-o", join(target, "program"), "."], { cwd: source, env });
   });
   return join(folder, "program");
+}
+
+/** The same with modules of others, through this machine's module proxy; or why there is no such binary: not every proxy has all. */
+export async function goModuleBuild(source: string): Promise<{ readonly program: string } | { readonly missing: string }> {
+  try {
+    const folder = await once("go-module", [await contentOf(source)], async (target) => {
+      const work = `${target}.src`;
+      await cp(source, work, { recursive: true });
+      const env = { CGO_ENABLED: "0", GOCACHE: join(cache, "go-build"), GOFLAGS: "-trimpath -mod=mod", GO111MODULE: "on" };
+      const build = execute("go", ["build", "-o", join(target, "program"), "."], { cwd: work, env });
+      await build.finally(() => rm(work, { recursive: true }));
+    });
+    return { program: join(folder, "program") };
+  } catch (error) {
+    return {
+      missing:
+        String((error as { stderr?: string }).stderr ?? error)
+          .trim()
+          .split("\n")
+          .at(-1) ?? "",
+    };
+  }
+}
+
+/** Why no Java function can be built here; null: one can. */
+export async function javaMissing(): Promise<string | null> {
+  for (const [program, name] of [
+    ["javac", "openjdk-17-jdk-headless"],
+    ["mvn", "maven"],
+  ] as const) {
+    if ((await run("which", [program]).catch(() => null)) === null)
+      return `${program} is not installed (apt-get install ${name})`;
+  }
+  return null;
+}
+
+/** Folder of jars: a package of Maven's repository, such as `com.fnproject.fn:runtime:1.0.212`, and all it depends on. */
+export function mavenKit(name: string): Promise<string> {
+  return once("maven", [name], async (folder) => {
+    const [group, artifact, version] = name.split(":");
+    const dependency = `<groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version>`;
+    const own = "<modelVersion>4.0.0</modelVersion><groupId>test</groupId><artifactId>test</artifactId><version>1</version>";
+    const project = `<project>${own}<dependencies><dependency>${dependency}</dependency></dependencies></project>`;
+    const pom = `${folder}.pom.xml`;
+    await writeFile(pom, project);
+    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${folder}`, "-DincludeScope=runtime"];
+    await execute("mvn", ["-q", "-B", "-f", pom, ...goal], { cwd: folder }).finally(() => rm(pom, { force: true }));
+  });
+}
+
+/** Folder of the classes of a Java function that uses these jars. */
+export async function javaBuild(source: string, jars: string): Promise<string> {
+  const files = (await readdir(source, { recursive: true })).filter((name) => name.endsWith(".java")).toSorted();
+  const texts = await Promise.all(files.map((name) => readFile(join(source, name), "utf8")));
+  return once("java", [jars, ...files, ...texts], async (folder) => {
+    const options = ["--release", "17", "-d", folder, "-cp", join(jars, "*")];
+    await execute("javac", [...options, ...files.map((name) => join(source, name))], { cwd: folder });
+  });
 }
 
 const goRuntime = join(import.meta.dirname, "../runtimes/go");

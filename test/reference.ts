@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { flagOf, settings } from "../src/config/config.ts";
+import { fnSettings } from "../src/config/fn-settings.ts";
 import { limits } from "../src/model/limits.ts";
 
 /** The pages by their path in the repository. */
@@ -12,6 +13,7 @@ export function referencePages(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/reference/configuration.md", configurationPage()],
     ["docs/reference/limits.md", limitsPage()],
+    ["docs/reference/fn-settings.md", fnSettingsPage()],
   ]);
 }
 
@@ -23,6 +25,7 @@ const dependsOnTheMachine: Readonly<Record<string, string>> = {
   stemCells: "two of `nodejs:24`, one of `python:3.11` and two of `go:1`, up to four times that",
   npmRegistry: "as npm of the machine is set",
   pipIndex: "as pip of the machine is set",
+  registryAuth: "`config.json` in `$DOCKER_CONFIG`, or in `~/.docker`",
   sandbox: "`bubblewrap`; elsewhere than on Linux `process`",
 };
 
@@ -42,6 +45,20 @@ function configurationPage(): string {
     "A value comes from the defaults, then the JSON file of `--config`, then the environment, then flags; the last one that speaks wins. A value that can't be used is refused with its name and where it came from.",
     [["Setting", "Flag", "Environment", "Default", "What it is"], ...rows],
   );
+}
+
+/** Whatever has a value stands before whatever has none. */
+function fnSettingsPage(): string {
+  const rows = Object.entries(fnSettings);
+  const known = rows.flatMap(([name, row]) =>
+    row.setting === null ? [] : [[`\`${name}\``, `\`${row.setting}\``, `\`--${flagOf(row.setting)}\``, row.differs]],
+  );
+  const unknown = rows.flatMap(([name, row]) => (row.setting === null ? [[`\`${name}\``, row.reason]] : []));
+  const about =
+    "The variables by which Fn's server is set, and what they mean here. Our own variable of a setting is stronger than Fn's. With `_FILE` behind its name a variable, ours too, names a file that holds the value.";
+  const first = page("Fn's settings", about, [["Variable of Fn", "Setting", "Flag", "Difference"], ...known]);
+  const second = [["Variable of Fn", "Why it means nothing here"], ...unknown];
+  return `${first}\nOne of these that is set is named once at the start, with the reason; so is a name that Fn does not know.\n\n${table(second)}\n`;
 }
 
 interface Range {
@@ -76,12 +93,16 @@ function columns(value: number | Range): string[] {
   return [String(value.min ?? ""), String(value.max), String(value.default)];
 }
 
+function page(title: string, about: string, rows: readonly (readonly string[])[]): string {
+  return `# ${title}\n\n${about}\n\n${table(rows)}\n`;
+}
+
 /** Laid out as the formatter would. */
-function page(title: string, about: string, [head = [], ...rows]: readonly (readonly string[])[]): string {
+function table([head = [], ...rows]: readonly (readonly string[])[]): string {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => (row[column] ?? "").length)));
   const line = (row: readonly string[]) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
   const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return `# ${title}\n\n${about}\n\n${[line(head), rule, ...rows.map(line)].join("\n")}\n`;
+  return [line(head), rule, ...rows.map(line)].join("\n");
 }
 
 if (import.meta.main) {

@@ -103,7 +103,7 @@ describe("stem cells of a platform", { skip: cannotCount, timeout: 300_000 }, ()
       await sleep(200 * rounds++);
       const answers = await Promise.all(fns.map(({ invokeUrl }) => call(invokeUrl, {})));
       const records = await Promise.all(answers.map(({ activationId }) => recordOf(platform.url, activationId)));
-      return records.every(({ start }) => start === "prewarmed");
+      return records.every((record) => record.start === "prewarmed");
     });
   });
 

@@ -48,6 +48,7 @@ describe("the packed package", { timeout: 400_000 }, () => {
       "package.json",
       "tsconfig.json",
       "tsconfig.build.json",
+      "tsconfig.types.json",
       "LICENSE",
       "README.md",
     ];

@@ -16,7 +16,7 @@ import { bubblewrapDriver } from "../../src/sandbox/bubblewrap/driver.ts";
 import { functionFolder, runtimeFolder } from "../../src/sandbox/sandbox.ts";
 import { readState } from "../../src/sandbox/spawner/state.ts";
 import { makeRoot } from "../root-folder.ts";
-import { sampleFn } from "../samples.ts";
+import { allProtocols, sampleFn } from "../samples.ts";
 
 export interface RealAgent {
   readonly agent: Agent;
@@ -71,7 +71,7 @@ export function realAgent(config: Partial<AgentConfig> = {}): RealAgent {
       prepare: async (source) => prepared(source.type === "code" ? `${folder}/${source.digest}` : ""),
       prepareBlank: async () => ({ ...prepared(""), shimCommand: command, place: await (await places).make() }),
     },
-    protocols: { frames: protocol, stdio: protocol, "http-port": protocol, "http-stream": protocol },
+    protocols: allProtocols(protocol),
     config: { ...agentDefaults, memoryMiB: 16_000, startsMax: 2, startTimeoutMs: 30_000, ...config },
   });
   const groups = () =>
