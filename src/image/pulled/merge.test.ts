@@ -36,7 +36,7 @@ async function unpack(layers: readonly (readonly TarEntry[])[], platformParts = 
     await tree.add(hidingsOf(layer), entriesOf(layer));
     folders.push(layer);
   }
-  if (platformParts) addPlatformParts(tree, "/app/here");
+  if (platformParts) addPlatformParts(tree, "/work/here");
   writeTree(tree.root, place, folders);
   return place;
 }
