@@ -10,6 +10,7 @@ import { makeTar } from "../../test/archives.ts";
 import { makeImage, type TestImage, testRegistry } from "../../test/images.ts";
 import { realWorld } from "../lib/world.ts";
 import type { PlatformError } from "../model/error.ts";
+import { checkedLookup } from "./addresses.ts";
 import { digestOf } from "./digest.ts";
 import { mediaTypes, type Registry, type RegistrySettings } from "./oci.ts";
 import { parseReference } from "./reference.ts";
@@ -264,4 +265,28 @@ test("a pull ends when nobody wants it any more", async () => {
     },
     { stallMs: 60_000 },
   );
+});
+
+test("nobody reads through us what a machine is told of itself", async () => {
+  const refused = /has an address that no registry has/;
+  const registry = createRegistry({ ...testRegistry, plainHosts: ["169.254.169.254", "[fe80::1]"] }, realWorld());
+  for (const host of ["169.254.169.254", "169.254.169.254:80", "[fe80::1]:80", "100.100.100.200"]) {
+    await assert.rejects(
+      pull(registry, host),
+      (error: PlatformError) => refused.test(error.message) && error.details["status"] === 403,
+    );
+  }
+  registry.close();
+  const found = await new Promise((resolve) => checkedLookup("::ffff:169.254.169.254", { all: true }, resolve));
+  assert.match((found as Error).message, refused);
+  let asked = 0;
+  const referring: Handler = (request, response) => {
+    if (request.url === "/v2/") return void response.end();
+    asked++;
+    response.writeHead(307, { location: "http://169.254.169.254/latest/meta-data/" }).end();
+  };
+  await withServer(referring, async (host, each) => {
+    await assert.rejects(pull(each, host), refused);
+  });
+  assert.equal(asked, 1, "it is not tried again");
 });

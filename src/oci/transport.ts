@@ -4,6 +4,7 @@ import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { rootCertificates } from "node:tls";
+import { checkAddress, checkedLookup } from "./addresses.ts";
 import { networkFailure, registryFailure } from "./failure.ts";
 import type { RegistrySettings } from "./oci.ts";
 
@@ -26,10 +27,12 @@ export interface Answer {
 /** Connections at a time to one host: layers come side by side. */
 const connectionsMax = 6;
 
+const agentOptions = { keepAlive: true, maxSockets: connectionsMax, lookup: checkedLookup };
+
 /** HTTP towards registries: certificates, kept connections, and an end to every wait. Follows nothing and asks nobody for credentials. */
 export class Transport {
   readonly #settings: Pick<RegistrySettings, "certificatesFile" | "stallMs">;
-  readonly #plain = new PlainAgent({ keepAlive: true, maxSockets: connectionsMax });
+  readonly #plain = new PlainAgent(agentOptions);
   #tls: Promise<TlsAgent> | undefined;
 
   constructor(settings: Pick<RegistrySettings, "certificatesFile" | "stallMs">) {
@@ -41,6 +44,7 @@ export class Transport {
     const { url, body } = outgoing;
     for (let isAgain = false; ; isAgain = true) {
       signal.throwIfAborted();
+      checkAddress(url);
       const request = await this.#begin(outgoing, signal);
       const answer = answerOf(request, url);
       try {
@@ -86,9 +90,7 @@ export class Transport {
   }
 
   #tlsAgent(): Promise<TlsAgent> {
-    this.#tls ??= this.#certificates().then(
-      (ca) => new TlsAgent({ keepAlive: true, maxSockets: connectionsMax, ...(ca === null ? {} : { ca }) }),
-    );
+    this.#tls ??= this.#certificates().then((ca) => new TlsAgent({ ...agentOptions, ...(ca === null ? {} : { ca }) }));
     return this.#tls;
   }
 
