@@ -21,14 +21,14 @@ const checks: readonly (readonly [name: string, command: readonly string[]])[] =
 ];
 
 const patterns = process.argv.slice(2);
+/** The longest test takes about a minute alone on two cores. */
+const testMaxMs = 600_000;
+const silenceMaxMs = testMaxMs + 60_000;
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
 if (patterns.length === 0) for (const [name, command] of checks) check(name, command);
 await runTests(globSync(patterns.length > 0 ? patterns : ["{src,ui/src,test,bench,runtimes}/**/*.test.ts"]).toSorted());
-
-const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
-process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed${skipped}\n`);
-process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0);
+end();
 
 function check(name: string, command: readonly string[]): void {
   const [program = "", ...args] = command;
@@ -44,9 +44,12 @@ async function runTests(files: readonly string[]): Promise<void> {
   const stream = run({
     files: [...files],
     concurrency: 2,
-    timeout: 900_000,
-    execArgv: ["--disable-warning=ExperimentalWarning"],
+    timeout: testMaxMs,
+    // A test that failed may have left a server behind, and its file would then never end.
+    execArgv: ["--disable-warning=ExperimentalWarning", "--test-force-exit"],
   });
+  const silence = setTimeout(giveUp, silenceMaxMs);
+  for (const event of ["test:pass", "test:fail"] as const) stream.on(event, () => silence.refresh());
   stream.on("test:pass", (event) => {
     if (event.details.type === "suite" || isFile(event.name)) return;
     if (event.skip !== undefined) counts.skipped++;
@@ -66,6 +69,20 @@ async function runTests(files: readonly string[]): Promise<void> {
   });
   stream.on("test:stderr", (event) => process.stderr.write(event.message));
   for await (const _ of stream);
+  clearTimeout(silence);
+}
+
+/** Whatever holds a file's pipes open, the last line gets printed. */
+function giveUp(): void {
+  counts.failed++;
+  tell(false, `no test has ended for ${silenceMaxMs / 1000} s`, 0);
+  end();
+}
+
+function end(): never {
+  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
+  process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed${skipped}\n`);
+  process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0);
 }
 
 /** A file that holds no test of its own shows as one test with the file's name. */
