@@ -59,3 +59,26 @@ test("an idle one that turns out to hold more makes others go", () => {
   budget.correct(-6);
   assert.equal(budget.promisedMiB, 75);
 });
+
+test("what does not fit is not counted again until something is free or idle", () => {
+  let counted = 0;
+  let isIdle = false;
+  const one = { idleSince: 0, heldMiB: 60, evict: () => budget.release(60) };
+  const budget: MemoryBudget = new MemoryBudget(
+    100,
+    () => {
+      counted++;
+      return isIdle ? [one] : [];
+    },
+    () => {},
+  );
+  assert.ok(budget.reserve(60));
+  for (let i = 0; i < 100; i++) assert.equal(budget.reserve(50), false);
+  assert.equal(counted, 1);
+  assert.equal(budget.reserve(45), false, "a smaller one might fit");
+  assert.equal(counted, 2);
+  isIdle = true;
+  budget.correct(0);
+  assert.ok(budget.reserve(50));
+  assert.equal(counted, 3);
+});

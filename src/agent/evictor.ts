@@ -21,6 +21,8 @@ export class MemoryBudget {
   /** Somebody was refused since those who wait were last told: only then is it worth telling them. */
   #refused = false;
   #telling = false;
+  /** As much did not fit, even with everything idle given up, and nothing has become free or idle since: without and with those that are kept ready. */
+  #hopelessMiB: { plain: number; lastResort: number } = noneHopeless();
   /** Idle sandboxes given up so far. */
   evictions = 0;
 
@@ -64,6 +66,7 @@ export class MemoryBudget {
   /** Those who wait hear of it a moment later: whoever releases, or evicts to make room, finishes first. */
   release(sizeMiB: number): void {
     this.#promisedMiB -= sizeMiB;
+    this.#hopelessMiB = noneHopeless();
     if (!this.#refused || this.#telling || sizeMiB <= 0) return;
     this.#telling = true;
     queueMicrotask(() => {
@@ -73,17 +76,24 @@ export class MemoryBudget {
     });
   }
 
-  /** An idle sandbox turned out to hold so much more (or, negative, less) than it was counted with. */
+  /** A sandbox that is idle, or has just become it, turned out to hold so much more (or, negative, less) than it was counted with. */
   correct(differenceMiB: number): void {
     if (differenceMiB <= 0) return this.release(-differenceMiB);
     this.#promisedMiB += differenceMiB;
+    this.#hopelessMiB = noneHopeless();
     if (this.#promisedMiB > this.totalMiB) this.#evict(0, this.#oldestFirst(false));
   }
 
+  /** Hundreds may wait and ask at each turn: what is hopeless is not counted again. */
   #makeRoom(sizeMiB: number, withProvisioned: boolean): boolean {
+    const kind = withProvisioned ? "lastResort" : "plain";
+    if (sizeMiB >= this.#hopelessMiB[kind]) return false;
     const idle = this.#oldestFirst(withProvisioned);
     const idleMiB = idle.reduce((sum, { heldMiB }) => sum + heldMiB, 0);
-    if (this.#promisedMiB + sizeMiB - idleMiB > this.totalMiB) return false;
+    if (this.#promisedMiB + sizeMiB - idleMiB > this.totalMiB) {
+      this.#hopelessMiB[kind] = sizeMiB;
+      return false;
+    }
     this.#evict(sizeMiB, idle);
     return true;
   }
@@ -103,3 +113,5 @@ export class MemoryBudget {
       .toSorted((a, b) => Number(a.provisioned ?? false) - Number(b.provisioned ?? false) || a.idleSince - b.idleSince);
   }
 }
+
+const noneHopeless = () => ({ plain: Number.POSITIVE_INFINITY, lastResort: Number.POSITIVE_INFINITY });

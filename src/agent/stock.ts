@@ -121,8 +121,8 @@ export class Stock {
 
   /** An idle one counts with what it uses, where that is known; one that is kept ready with its limit, which its next call finds. */
   recount(instance: Instance): void {
-    if (instance.provision === "kept") return;
-    const useMiB = Math.min(instance.usedMiB ?? this.#fn.memoryMiB, this.#fn.memoryMiB);
+    const isKept = instance.provision === "kept";
+    const useMiB = isKept ? instance.countedMiB : Math.min(instance.usedMiB ?? this.#fn.memoryMiB, this.#fn.memoryMiB);
     const differenceMiB = useMiB - instance.countedMiB;
     instance.countedMiB = useMiB;
     this.#parts.memory.correct(differenceMiB);
