@@ -48,7 +48,7 @@ export interface BulkInsert {
 }
 
 /** In a Float64Array NaN stands for NULL. */
-export type BulkColumn = readonly SqlValue[] | Float64Array | CodedColumn | BytesColumn;
+export type BulkColumn = readonly SqlValue[] | Float64Array | CodedColumn | BytesColumn | PiecesColumn;
 
 export type WriteStatement = Statement | BulkStatement | BulkInsert;
 
@@ -56,6 +56,12 @@ export type WriteStatement = Statement | BulkStatement | BulkInsert;
 export interface CodedColumn {
   readonly codes: Uint32Array;
   readonly values: readonly SqlValue[];
+}
+
+/** Byte strings of any length, one after the other: where each ends. */
+export interface PiecesColumn {
+  readonly bytes: Uint8Array;
+  readonly ends: Uint32Array;
 }
 
 /** Byte strings of one length, one after the other. */

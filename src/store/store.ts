@@ -27,6 +27,12 @@ export interface PageRequest {
   readonly limit: number;
 }
 
+/** A part of a list that is not walked through. */
+export interface SkipRequest {
+  readonly skip: number;
+  readonly limit: number;
+}
+
 /** `next` is the `after` of the following page, null when there is none; any text, to be encoded before it goes into a URL. */
 export interface Page<T> {
   readonly items: readonly T[];
@@ -86,10 +92,15 @@ export interface Functions extends Repository<Fn> {
   revisions(namespace: string, id: string, page: PageRequest): Promise<Page<Fn>>;
   /** Those of all namespaces that keep sandboxes ready, or of one, by id. Costs nothing for the others. */
   provisioned(namespace: string | null, page: PageRequest): Promise<Page<Fn>>;
+  /** Those of a namespace (`appId` undefined) or of an app, whatever changed last first; `skip` of them are left out. */
+  latest(namespace: string, appId: string | null | undefined, page: SkipRequest): Promise<readonly Fn[]>;
+  count(namespace: string, appId: string | null | undefined): Promise<number>;
   /** Those of a namespace that were created last, the newest first. */
   newest(namespace: string, limit: number): Promise<readonly Fn[]>;
   /** Whether a kept revision of this function (null: of any, in any namespace) has code of this digest. May err on the side of yes. */
   usesCode(digest: string, id: string | null): Promise<boolean>;
+  /** Whether there is a function of this id, in any namespace. */
+  exists(id: string): Promise<boolean>;
   /** Makes no revision. Throws not_found for the function, `invalid` for a revision that is not kept. */
   setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void>;
 }
@@ -123,7 +134,7 @@ export interface ActivationFilter {
   readonly to?: number | undefined;
 }
 
-/** What an asynchronous call answered. */
+/** What a call answered: an asynchronous one, or one whose caller wanted that it is kept. */
 export interface CallResult {
   readonly activationId: string;
   readonly namespace: string;
@@ -143,10 +154,13 @@ export interface Activations {
    */
   append(records: Iterable<Activation>, results?: readonly CallResult[]): Promise<void>;
   get(namespace: string, id: string): Promise<Activation | undefined>;
-  /** Only asynchronous calls that succeeded leave one. */
+  /** Asynchronous calls that were answered leave one, and others whose caller wanted it. */
   result(namespace: string, id: string): Promise<CallResult | undefined>;
   /** Newest start first, later written first among equals; `after` is an id, and `invalid` when there is no such record. */
   list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>>;
+  /** The same without a cursor: `skip` of them are left out. */
+  latest(namespace: string, filter: ActivationFilter, page: SkipRequest): Promise<readonly Activation[]>;
+  count(namespace: string, filter: ActivationFilter): Promise<number>;
   /** Where the newest record of all stands in the order of writing; 0: there is none. */
   lastPlace(): Promise<number>;
   /** Where a record stands in that order; undefined when it is not there. */

@@ -226,6 +226,28 @@ function testProvisioned(it: It): void {
     await functions.remove("guest", "b");
     assert.deepEqual(await used("1", "3"), [false, true]);
   });
+  it("functions: one is there until it is deleted, in whichever namespace", async ({ functions }) => {
+    await functions.create(aFunction({ id: "a", name: "a", appId: null }));
+    await functions.create(aFunction({ id: "b", name: "b", appId: null, namespace: "other" }));
+    const there = () => Promise.all(["a", "b", "c"].map((id) => functions.exists(id)));
+    assert.deepEqual(await there(), [true, true, false]);
+    await functions.remove("other", "b");
+    assert.deepEqual(await there(), [true, false, false]);
+  });
+  it("functions: what changed last comes first, in a namespace or an app", async ({ apps, functions }) => {
+    await apps.create(anApp({}));
+    for (const [index, appId] of ["app1", null, "app1"].entries())
+      await functions.create(aFunction({ id: `f${index}`, name: `f${index}`, appId, updatedAt: 10 + index }));
+    await functions.update(aFunction({ id: "f0", name: "f0", revision: 2, updatedAt: 20 }));
+    const latest = async (appId: string | null | undefined, skip = 0, limit = 9) =>
+      (await functions.latest("guest", appId, { skip, limit })).map(({ id }) => id);
+    assert.deepEqual(await latest(undefined), ["f0", "f2", "f1"]);
+    assert.deepEqual(await latest(undefined, 1, 1), ["f2"]);
+    assert.deepEqual([await latest("app1"), await latest(null), await latest("none")], [["f0", "f2"], ["f1"], []]);
+    const counts = ["app1", null, undefined].map((appId) => functions.count("guest", appId));
+    assert.deepEqual([...(await Promise.all(counts)), await functions.count("other", undefined)], [2, 1, 3, 0]);
+  });
+
   it("functions: the newest of a namespace come first", async ({ functions }) => {
     for (const id of ["b", "d", "a", "c"]) await functions.create(aFunction({ id, name: `x-${id}`, appId: null }));
     await functions.create(aFunction({ id: "e", name: "e", appId: null, namespace: "other" }));
@@ -475,6 +497,13 @@ function testActivations(it: It): void {
           JSON.stringify(filter),
         );
       }
+      const part = await activations.latest("guest", filter, { skip: 3, limit: 4 });
+      assert.deepEqual(
+        part.map(({ id }) => id),
+        ids.slice(3, 7),
+        JSON.stringify(filter),
+      );
+      assert.equal(await activations.count("guest", filter), ids.length);
     };
     await check({}, () => true);
     await check({ functionId: "odd" }, (index) => index % 2 === 1);

@@ -1,7 +1,7 @@
 /** Statements that run for many rows, as fast as rows go in. */
 import type { StatementSync } from "node:sqlite";
 import { PlatformError } from "../../model/error.ts";
-import type { BulkColumn, BulkInsert, BulkStatement, BytesColumn, CodedColumn, SqlValue } from "../sql.ts";
+import type { BulkColumn, BulkInsert, BulkStatement, BytesColumn, CodedColumn, PiecesColumn, SqlValue } from "../sql.ts";
 
 /** Rows that one statement inserts: it opens the table and its indexes once for all of them. */
 const rowsAtOnce = 32;
@@ -51,6 +51,7 @@ type Filler = (row: number) => void;
 function fillerOf(column: BulkColumn, params: SqlValue[], at: number, width: number): Filler {
   if ("codes" in column) return codedFiller(column, params, at, width);
   if ("width" in column) return bytesFiller(column, params, at, width);
+  if ("ends" in column) return piecesFiller(column, params, at, width);
   if (column instanceof Float64Array) return numberFiller(column, params, at, width);
   return (row) => {
     for (let to = at; to < params.length; to += width) params[to] = column[row++] ?? null;
@@ -81,6 +82,15 @@ function bytesFiller({ bytes, width: length }: BytesColumn, params: SqlValue[], 
   };
 }
 
+function piecesFiller({ bytes, ends }: PiecesColumn, params: SqlValue[], at: number, width: number): Filler {
+  return (row) => {
+    for (let to = at; to < params.length; to += width) {
+      params[to] = bytes.subarray(row === 0 ? 0 : ends[row - 1], ends[row]);
+      row++;
+    }
+  };
+}
+
 function commonLength(columns: readonly BulkColumn[]): number {
   const lengths = new Set(columns.map(lengthOf));
   if (lengths.size > 1) throw new PlatformError("internal", "The columns of a bulk statement differ in length");
@@ -90,5 +100,6 @@ function commonLength(columns: readonly BulkColumn[]): number {
 function lengthOf(column: BulkColumn): number {
   if ("codes" in column) return column.codes.length;
   if ("width" in column) return column.bytes.length / column.width;
+  if ("ends" in column) return column.ends.length;
   return column.length;
 }

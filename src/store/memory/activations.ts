@@ -2,7 +2,7 @@
 import type { Activation } from "../../model/model.ts";
 import { toPage } from "../page.ts";
 import { refuse, unknownCursor } from "../refusals.ts";
-import type { ActivationFilter, Activations, CallResult, Page, PageRequest } from "../store.ts";
+import type { ActivationFilter, Activations, CallResult, Page, PageRequest, SkipRequest } from "../store.ts";
 
 /** The `Activations` of a memory store; the oldest are forgotten beyond `recordsMax`. */
 export class MemoryActivations implements Activations {
@@ -44,14 +44,20 @@ export class MemoryActivations implements Activations {
   }
 
   async list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>> {
-    const newestFirst = [...this.#records.values()]
-      .filter((record) => record.namespace === namespace)
-      .toReversed()
-      .toSorted((one, other) => other.startedAt - one.startedAt);
+    const newestFirst = this.#newestFirst(namespace);
     const start = page.after === undefined ? 0 : 1 + newestFirst.findIndex((record) => record.id === page.after);
     if (page.after !== undefined && start === 0) throw refuse(unknownCursor(page.after));
     const found = newestFirst.slice(start).filter((record) => matches(record, filter));
     return toPage(structuredClone(found.slice(0, page.limit + 1)), page.limit, (record) => record.id);
+  }
+
+  async latest(namespace: string, filter: ActivationFilter, { skip, limit }: SkipRequest): Promise<readonly Activation[]> {
+    const found = this.#newestFirst(namespace).filter((record) => matches(record, filter));
+    return structuredClone(found.slice(skip, skip + limit));
+  }
+
+  async count(namespace: string, filter: ActivationFilter): Promise<number> {
+    return this.#newestFirst(namespace).filter((record) => matches(record, filter)).length;
   }
 
   async lastPlace(): Promise<number> {
@@ -73,6 +79,13 @@ export class MemoryActivations implements Activations {
     const going = [...this.#records.values()].filter(({ startedAt }) => startedAt < before);
     for (const { id } of going) this.#forget(id);
     return going.length > 0;
+  }
+
+  #newestFirst(namespace: string): readonly Activation[] {
+    return [...this.#records.values()]
+      .filter((record) => record.namespace === namespace)
+      .toReversed()
+      .toSorted((one, other) => other.startedAt - one.startedAt);
   }
 
   #forget(id: string): void {

@@ -2,7 +2,7 @@ import { declared } from "../../model/declared.ts";
 import type { Fn, TrafficShare } from "../../model/model.ts";
 import { toPage } from "../page.ts";
 import { missing, missingRevision, refuse } from "../refusals.ts";
-import type { Functions, Page, PageRequest } from "../store.ts";
+import type { Functions, Page, PageRequest, SkipRequest } from "../store.ts";
 import { compareBytes } from "./order.ts";
 import { MemoryRepository, type Rules } from "./repository.ts";
 
@@ -69,6 +69,17 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
     return toPage(structuredClone(found.slice(0, page.limit + 1)), page.limit, (fn) => fn.id);
   }
 
+  async latest(namespace: string, appId: string | null | undefined, { skip, limit }: SkipRequest): Promise<readonly Fn[]> {
+    const latestFirst = this.#inApp(namespace, appId).toSorted(
+      (one, other) => other.updatedAt - one.updatedAt || compareBytes(other.id, one.id),
+    );
+    return structuredClone(latestFirst.slice(skip, skip + limit));
+  }
+
+  async count(namespace: string, appId: string | null | undefined): Promise<number> {
+    return this.#inApp(namespace, appId).length;
+  }
+
   async newest(namespace: string, limit: number): Promise<readonly Fn[]> {
     const newestFirst = this.all(namespace).toSorted((one, other) => compareBytes(other.id, one.id));
     return structuredClone(newestFirst.slice(0, limit));
@@ -79,6 +90,10 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
     return kept.some((fn) => (id === null || fn.id === id) && fn.source.type !== "image" && fn.source.digest === digest);
   }
 
+  async exists(id: string): Promise<boolean> {
+    return this.everywhere().some((fn) => fn.id === id);
+  }
+
   async setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void> {
     const fn = this.all(namespace).find((item) => item.id === id);
     if (fn === undefined) throw refuse(missing("Function", id));
@@ -87,6 +102,10 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
       if (!kept.some((item) => item.revision === revision)) throw refuse(missingRevision(revision));
     }
     this.replace({ ...fn, traffic: structuredClone(traffic) });
+  }
+
+  #inApp(namespace: string, appId: string | null | undefined): readonly Fn[] {
+    return this.all(namespace).filter((fn) => appId === undefined || fn.appId === appId);
   }
 
   #keep(fn: Fn): void {

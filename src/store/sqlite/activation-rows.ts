@@ -15,16 +15,37 @@ export function insertRecords(batch: PackedRecords, refs: ReadonlyMap<string, nu
 
 /** Written with the record of the same call, so that both are there or neither. */
 export function insertResults(results: readonly CallResult[]): BulkInsert {
+  const ids = new Uint8Array(results.length * idBytes);
+  for (const [row, { activationId }] of results.entries()) writeId(activationId, ids, row * idBytes);
   const columns = {
-    activation: results.map(({ activationId }) => idParam(activationId)),
-    namespace: results.map(({ namespace }) => namespace),
-    status: results.map(({ status }) => status),
-    content_type: results.map(({ contentType }) => contentType),
-    bytes: results.map(({ bytes }) => bytes),
-    // A copy: a view of a shared buffer would take all of it along to the thread.
-    body: results.map(({ body }) => new Uint8Array(body)),
+    activation: { bytes: ids, width: idBytes },
+    namespace: textColumn(results.map(({ namespace }) => namespace)),
+    status: Float64Array.from(results, ({ status }) => status),
+    content_type: textColumn(results.map(({ contentType }) => contentType)),
+    bytes: Float64Array.from(results, ({ bytes }) => bytes),
+    body: piecesOf(results.map(({ body }) => body)),
   };
   return { into: "results", columns, whenTaken: "skip" };
+}
+
+/** Texts that repeat. */
+function textColumn(texts: readonly (string | null)[]): BulkColumn {
+  const values = [...new Set(texts)];
+  const known = new Map(values.map((text, code) => [text, code]));
+  return { codes: Uint32Array.from(texts, (text) => known.get(text) as number), values };
+}
+
+/** All in one piece of memory: each by itself would cost the way to the thread. */
+function piecesOf(pieces: readonly Uint8Array[]): BulkColumn {
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  const ends = new Uint32Array(pieces.length);
+  let end = 0;
+  for (const [index, piece] of pieces.entries()) {
+    bytes.set(piece, end);
+    end += piece.length;
+    ends[index] = end;
+  }
+  return { bytes, ends };
 }
 
 /** What an id is compared with; null, which equals nothing, for what is none. */

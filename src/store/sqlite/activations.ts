@@ -5,7 +5,7 @@ import type { Names } from "../../sql/sqlite/names.ts";
 import { PackedRecords } from "../packed-records.ts";
 import { toPage } from "../page.ts";
 import { refuse, unknownCursor } from "../refusals.ts";
-import type { ActivationFilter, Activations, CallResult, Page, PageRequest } from "../store.ts";
+import type { ActivationFilter, Activations, CallResult, Page, PageRequest, SkipRequest } from "../store.ts";
 import { idParam, insertRecords, insertResults, toActivation, toResult } from "./activation-rows.ts";
 
 /** Records that go in one transaction: others wait for it. */
@@ -54,11 +54,19 @@ export class SqliteActivations implements Activations {
   async list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>> {
     const query = conditions(namespace, filter);
     if (page.after !== undefined) await this.#startAfter(query, namespace, page.after);
-    const sql = `SELECT * FROM activation_records WHERE seq IN (
-      SELECT seq FROM activations INDEXED BY ${indexFor(filter)} WHERE ${query.sql.join(" AND ")} ORDER BY started_at DESC, seq DESC LIMIT ?
-    ) ORDER BY started_at DESC, seq DESC`;
-    const rows = await this.#database.read(sql, [...query.params, page.limit + 1]);
-    return toPage(rows.map(toActivation), page.limit, (record) => record.id);
+    const found = await this.#select(query, filter, { skip: 0, limit: page.limit + 1 });
+    return toPage(found, page.limit, (record) => record.id);
+  }
+
+  latest(namespace: string, filter: ActivationFilter, page: SkipRequest): Promise<readonly Activation[]> {
+    return this.#select(conditions(namespace, filter), filter, page);
+  }
+
+  async count(namespace: string, filter: ActivationFilter): Promise<number> {
+    const { sql, params } = conditions(namespace, filter);
+    const count = `SELECT count(*) AS count FROM activations INDEXED BY ${indexFor(filter)} WHERE ${sql.join(" AND ")}`;
+    const [row] = await this.#database.read(count, params);
+    return Number(row?.count ?? 0);
   }
 
   async lastPlace(): Promise<number> {
@@ -95,6 +103,14 @@ export class SqliteActivations implements Activations {
       { sql: `DELETE FROM activations WHERE seq IN (${oldest})`, params: [before] },
     ]);
     return true;
+  }
+
+  async #select(query: Conditions, filter: ActivationFilter, { skip, limit }: SkipRequest): Promise<readonly Activation[]> {
+    const sql = `SELECT * FROM activation_records WHERE seq IN (
+      SELECT seq FROM activations INDEXED BY ${indexFor(filter)} WHERE ${query.sql.join(" AND ")} ORDER BY started_at DESC, seq DESC LIMIT ? OFFSET ?
+    ) ORDER BY started_at DESC, seq DESC`;
+    const rows = await this.#database.read(sql, [...query.params, limit, skip]);
+    return rows.map(toActivation);
   }
 
   async #startAfter(query: Conditions, namespace: string, id: string): Promise<void> {

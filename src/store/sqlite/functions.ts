@@ -3,7 +3,7 @@ import type { Fn, TrafficShare } from "../../model/model.ts";
 import type { Database, Statement } from "../../sql/sql.ts";
 import { toPage } from "../page.ts";
 import { missing, missingRevision } from "../refusals.ts";
-import type { Functions, Page, PageRequest } from "../store.ts";
+import type { Functions, Page, PageRequest, SkipRequest } from "../store.ts";
 import { functionTable } from "./queries.ts";
 import { SqliteRepository } from "./repository.ts";
 
@@ -63,6 +63,19 @@ export class SqliteFunctions extends SqliteRepository<Fn> implements Functions {
     return toPage(found, page.limit, (fn) => fn.id);
   }
 
+  async latest(namespace: string, appId: string | null | undefined, { skip, limit }: SkipRequest): Promise<readonly Fn[]> {
+    const { condition, params } = inApp(namespace, appId);
+    const sql = `SELECT * FROM functions INDEXED BY functions_by_change WHERE ${condition} ORDER BY updated_at DESC, id DESC LIMIT ? OFFSET ?`;
+    const rows = await this.#database.read(sql, [...params, limit, skip]);
+    return rows.map((row) => functionTable.fromRow(row));
+  }
+
+  async count(namespace: string, appId: string | null | undefined): Promise<number> {
+    const { condition, params } = inApp(namespace, appId);
+    const [row] = await this.#database.read(`SELECT count(*) AS count FROM functions WHERE ${condition}`, params);
+    return Number(row?.count ?? 0);
+  }
+
   /** Ids begin with the time: the primary key has them in this order. */
   newest(namespace: string, limit: number): Promise<readonly Fn[]> {
     return this.select("namespace = ?", [namespace], "id DESC", limit - 1);
@@ -73,6 +86,13 @@ export class SqliteFunctions extends SqliteRepository<Fn> implements Functions {
     // As in the index, which has the beginning of a digest: a million of them are 50 MB less.
     const sql = `SELECT 1 FROM revisions WHERE substr(fn_json ->> '$.source.digest', 1, 16) = ?${ofFunction} LIMIT 1`;
     const rows = await this.#database.read(sql, [digest.slice(0, 16), ...params]);
+    return rows.length > 0;
+  }
+
+  async exists(id: string): Promise<boolean> {
+    // By the primary key, which begins with the namespace.
+    const sql = "SELECT 1 FROM functions WHERE namespace IN (SELECT name FROM namespaces) AND id = ? LIMIT 1";
+    const rows = await this.#database.read(sql, [id]);
     return rows.length > 0;
   }
 
@@ -91,6 +111,11 @@ export class SqliteFunctions extends SqliteRepository<Fn> implements Functions {
     };
     await this.#database.write([update, ...kept]);
   }
+}
+
+function inApp(namespace: string, appId: string | null | undefined): { condition: string; params: (string | null)[] } {
+  if (appId === undefined) return { condition: "namespace = ?", params: [namespace] };
+  return { condition: "namespace = ? AND app_id IS ?", params: [namespace, appId] };
 }
 
 /** Runs in the transaction that creates or changes the function. */
