@@ -145,6 +145,8 @@ export interface QueueStats {
 /** Rejections are PlatformErrors: `overloaded` with `details.reason` when there is no room on the disk. */
 export interface Queue {
   send(messages: readonly NewMessage[]): Promise<void>;
+  /** As if it had been sent, and its sender had received it at once: nobody else gets it unless the lease runs out. */
+  hold(message: NewMessage, leaseMs: number): Promise<Receipt>;
   /** Calls `wake` whenever something may have become due that was not before. */
   onSent(wake: () => void): void;
   /** Where something is due, and how long until something else is, in ms (null: nothing waits). */

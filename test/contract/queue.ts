@@ -42,6 +42,7 @@ export function queueContract(name: string, open: (world: World) => Promise<Open
     testBodies(it);
     testListing(it);
     testCancel(it);
+    testHold(it);
     testDeadLetters(it);
     testRetention(it);
   });
@@ -271,6 +272,28 @@ function testCancel(it: It): void {
     const [first, b] = (await queue.receive(lane, 9, leaseMs)) as [Delivery, Delivery];
     // Due at the same time, they are in the order of sending.
     assert.deepEqual([first.id, first.cancelled, b.id, b.cancelled], ["a", true, "b", false]);
+  });
+}
+
+function testHold(it: It): void {
+  it("held is on lease from the first moment, and settled as any other", async (queue, world) => {
+    const large = Buffer.alloc(inlineBytesMax + 1);
+    const first = await queue.hold(aMessage("a", { body: large }), leaseMs);
+    const second = await queue.hold(aMessage("b"), leaseMs);
+    assert.deepEqual([(await queue.lanes()).due, queue.waitingCount("guest")], [[], 0]);
+    assert.equal((await queue.find("guest", "a"))?.leased, true);
+    assert.deepEqual(await queue.settle([{ type: "ack", receipt: first, send: [] }]), []);
+    assert.equal(await queue.find("guest", "a"), undefined);
+    await refused("not_found", queue.body("guest", "a"));
+    // Its holder forgets it.
+    world.pass(leaseMs + 1);
+    const [delivery] = await queue.receive({ ...lane, suspect: true }, 9, leaseMs).then(async (none) => {
+      assert.deepEqual(none, []);
+      await queue.lanes();
+      return await queue.receive({ ...lane, suspect: true }, 9, leaseMs);
+    });
+    assert.deepEqual([delivery?.id, delivery?.attempt], ["b", 2]);
+    assert.deepEqual(await queue.settle([{ type: "ack", receipt: second, send: [] }]), ["b"]);
   });
 }
 

@@ -66,6 +66,12 @@ class MemoryQueue implements Queue {
     this.#wake();
   }
 
+  async hold(message: NewMessage, leaseMs: number): Promise<Receipt> {
+    const kept = this.#keep(message);
+    this.#lease(kept, laneOf(kept), leaseMs);
+    return { id: message.id, lease: kept.lease };
+  }
+
   onSent(wake: () => void): void {
     this.#wake = wake;
   }
@@ -189,11 +195,16 @@ class MemoryQueue implements Queue {
   }
 
   #add(message: NewMessage): void {
+    const kept = this.#keep(message);
+    this.#lanes.add(laneOf(kept), 1, kept.dueAt);
+  }
+
+  #keep(message: NewMessage): Kept {
     const now = this.#world.now();
-    const dueAt = now + message.delayMs;
     const state = { leased: false, suspect: false, cancelled: false, lease: 0, attempt: 0, failures: [] };
-    this.#messages.set(message.id, { message, sentAt: now, dueAt, expiresAt: now + message.ageMsMax, ...state });
-    this.#lanes.add({ namespace: message.namespace, name: message.lane, suspect: false }, 1, dueAt);
+    const kept = { message, sentAt: now, dueAt: now + message.delayMs, expiresAt: now + message.ageMsMax, ...state };
+    this.#messages.set(message.id, kept);
+    return kept;
   }
 
   #lease(kept: Kept, lane: Lane, leaseMs: number): void {

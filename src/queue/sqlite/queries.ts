@@ -60,23 +60,29 @@ export function selectDeadPage(lane: string | undefined, after: string | undefin
   return `SELECT * FROM queue_dead WHERE ${conditions.join(" AND ")} ORDER BY seq DESC LIMIT ?`;
 }
 
-export function insertMessages(messages: readonly NewMessage[], now: number): BulkStatement[] {
+/** `held`: they are on lease already, for the first time. */
+export function insertMessages(
+  messages: readonly NewMessage[],
+  now: number,
+  state: "waiting" | "held" = "waiting",
+): BulkStatement[] {
   if (messages.length === 0) return [];
   const numbers = (value: (message: NewMessage) => number) => Float64Array.from(messages, value);
   const zeros = new Float64Array(messages.length);
+  const held = state === "held" ? new Float64Array(messages.length).fill(1) : zeros;
   const columns: BulkStatement["columns"] = [
     messages.map(({ id }) => id),
     messages.map(({ namespace }) => namespace),
     messages.map(({ lane }) => lane),
-    zeros,
+    held,
     zeros,
     zeros,
     numbers(({ delayMs }) => now + delayMs),
     numbers(() => now),
     numbers(({ ageMsMax }) => now + ageMsMax),
     numbers(({ ageMsMax }) => ageMsMax),
-    zeros,
-    zeros,
+    held,
+    held,
     messages.map(({ head }) => head),
     messages.map(({ body }) => (isLarge(body) ? null : ownBytes(body))),
     numbers(({ body }) => body.length),

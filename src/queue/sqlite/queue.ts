@@ -60,6 +60,14 @@ class SqliteQueue implements Queue {
     return this.#batches.add(messages);
   }
 
+  async hold(message: NewMessage, leaseMs: number): Promise<Receipt> {
+    await this.#database.write(sql.insertMessages([message], this.#world.now(), "held"));
+    const { id, namespace, lane, body } = message;
+    const held = { lane: { namespace, name: lane, suspect: false }, number: 1, large: sql.isLarge(body), failures: [] };
+    this.#leases.give(id, held, leaseMs);
+    return { id, lease: 1 };
+  }
+
   onSent(wake: () => void): void {
     this.#wake = wake;
   }
