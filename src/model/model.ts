@@ -54,6 +54,14 @@ export const installModes = ["auto", "scripts", "none"] as const;
 
 export type InstallMode = (typeof installModes)[number];
 
+/**
+ * How our runtimes call a handler (docs/frames.md). `event`: `handler(event, context)`. `parameters`: `main(parameters)`, with the function's
+ * parameters under those of the call; it gives an object, which with a member `error` is a failure.
+ */
+export const conventionNames = ["event", "parameters"] as const;
+
+export type ConventionName = (typeof conventionNames)[number];
+
 /** Where a function's code comes from. */
 export type Source =
   /** An archive or a file for a language runtime. `handler` is `file.export` for the `frames` protocol; `command` replaces the kind's. */
@@ -64,6 +72,8 @@ export type Source =
       readonly digest: string;
       readonly handler: string | null;
       readonly command: readonly string[] | null;
+      /** Absent: `event`. */
+      readonly convention?: ConventionName;
       /** Absent: `auto`. */
       readonly install?: InstallMode;
       /** Key of the packages that were installed for it (`image/`); absent: none. */
@@ -140,7 +150,7 @@ export interface Fn {
   readonly traffic: readonly TrafficShare[];
   /** Environment of the sandbox; the app's config is underneath it. */
   readonly config: Readonly<Record<string, string>>;
-  /** JSON parameters merged under a call's own (OpenWhisk). */
+  /** JSON parameters under a call's own, for the convention `parameters`; one whose name is in `config`, too, is there for the environment alone. */
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly annotations: Annotations;
   /** As `App.shape`, copied from the app. */
