@@ -29,6 +29,10 @@ function sendFailure(outlet, call, { status, message, code, details, headers }) 
   sendText(outlet, call, body, "application/json");
 }
 
+function sendJson(outlet, call, json) {
+  sendText(outlet, call, json, "application/json");
+}
+
 const octets = "application/octet-stream";
 
 function sendText(outlet, call, text, contentType) {
@@ -88,4 +92,4 @@ function bytesOf(piece) {
   throw new TypeError(`A stream that is the answer gives strings or bytes, not a value of type ${typeof piece}`);
 }
 
-module.exports = { sendAnswer, sendFailure };
+module.exports = { sendAnswer, sendFailure, sendJson };

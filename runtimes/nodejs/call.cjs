@@ -1,5 +1,5 @@
 "use strict";
-const { sendAnswer, sendFailure } = require("./answer.cjs");
+const { sendAnswer, sendFailure, sendJson } = require("./answer.cjs");
 const { describeError, isDeliberate } = require("./errors.cjs");
 
 /**
@@ -43,6 +43,11 @@ class Call {
     return this.#calls.env;
   }
 
+  /** The call that runs the code that asks; this one where that is unknown. */
+  get running() {
+    return this.#calls.running ?? this;
+  }
+
   constructor(calls, target, id, head) {
     this.#calls = calls;
     this.target = target;
@@ -60,6 +65,13 @@ class Call {
     } catch (error) {
       this.#error(error, 0);
     }
+  }
+
+  /** The answer as JSON that is written already. */
+  answerJson(json) {
+    if (this.settled) return;
+    this.settle();
+    sendJson(this.#calls.outlet, this, json);
   }
 
   /** What comes back from the code no longer counts. */

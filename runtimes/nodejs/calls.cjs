@@ -1,8 +1,6 @@
 "use strict";
 const { Call } = require("./call.cjs");
 const { describeError } = require("./errors.cjs");
-const { eventOf } = require("./event.cjs");
-const { runHandler } = require("./handler.cjs");
 
 const flagEnd = 1;
 /** On an error frame: the process ends after it, the platform must send no further call. */
@@ -58,8 +56,13 @@ class Calls {
 
   /** The id of the call that runs this code, 0 outside any. */
   currentId() {
-    const call = this.#current ?? this.#storage?.getStore();
+    const call = this.running;
     return call === undefined || call === null || call.ended ? 0 : call.id;
+  }
+
+  /** The call that runs this code. */
+  get running() {
+    return this.#current ?? this.#storage?.getStore();
   }
 
   add(call) {
@@ -68,10 +71,11 @@ class Calls {
 
   /** Runs the handler of a call whose body is complete. */
   run(call) {
-    if (this.#storage !== null) this.#storage.run(call, runHandler, call);
+    const { run } = call.target;
+    if (this.#storage !== null) this.#storage.run(call, run, call);
     else {
       this.#current = call;
-      runHandler(call);
+      run(call);
     }
   }
 
@@ -185,7 +189,7 @@ function stream(calls, call, flags, bytes) {
 
 function receive(calls, call, buffer, start, end) {
   try {
-    call.event = eventOf(call.head, buffer, start, end);
+    call.event = call.target.read(call.head, buffer, start, end, call.target);
   } catch (error) {
     call.status = 400;
     call.answer({ message: `The body is not valid JSON, as its content type says: ${error.message}` });

@@ -3,6 +3,8 @@ const { existsSync, readdirSync, readFileSync, statSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const { dirname, join } = require("node:path");
 const { pathToFileURL } = require("node:url");
+const { eventOf } = require("./event.cjs");
+const { runHandler } = require("./handler.cjs");
 const { signatureOf } = require("./signature.cjs");
 
 const extensions = [".js", ".mjs", ".cjs"];
@@ -15,17 +17,23 @@ const exportNames = ["handler", "main", "default"];
  */
 async function loadHandler(folder, name) {
   const { file, exportName } = name === null ? { file: defaultFile(folder), exportName: null } : namedFile(folder, name);
-  process.chdir(folder);
-  process.argv[1] = file;
-  if (existsSync(join(folder, ".kiln"))) require("./modules.cjs").useCompiled(join(folder, ".kiln"));
+  enter(folder, file);
   const exports = await load(file);
   const { handler, receiver } = pick(exports, exportName, file);
   return targetOf(handler, receiver);
 }
 
-/** A handler and how it wants to be called. */
+/** Makes it the folder and the program that the code sees. */
+function enter(folder, file) {
+  process.chdir(folder);
+  process.argv[1] = file;
+  if (existsSync(join(folder, ".kiln"))) require("./modules.cjs").useCompiled(join(folder, ".kiln"));
+}
+
+/** A handler and how it wants to be called: `read` makes an event of a body, `run` calls it. */
 function targetOf(handler, receiver) {
-  return { handler, receiver, signature: signatureOf(handler), streamed: handler.streamed === true };
+  const streamed = handler.streamed === true;
+  return { handler, receiver, signature: signatureOf(handler), streamed, read: eventOf, run: runHandler };
 }
 
 function defaultFile(folder) {
@@ -170,4 +178,15 @@ function notFound(message) {
   return error;
 }
 
-module.exports = { loadHandler, targetOf };
+module.exports = {
+  checked,
+  defaultFile,
+  enter,
+  importFile,
+  isModule,
+  loadHandler,
+  looksLikeModule,
+  namedFile,
+  notFound,
+  targetOf,
+};

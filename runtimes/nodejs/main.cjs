@@ -69,11 +69,12 @@ function hear(frameType, id, flags, buffer, start, end) {
   }
 }
 
-function init({ code, handler, concurrency, window, env }) {
+function init({ code, handler, concurrency, window, env, convention, parameters, reserved }) {
   if (env !== undefined) Object.assign(process.env, env);
   calls.concurrency = concurrency;
   calls.answerWindowBytes = window;
   if (concurrency > 1) calls.attribute();
+  if (convention === "parameters") return require("./parameters.cjs").loadMain(code, handler, parameters, reserved);
   return loadHandler(code, handler);
 }
 

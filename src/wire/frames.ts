@@ -27,6 +27,8 @@ export const frameType = {
   reply: 41,
   expect: 42,
   notice: 43,
+  join: 44,
+  joined: 45,
   request: 48,
   connection: 49,
   drain: 50,

@@ -153,6 +153,9 @@ class Call(Waiting):
 
     def run(self, target):
         """Runs the handler and sends what it gives. SystemExit is the caller's."""
+        if target.run is not None:
+            target.run(self, target)
+            return
         try:
             event = self.body or event_of(self.field("content-type:"), b"".join(self.pieces))
         except BadBody as error:
@@ -162,17 +165,23 @@ class Call(Waiting):
         try:
             context = Context(self)
             result = target.handler(*(event, context)[: target.arguments])
-            if hasattr(result, "__await__"):
-                result = self._runner().run(self, result)
-            self._answer(result)
+            self._answer(self.awaited(result))
         except SystemExit:
             raise
         except BaseException as error:
             if not self.connection.is_ours:
                 raise
-            self._fail(error)
+            self.fail(error)
 
-    def _fail(self, error):
+    def awaited(self, result):
+        """What a coroutine comes to; anything else as it is."""
+        return self._runner().run(self, result) if hasattr(result, "__await__") else result
+
+    def send_json(self, body):
+        """The whole answer."""
+        self._send("application/json", body)
+
+    def fail(self, error):
         flush(self.id)
         # Nothing is said then: the platform ends the call as a timeout in a moment, which is what it is.
         if self.time_is_up and type(error).__name__ == "CancelledError":

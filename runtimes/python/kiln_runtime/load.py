@@ -14,6 +14,9 @@ class HandlerNotFound(Exception):
 class Target:
     """A loaded handler and how it wants to be called."""
 
+    # What runs a call instead; of another convention (parameters.py).
+    run = None
+
     def __init__(self, handler):
         self.handler = handler
         self.arguments = _argument_count(handler)

@@ -39,7 +39,7 @@ def serve():
     server = (_One if init["concurrency"] == 1 else _Many)(connection, init["concurrency"])
     capture(connection, server.current_id)
     try:
-        server.target = load(os.environ.get("KILN_CODE") or init["code"], init["handler"])
+        server.target = _load(init)
         if server.target.is_async:
             from . import tasks  # noqa: F401 - now, rather than in the first call.
     except BaseException as error:
@@ -52,6 +52,15 @@ def serve():
             # Without the platform there is nobody to work for, whatever threads the code still has.
             exit_now(0)
         server.hear(*frame)
+
+
+def _load(init):
+    folder = os.environ.get("KILN_CODE") or init["code"]
+    if init.get("convention") == "parameters":
+        from .parameters import load_main
+
+        return load_main(folder, init["handler"], init["parameters"], init.get("reserved", ()))
+    return load(folder, init["handler"])
 
 
 def _read_init(connection):

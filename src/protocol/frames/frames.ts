@@ -13,14 +13,14 @@ import { FramesSession, type SessionInit } from "./session.ts";
 /** Where sandboxes show the code; those without a root of their own name another place in `KILN_CODE`. */
 const codeFolder = "/function";
 
-/** One for all functions of a process. */
-export function frames(): FunctionProtocol {
+/** One for all functions of a process. `apiUrl`: where functions may find the platform's own API; empty while nobody listens. */
+export function frames(apiUrl: () => string = () => ""): FunctionProtocol {
   return {
     name: "frames",
     once: false,
     serial: false,
     attributesOutput: true,
-    launch,
+    launch: (fn, app) => launch(fn, app, apiUrl()),
     open: async (fn, dial, hooks, signal) => openSession(await dial(signal), { code: codeFolder, ...initOf(fn) }, hooks, signal),
     blank: {
       launch: { env: {}, endpoint: { via: "callback" }, shim: true },
@@ -41,9 +41,9 @@ export function frames(): FunctionProtocol {
   };
 }
 
-function launch(fn: Fn, app: LaunchApp): Launch {
+function launch(fn: Fn, app: LaunchApp, apiUrl: string): Launch {
   return {
-    env: { ...app.config, ...fn.config, ...identity(fn, app) },
+    env: { ...app.config, ...fn.config, ...identity(fn, app), KILN_API_URL: apiUrl },
     endpoint: { via: "callback" },
     shim: true,
   };
@@ -62,7 +62,17 @@ function identity(fn: Fn, app: LaunchApp): Record<string, string> {
 }
 
 function initOf(fn: Fn): Omit<SessionInit, "code"> {
-  return { handler: fn.source.type === "code" ? fn.source.handler : null, concurrency: fn.concurrency };
+  if (fn.source.type !== "code") return { handler: null, concurrency: fn.concurrency };
+  const { handler, convention } = fn.source;
+  const init = { handler, concurrency: fn.concurrency };
+  return convention === "parameters" ? { ...init, convention, ...parametersOf(fn) } : init;
+}
+
+/** What is in the environment is no parameter as well. */
+function parametersOf({ parameters, config }: Fn): Pick<SessionInit, "parameters" | "reserved"> {
+  const reserved = Object.keys(config);
+  const given = Object.entries(parameters).filter(([name]) => !Object.hasOwn(config, name));
+  return { parameters: Object.fromEntries(given), ...(reserved.length === 0 ? {} : { reserved }) };
 }
 
 function openSession(

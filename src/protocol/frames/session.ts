@@ -17,6 +17,11 @@ export interface SessionInit {
   readonly code: string;
   readonly handler: string | null;
   readonly concurrency: number;
+  /** How the handler is called; absent: `handler(event, context)`. */
+  readonly convention?: "parameters";
+  /** Those of every call, and names that calls cannot use. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly reserved?: readonly string[];
   /** Of a runtime that was started before it was known what it will run. */
   readonly env?: Readonly<Record<string, string>>;
 }
