@@ -23,7 +23,7 @@ const isConnections = (name: string) => isHopByHop(name) || name === "content-le
 
 /**
  * An answer to a call through a route as plain HTTP: what is in `Fn-Http-` headers, and the Content-Type. Throws
- * function_protocol on a status that is none.
+ * function_protocol on a number that is no status.
  */
 export function decodeHttp(given: readonly string[], body: BodySource): FunctionResponse {
   const headers: string[] = [];
@@ -35,7 +35,7 @@ export function decodeHttp(given: readonly string[], body: BodySource): Function
     const lower = lowerName(name);
     if (lower === "content-type") contentType = value;
     else if (lower === "fn-http-h-content-type") contentType ??= value;
-    else if (lower === "fn-http-status") status = httpStatus(value, body);
+    else if (lower === "fn-http-status") status = httpStatus(value, body) ?? status;
     else if (lower.startsWith(headerPrefix)) pushDecoded(headers, name.slice(headerPrefix.length), value);
   }
   if (contentType !== undefined) headers.push("Content-Type", contentType);
@@ -49,8 +49,10 @@ function pushDecoded(headers: string[], name: string, value: string): void {
   headers.push(name, value);
 }
 
-function httpStatus(value: string, body: BodySource): number {
+/** Undefined for what is no number above zero, which Fn's server passes over. */
+function httpStatus(value: string, body: BodySource): number | undefined {
   if (/^[2-5][0-9][0-9]$/.test(value)) return Number(value);
+  if (!/^\+?0*[1-9][0-9]*$/.test(value)) return undefined;
   body.cancel();
   throw new PlatformError("function_protocol", "The function's Fn-Http-Status is not an HTTP status from 200 to 599");
 }
