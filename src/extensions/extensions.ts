@@ -115,8 +115,8 @@ export interface Wanted {
 /** Of calls. */
 export interface CallListener {
   /**
-   * A call is about to be taken: a synchronous one before it runs, an asynchronous one before it is accepted. One that is refused leaves no
-   * record.
+   * A call is about to be taken: a synchronous one before it runs, an asynchronous one before it is accepted, also as the destination of another
+   * call or out of the dead letters. One that is refused leaves no record; a refused destination is a line in the log of the call that it was for.
    */
   before?(call: ComingCall): Maybe<void>;
   /** Its record: once for each call that was taken, when it is over for good. */

@@ -40,6 +40,10 @@ function listenedFunctions({ functions }: Store, hooks: Hooks<Fn>): Store["funct
       hooks.read({ namespace, appId, name }, () => functions.getByName(namespace, appId, name)),
     getByPath: (namespace, appId, path) => hooks.read({ namespace, appId }, () => functions.getByPath(namespace, appId, path)),
     list: (namespace, appId, page) => hooks.list({ namespace, appId }, () => functions.list(namespace, appId, page)),
+    async latest(namespace, appId, page) {
+      const read = async () => ({ items: await functions.latest(namespace, appId, page), next: null });
+      return (await hooks.list({ namespace, appId: appId ?? null }, read)).items;
+    },
     revision: (namespace, id, revision) => hooks.read({ namespace, id }, () => functions.revision(namespace, id, revision)),
     revisions: (namespace, id, page) => hooks.list({ namespace, id }, () => functions.revisions(namespace, id, page)),
     async setTraffic(namespace, id, traffic) {

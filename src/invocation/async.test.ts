@@ -17,6 +17,7 @@ import type { Queue } from "../queue/queue.ts";
 import { place } from "../scheduler/place.ts";
 import { memoryStore } from "../store/memory/store.ts";
 import { Definitions } from "./definitions.ts";
+import type { CallHooks, HookedCall } from "./invocation.ts";
 import { Recorder } from "./record.ts";
 import { TrailingLogs } from "./trailing-logs.ts";
 import { createInvocation, type Invocation } from "./whole.ts";
@@ -31,7 +32,10 @@ function fnNamed(name: string, delivery: Partial<Delivery> = {}, fields: Partial
 }
 
 /** The whole room over parts in memory; `restart` is a new process on the same queue and store. */
-async function assembled(fns: readonly Fn[], options: { queue?: Queue; callsMax?: number; queuedMax?: number } = {}) {
+async function assembled(
+  fns: readonly Fn[],
+  options: { queue?: Queue; callsMax?: number; queuedMax?: number; hooks?: CallHooks } = {},
+) {
   const store = memoryStore();
   for (const name of new Set(["guest", ...fns.map(({ namespace }) => namespace)]))
     await store.namespaces.create({ id: world.newId(), name, createdAt: 0 });
@@ -58,6 +62,7 @@ async function assembled(fns: readonly Fn[], options: { queue?: Queue; callsMax?
       busyAsyncCallsMax: 1,
       namespaceQueuedMax: options.queuedMax ?? 1000,
       warn: (message) => warnings.push(message),
+      hooks: options.hooks,
     });
     after(async () => {
       await invocation.close(0);
@@ -243,6 +248,45 @@ test("destinations are called with the outcome; a chain that never ends is ended
   });
   assert.ok(last);
   assert.equal((await rounds()).length, 17);
+});
+
+test("who looks at calls hears of destinations and of what is redriven, and may refuse them", async () => {
+  const asked: HookedCall[] = [];
+  const refused = new Set<string>();
+  const hooks: CallHooks = {
+    override: async (call) => call,
+    async before(call) {
+      asked.push(call);
+      const { name } = call.definition.fn;
+      if (refused.has(name)) throw new PlatformError("forbidden", `${name} takes no calls`);
+    },
+  };
+  const fns = [fnNamed("f", { attemptsMax: 1, onSuccess: "_/g" }), fnNamed("g"), fnNamed("k", { onSuccess: "_/g" })];
+  const { invocation, send, ended, recorder, lines } = await assembled(fns, { hooks });
+  invocation.start();
+  await ended(await send("f", "hello"));
+  const told = await until(async () => (await recorder.list("guest", { functionId: "g" }, { limit: 1 })).items[0]);
+  const heard = asked.map(({ id, definition, asynchronous }) => [definition.fn.name, asynchronous, id === told.id]);
+  assert.deepEqual(heard, [
+    ["f", true, false],
+    ["g", true, true],
+  ]);
+  refused.add("g");
+  const last = await ended(await send("k", "hello"));
+  await until(async () =>
+    (await lines(last.id)).includes("Destination _/g was not called: g takes no calls") ? true : undefined,
+  );
+  assert.equal((await recorder.list("guest", { functionId: "g" }, { limit: 9 })).items.length, 1);
+
+  const dead = await ended(await send("f", "throw"));
+  await until(() => invocation.calls.findDead("guest", dead.id));
+  refused.add("f");
+  await assert.rejects(invocation.calls.redrive("guest", dead.id), /f takes no calls/);
+  assert.ok(await invocation.calls.findDead("guest", dead.id), "it can be tried again");
+  refused.clear();
+  const again = await invocation.calls.redrive("guest", dead.id);
+  assert.equal(asked.at(-1)?.id, again);
+  await ended(again);
 });
 
 test("one namespace's backlog does not hold up another's, nor a slow function a quick one", async () => {

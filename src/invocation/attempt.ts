@@ -12,7 +12,7 @@ import type { Definition, Definitions } from "./definitions.ts";
 import { destinationOf } from "./destinations.ts";
 import { CallOutput, type DispatchParts } from "./dispatch.ts";
 import type { CallHooks, CallIdentity, HookedCall } from "./invocation.ts";
-import { activationOf, nothingRan, statusOf } from "./outcome.ts";
+import { activationOf, nothingRan, statusOf, verdictOf } from "./outcome.ts";
 import type { Recorder } from "./record.ts";
 import type { RunningCalls } from "./running.ts";
 
@@ -179,7 +179,9 @@ export class Attempt {
   async #succeeded(definition: Definition, payload: Uint8Array, report: AgentReport, kept: Kept): Promise<Finished> {
     const { id, namespace } = this.#identity;
     const result = { activationId: id, namespace, ...kept };
-    const record = this.#record("success", report);
+    const verdict = verdictOf(definition.fn, kept.status, report);
+    const record =
+      verdict === null ? this.#record("success", report) : this.#record(verdict.status, { ...report, error: verdict.error });
     return { record, result, outcome: await this.#ack(definition, payload, record, result) };
   }
 

@@ -1,11 +1,13 @@
 import { headerOf } from "../http/headers.ts";
-import { PlatformError } from "../model/error.ts";
+import { asPlatformError, PlatformError } from "../model/error.ts";
 import type { World } from "../lib/world.ts";
 import type { DeadLetter, Queue, Waiting, WaitingPage } from "../queue/queue.ts";
 import type { Acceptor } from "./accept.ts";
-import { identityIn, parseHead } from "./call-head.ts";
+import { type CallHead, identityIn, parseHead } from "./call-head.ts";
 import type { Consumer } from "./consumer.ts";
-import type { Calls, CallStats, DeadCall, UnderwayCall } from "./invocation.ts";
+import { KeptCall } from "./kept-call.ts";
+import type { Definition, Definitions } from "./definitions.ts";
+import type { CallHooks, Calls, CallStats, DeadCall, UnderwayCall } from "./invocation.ts";
 import { type RunningCalls, unwanted } from "./running.ts";
 
 /** How long `cancel` waits for the record before it answers with the mark alone, in ms. */
@@ -17,6 +19,8 @@ export interface CallsParts {
   readonly consumer: Consumer;
   readonly acceptor: Acceptor;
   readonly running: RunningCalls;
+  readonly definitions: Definitions;
+  readonly hooks?: CallHooks | undefined;
 }
 
 /** Calls without a record, and dead letters, for the doors. */
@@ -81,7 +85,8 @@ async function cancel({ world, queue, running, consumer }: CallsParts, namespace
   try {
     const isQueued = await queue.cancel(namespace, id);
     runs?.abort(unwanted());
-    if (isQueued) await over.promise;
+    // One that was handed over makes its record itself.
+    if (isQueued && !(runs instanceof KeptCall)) await over.promise;
     else if (runs !== undefined) await Promise.race([runs.over, over.promise]);
     return isQueued || runs !== undefined;
   } finally {
@@ -90,13 +95,38 @@ async function cancel({ world, queue, running, consumer }: CallsParts, namespace
   }
 }
 
-async function redrive({ world, queue }: CallsParts, namespace: string, id: string): Promise<string> {
+async function redrive(parts: CallsParts, namespace: string, id: string): Promise<string> {
+  const { world, queue } = parts;
   const letter = await queue.findDead(namespace, id);
   if (letter === undefined) throw noDeadCall(id);
   const renewedId = world.newId();
   const head = { ...parseHead(letter.head), startedAt: world.now() };
+  await askBefore(parts, renewedId, letter, head);
   await queue.redrive(namespace, id, { id: renewedId, head: JSON.stringify(head) });
   return renewedId;
+}
+
+/** As of any call that is to be taken. Of a function that is gone nobody is asked: the record of the call says so. */
+async function askBefore({ hooks, definitions }: CallsParts, id: string, letter: DeadLetter, head: CallHead): Promise<void> {
+  if (hooks === undefined) return;
+  const { namespace, functionId } = identityIn(letter, head);
+  const definition = await definitionOf(definitions, namespace, functionId, head.pinned);
+  if (definition !== null) await hooks.before({ id, definition, headers: head.headers, asynchronous: true });
+}
+
+async function definitionOf(
+  definitions: Definitions,
+  namespace: string,
+  functionId: string,
+  pinned: number | null,
+): Promise<Definition | null> {
+  const reference = { by: "id", functionId, revision: pinned ?? undefined } as const;
+  try {
+    return definitions.peek(namespace, reference) ?? (await definitions.load(namespace, reference));
+  } catch (error) {
+    if (asPlatformError(error).code === "not_found") return null;
+    throw error;
+  }
 }
 
 async function stats({ queue, consumer, acceptor }: CallsParts): Promise<CallStats> {

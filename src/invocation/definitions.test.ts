@@ -57,7 +57,10 @@ async function filled() {
       revisions: (namespace, id, page) => store.functions.revisions(namespace, id, page),
       provisioned: (namespace, page) => store.functions.provisioned(namespace, page),
       newest: (namespace, limit) => store.functions.newest(namespace, limit),
+      latest: (namespace, appId, page) => store.functions.latest(namespace, appId, page),
+      count: (namespace, appId) => store.functions.count(namespace, appId),
       usesCode: (digest, id) => store.functions.usesCode(digest, id),
+      exists: (id) => store.functions.exists(id),
       setTraffic: (namespace, id, traffic) => store.functions.setTraffic(namespace, id, traffic),
     },
   };

@@ -7,6 +7,7 @@ import type { NewMessage } from "../queue/queue.ts";
 import type { CallResult } from "../store/store.ts";
 import { type CallHead, callHead, chainMax } from "./call-head.ts";
 import type { Definition, Definitions } from "./definitions.ts";
+import type { CallHooks } from "./invocation.ts";
 
 /** Of a request or an answer inside an envelope; longer ones are cut. */
 const payloadBytesMax = 256 * 1024;
@@ -19,9 +20,12 @@ export interface OutcomeOf {
   readonly result: CallResult | null;
 }
 
-/** The message that tells the destination, if there is one. `say` hears why a destination that is set is not called. */
+/**
+ * The message that tells the destination, if there is one. `say` hears why a destination that is set is not called; one that an extension refuses is
+ * not called either.
+ */
 export async function destinationOf(
-  parts: { readonly world: World; readonly definitions: Definitions },
+  parts: { readonly world: World; readonly definitions: Definitions; readonly hooks?: CallHooks | undefined },
   outcome: OutcomeOf,
   say: (text: string) => void,
 ): Promise<readonly NewMessage[]> {
@@ -38,8 +42,24 @@ export async function destinationOf(
     say(`Destination ${name} could not be called: ${target}`);
     return [];
   }
-  return [messageTo(parts.world, target, outcome)];
+  const message = messageTo(parts.world, target, outcome);
+  const refusal = await refused(parts.hooks, message.id, target);
+  if (refusal === null) return [message];
+  say(`Destination ${name} was not called: ${refusal}`);
+  return [];
 }
+
+/** Null: it may be called. A fault of an extension is no reason to run the call again whose outcome this is. */
+async function refused(hooks: CallHooks | undefined, id: string, definition: Definition): Promise<string | null> {
+  try {
+    await hooks?.before({ id, definition, headers: messageHeaders, asynchronous: true });
+    return null;
+  } catch (error) {
+    return asPlatformError(error).message;
+  }
+}
+
+const messageHeaders = ["Content-Type", "application/json"];
 
 async function find(definitions: Definitions, namespace: string, destination: string): Promise<Definition | string> {
   const [app, name] = destination.split("/") as [string, string];
@@ -56,8 +76,13 @@ async function find(definitions: Definitions, namespace: string, destination: st
 
 function messageTo(world: World, target: Definition, outcome: OutcomeOf): NewMessage {
   const { fn } = target;
-  const headers = ["Content-Type", "application/json"];
-  const head = callHead(target, { headers, http: null, startedAt: world.now(), pinned: null, chain: outcome.head.chain + 1 });
+  const head = callHead(target, {
+    headers: messageHeaders,
+    http: null,
+    startedAt: world.now(),
+    pinned: null,
+    chain: outcome.head.chain + 1,
+  });
   return {
     id: world.newId(),
     namespace: fn.namespace,

@@ -14,6 +14,7 @@ import type { Activation, Fn } from "../model/model.ts";
 import type { HttpOrigin } from "../protocol/protocol.ts";
 import type { Definition } from "./definitions.ts";
 import type { DeadLetter, QueueStats, WaitingPage } from "../queue/queue.ts";
+import type { CallResult } from "../store/store.ts";
 
 /** The door's view of the invocation path. */
 export interface Invoker {
@@ -39,6 +40,8 @@ export interface InvokeRequest {
   readonly headers: readonly string[];
   readonly http: HttpOrigin | null;
   readonly body: BodySource;
+  /** Of a synchronous call: its answer, or the beginning of it, is kept with its record, and it is told of when it is over. Absent: it flows. */
+  readonly keep?: boolean;
 }
 
 /** Who looks at calls before they run: extensions. */
@@ -72,8 +75,27 @@ export function revisionIn(reference: FunctionReference): number | null {
 
 /** Who began a call. */
 export interface InvokeCaller {
+  /** The call has been admitted, and will be told of. Of calls whose answer is kept, once. Must not throw. */
+  entered?(call: EnteredCall): void;
   /** Once. Must not throw. */
   told(result: InvokeResult): void;
+}
+
+/** A call that was admitted and is not over. */
+export interface EnteredCall {
+  readonly id: string;
+  /**
+   * Makes it as durable as one that was accepted: when this process dies, it is run again or ends visibly, as its function's delivery
+   * says. `body`: what it was sent. Resolves once it can't be lost, false where it was over before. Rejects with `overloaded`, or `unsupported` without a queue.
+   */
+  handOver(body: Buffer): Promise<boolean>;
+}
+
+/** What there is of a call whose answer was to be kept. */
+export interface KeptOutcome {
+  readonly record: Activation;
+  /** Null where there was no answer. */
+  readonly result: CallResult | null;
 }
 
 /** Either an answer of the function or an error; the activation's id as soon as there is one. */
@@ -86,6 +108,7 @@ export type InvokeResult =
       readonly headers: readonly string[];
       readonly body: BodySource;
       readonly recorded: Promise<Activation>;
+      readonly kept?: KeptOutcome;
     }
   | {
       readonly ok: false;
@@ -93,6 +116,7 @@ export type InvokeResult =
       readonly fn: Fn | null;
       readonly error: PlatformError;
       readonly recorded: Promise<Activation> | null;
+      readonly kept?: KeptOutcome | undefined;
     };
 
 /** Calls that have no record yet, and those that were given up. Callers were authorized before. */

@@ -1,32 +1,13 @@
-import type { AgentReport } from "../agent/link.ts";
 import { authorize } from "../auth/authorize.ts";
-import type { BodySource } from "../lib/body.ts";
 import type { CancelSignal } from "../lib/cancel.ts";
-import type { Admission } from "../metering/admit.ts";
-import { asPlatformError, PlatformError } from "../model/error.ts";
-import type { Activation, Fn } from "../model/model.ts";
+import { asPlatformError, type PlatformError } from "../model/error.ts";
 import type { Definition, Definitions } from "./definitions.ts";
-import { DispatchedCall, type DispatchParts } from "./dispatch.ts";
-import type {
-  CallHooks,
-  FunctionReference,
-  HookedCall,
-  InvokeCaller,
-  InvokeRequest,
-  InvokeResult,
-  Invoker,
-} from "./invocation.ts";
-import { activationOf, identityOf } from "./outcome.ts";
-import type { Recorder } from "./record.ts";
-import type { RunningCalls } from "./running.ts";
-import type { Traffic } from "./traffic.ts";
+import type { CallHooks, FunctionReference, HookedCall, InvokeCaller, InvokeRequest, Invoker } from "./invocation.ts";
+import { KeptCall, type KeptCallParts } from "./kept-call.ts";
+import { SyncCall } from "./sync-call.ts";
 
-export interface InvokerParts extends DispatchParts {
+export interface InvokerParts extends KeptCallParts {
   readonly definitions: Definitions;
-  readonly admission: Admission;
-  readonly recorder: Recorder;
-  readonly running: RunningCalls;
-  readonly traffic: Traffic;
   /** Absent where no extension wants to see calls. */
   readonly hooks?: CallHooks | undefined;
 }
@@ -65,8 +46,8 @@ function come(
   if (hooks === undefined) return enter(parts, request, definition, signal, caller);
   hooked(hooks, { id: parts.world.newId(), definition, headers: request.headers, asynchronous: false }).then(
     ({ id, definition: overridden, headers }) => {
-      const { caller: who, namespace, target, http, body } = request;
-      enter(parts, { caller: who, namespace, target, http, body, headers }, overridden, signal, caller, id);
+      const { caller: who, namespace, target, http, body, keep = false } = request;
+      enter(parts, { caller: who, namespace, target, http, body, headers, keep }, overridden, signal, caller, id);
     },
     (cause: unknown) => refuse(parts, request, caller, cause),
   );
@@ -94,7 +75,8 @@ function enter(
     refuse(parts, request, caller, cause);
     return;
   }
-  new SyncCall(parts, id ?? parts.world.newId(), definition, request, caller).begin(signal);
+  const call = request.keep === true ? KeptCall : SyncCall;
+  new call(parts, id ?? parts.world.newId(), definition, request, caller).begin(signal);
 }
 
 function refuse(parts: InvokerParts, request: InvokeRequest, caller: InvokeCaller, cause: unknown): void {
@@ -127,92 +109,4 @@ function checkRoom({ agents }: InvokerParts, { fn }: Definition): void {
     if (refusal === null) return;
   }
   if (refusal !== null) throw refusal;
-}
-
-/** One synchronous call, from its admission to its record. */
-class SyncCall extends DispatchedCall {
-  readonly #parts: InvokerParts;
-  readonly #caller: InvokeCaller;
-  #callerSignal: CancelSignal | null = null;
-  #record: Activation | null = null;
-  #recorded: PromiseWithResolvers<Activation> | null = null;
-
-  constructor(parts: InvokerParts, id: string, definition: Definition, request: InvokeRequest, caller: InvokeCaller) {
-    super(parts, id, definition, parts.world.now(), 1, request);
-    this.#parts = parts;
-    this.#caller = caller;
-  }
-
-  begin(signal: CancelSignal): void {
-    this.#callerSignal = signal;
-    this.#parts.running.add(this);
-    this.#parts.traffic.enter();
-    signal.addEventListener("abort", this);
-    if (signal.aborted) this.handleEvent();
-    this.dispatch();
-  }
-
-  /** The caller is gone. */
-  handleEvent(): void {
-    this.abort(this.#callerSignal?.reason);
-  }
-
-  get over(): Promise<Activation> {
-    if (this.#record !== null) return Promise.resolve(this.#record);
-    this.#recorded ??= Promise.withResolvers();
-    return this.#recorded.promise;
-  }
-
-  answered(status: number, headers: readonly string[], body: BodySource): void {
-    this.#caller.told(new Answer(this, status, headers, body));
-  }
-
-  failed(error: PlatformError): void {
-    this.body.cancel();
-    this.#caller.told({ ok: false, activationId: this.id, fn: this.fn, error, recorded: this.over });
-  }
-
-  protected override ended(report: AgentReport): void {
-    const { running, traffic, admission, recorder, world } = this.#parts;
-    running.remove(this);
-    traffic.leave();
-    admission.leave(this.fn.namespace);
-    const { startedAt, attempt, traceId } = this;
-    const record = activationOf(
-      identityOf(this.definition, this.id),
-      { startedAt, endedAt: world.now(), attempt, traceId },
-      report,
-    );
-    recorder.add(record);
-    this.#record = record;
-    this.#recorded?.resolve(record);
-  }
-}
-
-/** What a caller is told of a call with an answer. Most look at the record never: it is asked for. */
-class Answer implements Extract<InvokeResult, { ok: true }> {
-  readonly ok = true;
-  readonly status: number;
-  readonly headers: readonly string[];
-  readonly body: BodySource;
-  readonly #call: SyncCall;
-
-  constructor(call: SyncCall, status: number, headers: readonly string[], body: BodySource) {
-    this.#call = call;
-    this.status = status;
-    this.headers = headers;
-    this.body = body;
-  }
-
-  get activationId(): string {
-    return this.#call.id;
-  }
-
-  get fn(): Fn {
-    return this.#call.fn;
-  }
-
-  get recorded(): Promise<Activation> {
-    return this.#call.over;
-  }
 }

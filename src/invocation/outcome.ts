@@ -1,8 +1,8 @@
 /** What became of a call, as its record. */
 import type { AgentReport } from "../agent/link.ts";
 import { billedUnits } from "../metering/units.ts";
-import type { ErrorCode } from "../model/error.ts";
-import type { Activation, ActivationStatus } from "../model/model.ts";
+import { type ErrorCode, PlatformError } from "../model/error.ts";
+import type { Activation, ActivationStatus, Fn } from "../model/model.ts";
 import type { Definition } from "./definitions.ts";
 import type { CallIdentity } from "./invocation.ts";
 
@@ -59,6 +59,28 @@ export function activationOf(
     billedUnits: billedUnits(report.initMs, report.runMs),
   };
   return traceId === null ? record : { ...record, traceId };
+}
+
+/** What the convention of a function makes of its answer, or of what it threw. */
+export interface Verdict {
+  readonly status: ActivationStatus;
+  readonly error: PlatformError;
+}
+
+/**
+ * Under the convention `parameters` an answer may be a failure, and an error that the code throws is no answer at all. `answered`: the answer's
+ * status. Null: it is as the report says.
+ */
+export function verdictOf({ source }: Fn, answered: number, { error }: AgentReport): Verdict | null {
+  if (source.type !== "code" || source.convention !== "parameters") return null;
+  if (error === null) return answered < failureFrom ? null : { status: "function_error", error: failureAnswered() };
+  return error.code === "function_failed" ? { status: "developer_error", error } : null;
+}
+
+const failureFrom = 400;
+
+function failureAnswered(): PlatformError {
+  return new PlatformError("function_failed", "The function answered with an error");
 }
 
 /** Of a call that never reached a sandbox. */

@@ -31,6 +31,8 @@ function recording(disk: () => Promise<void> = async () => {}, world: World = re
     writtenAfter: (namespace, place) => memory.writtenAfter(namespace, place),
     prune: (before) => memory.prune(before),
     list: (namespace, filter, page) => memory.list(namespace, filter, page),
+    latest: (namespace, filter, page) => memory.latest(namespace, filter, page),
+    count: (namespace, filter) => memory.count(namespace, filter),
   };
   return { recorder: new Recorder(store, world, (message) => warnings.push(message)), batches, warnings, memory };
 }

@@ -2,7 +2,7 @@ import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Activation } from "../model/model.ts";
 import { PackedRecords } from "../store/packed-records.ts";
-import type { ActivationFilter, Activations, CallResult, Page, PageRequest } from "../store/store.ts";
+import type { ActivationFilter, Activations, CallResult, Page, PageRequest, SkipRequest } from "../store/store.ts";
 
 /** Records wait this long for company, in ms: with a commit well under the 100 ms within which they are promised to be on disk. */
 const flushAfterMs = 40;
@@ -71,8 +71,12 @@ export class Recorder implements Activations {
     return promise;
   }
 
-  /** Takes a record; it will be on disk within 100 ms unless the disk is slow. */
-  add(record: Activation): void {
+  /** Takes a record, with the result of its call if that is kept; it will be on disk within 100 ms unless the disk is slow. */
+  add(record: Activation, result: CallResult | null = null): void {
+    if (result !== null) {
+      this.#results.push(result);
+      this.#resultBytes += result.body.length;
+    }
     this.#filling.add(record);
     this.#added++;
     this.#heard(record);
@@ -107,6 +111,16 @@ export class Recorder implements Activations {
   async list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>> {
     await this.flush();
     return await this.#store.list(namespace, filter, page);
+  }
+
+  async latest(namespace: string, filter: ActivationFilter, page: SkipRequest): Promise<readonly Activation[]> {
+    await this.flush();
+    return await this.#store.latest(namespace, filter, page);
+  }
+
+  async count(namespace: string, filter: ActivationFilter): Promise<number> {
+    await this.flush();
+    return await this.#store.count(namespace, filter);
   }
 
   async lastPlace(): Promise<number> {
