@@ -75,6 +75,7 @@ test("a checked key is remembered for a while, and forgotten at once when it is 
   await identify(`Bearer ${credential}`);
   identifier.forget(key.id);
   await assert.rejects(identify(`Bearer ${credential}`));
+  await assert.rejects(identify(`Bearer ${credential.slice(0, -1)}`));
   keys.set(key.id, key);
   state.ms += 2000;
   await identify(`Bearer ${credential}`);

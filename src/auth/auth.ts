@@ -16,7 +16,7 @@ export interface Caller {
 export interface Credentials {
   /** First value of a header; `name` in lower case. */
   header(name: string): string | undefined;
-  /** The peer is this machine and the listener is bound to loopback. */
+  /** The peer is this machine and the listener is bound to loopback, or the operator trusts its address as much. */
   readonly loopback: boolean;
 }
 

@@ -18,6 +18,9 @@ const knownMs = 10_000;
 /** Wrong ids too, so that guessing costs the store little; shorter, because a key may be made meanwhile. */
 const unknownMs = 1000;
 
+/** A key in Basic has less; more is only there to fill the memory. */
+const headerCharactersMax = 256;
+
 const local: Caller = { name: "local", namespaces: null };
 
 export interface IdentifyParts {
@@ -28,6 +31,8 @@ export interface IdentifyParts {
 /** Checks `Authorization: Bearer <key id>:<secret>` and Basic with the same pair; none at all is good on loopback only. */
 export function createIdentifier({ keys, world }: IdentifyParts): Identifier {
   const known = new LRUCache<string, KnownKey>({ max: knownMax });
+  /** By whole headers that were right: hashing a secret takes longer than much else that is done for a call. */
+  const verified = new LRUCache<string, KnownKey>({ max: knownMax });
   /** Rises with each removal: what was read before it is not remembered. */
   let removals = 0;
 
@@ -50,14 +55,21 @@ export function createIdentifier({ keys, world }: IdentifyParts): Identifier {
         if (credentials.loopback) return local;
         throw unauthenticated("This server needs a key: send it as Authorization: Bearer <key id>:<secret>");
       }
+      const before = verified.get(authorization);
+      if (before !== undefined && before.expiresAt > world.monotonic()) return before.caller;
       const { id, secret } = parseAuthorization(authorization);
       const entry = known.get(id);
-      if (entry !== undefined && entry.expiresAt > world.monotonic()) return verify(entry, secret);
+      if (entry !== undefined && entry.expiresAt > world.monotonic()) {
+        const caller = verify(entry, secret);
+        if (authorization.length <= headerCharactersMax) verified.set(authorization, entry);
+        return caller;
+      }
       return look(id).then((found) => verify(found, secret));
     },
     forget(keyId) {
       removals++;
       known.delete(keyId);
+      verified.clear();
     },
   };
 }

@@ -17,7 +17,7 @@ export interface RunningExchange {
 /** One client's connection, whichever server reads it: who is there, and which requests are on their way. */
 export class Connection {
   readonly peer: string;
-  /** The peer is this machine and the listener is bound to loopback. */
+  /** The peer is this machine and the listener is bound to loopback, or the operator trusts its address as much. */
   readonly loopback: boolean;
   /** Its bytes are not HTTP, or came too slowly: nothing more is read from it. */
   broken = false;

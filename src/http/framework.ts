@@ -31,9 +31,9 @@ export interface Framework {
   readonly server: Server;
   /**
    * Serves every method below a prefix (no slash at its end) by a plain handler, which reads the raw body itself. The empty prefix is
-   * everything that no other route takes.
+   * everything that no other route takes. `bodyBytesMax`: of its requests, where that is more than of others.
    */
-  mount(prefix: string, handler: Handler): void;
+  mount(prefix: string, handler: Handler, bodyBytesMax?: number): void;
   /** Runs a plain handler for one request of a framework route. */
   run(handler: Handler, request: FastifyRequest, reply: FastifyReply): void;
   /** What a door needs of a request to find out who is calling. */
@@ -44,6 +44,8 @@ export interface Framework {
 export function createFramework(parts: FrameworkParts): Framework {
   const config = { ...httpDefaults, ...parts.config };
   let server: Server | undefined;
+  /** But for the one of everything. */
+  const mounts: { readonly prefix: string; readonly answer: (request: FastifyRequest, reply: FastifyReply) => void }[] = [];
   const app = Fastify({
     serverFactory: (handler) => {
       server = createServer(handler);
@@ -54,7 +56,12 @@ export function createFramework(parts: FrameworkParts): Framework {
     genReqId: (raw) => requestIdOf(raw.headers["x-request-id"]) ?? parts.world.newId(),
     // Names may be long, and percent-encoding makes them three times as long.
     routerOptions: { maxParamLength: 4096 },
-    frameworkErrors: (error, request, reply) => void renderError(parts, error, request, reply as FastifyReply),
+    frameworkErrors: (error, request, reply) => {
+      // A path that can't be decoded is for whom it leads to, as far as it can be told.
+      const mount = mounts.find(({ prefix }) => request.url.startsWith(`${prefix}/`));
+      if (mount === undefined) void renderError(parts, error, request, reply as FastifyReply);
+      else mount.answer(request, reply as FastifyReply);
+    },
     return503OnClosing: false,
   });
   app.removeAllContentTypeParsers();
@@ -73,23 +80,23 @@ export function createFramework(parts: FrameworkParts): Framework {
   app.setErrorHandler((error, request, reply) => renderError(parts, error, request, reply));
   app.setNotFoundHandler((request, reply) => renderError(parts, nothingAt(request), request, reply));
 
-  const context = { world: parts.world, bodyBytesMax: config.bodyBytesMax };
   const connectionFor = (raw: IncomingMessage) => connectionOf(raw.socket) ?? new Connection("", parts.injectedLoopback === true);
-  const serve = (handler: Handler, incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const exchange = new NodeExchange(connectionFor(incoming), incoming, outgoing, context);
+  const serve = (handler: Handler, incoming: IncomingMessage, outgoing: ServerResponse, bodyBytesMax: number) => {
+    const exchange = new NodeExchange(connectionFor(incoming), incoming, outgoing, { world: parts.world, bodyBytesMax });
     handler(exchange, exchange);
   };
-  const run: Framework["run"] = (handler, request, reply) => {
+  const run = (handler: Handler, request: FastifyRequest, reply: FastifyReply, bodyBytesMax = config.bodyBytesMax) => {
     reply.hijack();
-    serve(handler, request.raw, reply.raw);
+    serve(handler, request.raw, reply.raw, bodyBytesMax);
   };
 
   return {
     app,
     server: server as Server,
-    run,
-    mount(prefix, handler) {
-      const answer = (request: FastifyRequest, reply: FastifyReply) => run(handler, request, reply);
+    run: (handler, request, reply) => run(handler, request, reply),
+    mount(prefix, handler, bodyBytesMax) {
+      const answer = (request: FastifyRequest, reply: FastifyReply) => run(handler, request, reply, bodyBytesMax);
+      if (prefix !== "") mounts.push({ prefix, answer });
       void app.register(async (scope) => {
         readNothing(scope);
         if (prefix !== "") scope.all(prefix, { schema: { hide: true } as object }, answer);

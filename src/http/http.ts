@@ -26,7 +26,7 @@ export interface HttpRequest {
   readonly notes?: RequestNotes;
   /** Address of the peer, for logs and the loopback rule. */
   readonly peer: string;
-  /** The peer is this machine and the listener is bound to loopback. */
+  /** The peer is this machine and the listener is bound to loopback, or the operator trusts its address as much. */
   readonly loopback: boolean;
   readonly body: BodySource;
   /** Aborts when the client is gone before the response has ended; the reason is a PlatformError `cancelled`. */

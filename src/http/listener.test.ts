@@ -405,6 +405,23 @@ for (const name of frontNames) {
       assert.equal(open.requests[0]?.peer, "127.0.0.1");
     });
 
+    test("an address that is trusted counts as loopback, and meets what guards that", async () => {
+      const open = await serve({ trustedPeers: ["127.0.0.2"] }, "0.0.0.0");
+      for (const localAddress of ["127.0.0.1", "127.0.0.2"]) {
+        const socket = connect({ port: open.port, host: "127.0.0.1", localAddress });
+        socket.end(head("GET", "/fast/hi", "Connection: close\r\n"));
+        await once(socket.resume(), "close");
+      }
+      assert.deepEqual(
+        open.requests.map(({ loopback }) => loopback),
+        [false, true],
+      );
+      const both = await serve({ trustedPeers: ["127.0.0.1"] }, "::");
+      await check("GET /fast/hi HTTP/1.1\r\nHost: other.example\r\n\r\n", { status: 403 }, { trustedPeers: ["127.0.0.1"] });
+      await fetch(`http://127.0.0.1:${both.port}/fast/hi`);
+      assert.equal(both.requests[0]?.loopback, true);
+    });
+
     test("who sends the same from elsewhere is somebody else", async () => {
       const { port, requests } = await serve();
       const bytes = head("GET", "/fast/hi");

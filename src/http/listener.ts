@@ -109,7 +109,12 @@ export class Listener {
     // Reset before it was accepted.
     if (socket.remoteAddress === undefined) return void socket.destroy();
     const peer = socket.remoteAddress;
-    this.#take(socket, peer, this.#loopback && isLoopbackAddress(peer));
+    this.#take(socket, peer, (this.#loopback && isLoopbackAddress(peer)) || this.#isTrusted(peer));
+  }
+
+  #isTrusted(peer: string): boolean {
+    const { trustedPeers } = this.#config;
+    return trustedPeers.length > 0 && trustedPeers.includes(peer.startsWith("::ffff:") ? peer.slice(7) : peer);
   }
 
   #take(socket: Socket, peer: string, loopback: boolean): void {
