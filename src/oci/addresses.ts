@@ -3,6 +3,7 @@
  * that is connected to, whatever its name and whoever referred to it.
  */
 import { lookup, type LookupAddress, type LookupOptions } from "node:dns";
+import { lookup as lookupAll } from "node:dns/promises";
 import { BlockList, isIP } from "node:net";
 import type { PlatformError } from "../model/error.ts";
 import { registryFailure } from "./failure.ts";
@@ -28,6 +29,20 @@ export function checkedLookup(hostname: string, options: LookupOptions, found: F
     const all: string[] = error !== null ? [] : Array.isArray(address) ? address.map((each) => each.address) : [address];
     found(all.some(isRefused) ? noRegistry(hostname) : error, address, family);
   });
+}
+
+/**
+ * The same for a name that somebody else will look up: throws `registry_failed` when it leads there as far as we know. One that is not known here may
+ * be known there.
+ */
+export async function checkName(hostname: string): Promise<void> {
+  const found = await lookupAll(hostname, { all: true }).catch(() => []);
+  if (found.some(({ address }) => isRefused(address))) throw noRegistry(hostname);
+}
+
+/** Of a host as URLs have it. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 function isRefused(address: string): boolean {

@@ -1,4 +1,5 @@
 import { PlatformError } from "../model/error.ts";
+import { isLoopback } from "./addresses.ts";
 import { drop, readText } from "./answer.ts";
 import { basicHeader, type Challenge, parseChallenge, tokenOf, tokenRequest } from "./authorization.ts";
 import { findCredentials } from "./credentials.ts";
@@ -139,7 +140,6 @@ export class Connection {
   }
 
   #mayBePlain({ host, hostname }: URL): boolean {
-    const isLoopback = hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-    return isLoopback || this.#settings.plainHosts.some((each) => each === host || each === hostname);
+    return isLoopback(hostname) || this.#settings.plainHosts.some((each) => each === host || each === hostname);
   }
 }

@@ -5,6 +5,7 @@
  * fails after a few attempts; credentials go to the registry they are for, and to nobody else. Deliberately absent: unpacking, caches and
  * what is done with an image (image/), and what one is made of (`layout`-like files beside this one, for those who build).
  */
+import type { ProxyWay } from "../lib/dial.ts";
 
 /** What something is and where: content is named by what it is. */
 export interface Descriptor {
@@ -120,6 +121,8 @@ export interface RegistrySettings {
   readonly certificatesFile: string;
   /** `HOST` or `HOST:PORT` of registries that may be spoken to without TLS, where they have none; those on loopback always may. */
   readonly plainHosts: readonly string[];
+  /** By which the others are reached, but for those on loopback: tunnels to them, with TLS inside. */
+  readonly way: ProxyWay;
   /** Without a byte for so long a transfer is given up and tried again, in ms. */
   readonly stallMs: number;
 }

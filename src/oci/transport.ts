@@ -4,9 +4,11 @@ import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { rootCertificates } from "node:tls";
-import { checkAddress, checkedLookup } from "./addresses.ts";
+import { isDirect } from "../lib/dial.ts";
+import { checkAddress, checkedLookup, isLoopback } from "./addresses.ts";
 import { networkFailure, registryFailure } from "./failure.ts";
 import type { RegistrySettings } from "./oci.ts";
+import { TunnelAgent } from "./tunnel.ts";
 
 export interface Outgoing {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
@@ -29,13 +31,15 @@ const connectionsMax = 6;
 
 const agentOptions = { keepAlive: true, maxSockets: connectionsMax, lookup: checkedLookup };
 
+type TransportSettings = Pick<RegistrySettings, "certificatesFile" | "stallMs" | "way">;
+
 /** HTTP towards registries: certificates, kept connections, and an end to every wait. Follows nothing and asks nobody for credentials. */
 export class Transport {
-  readonly #settings: Pick<RegistrySettings, "certificatesFile" | "stallMs">;
+  readonly #settings: TransportSettings;
   readonly #plain = new PlainAgent(agentOptions);
-  #tls: Promise<TlsAgent> | undefined;
+  #tls: Promise<TlsAgents> | undefined;
 
-  constructor(settings: Pick<RegistrySettings, "certificatesFile" | "stallMs">) {
+  constructor(settings: TransportSettings) {
     this.#settings = settings;
   }
 
@@ -61,14 +65,17 @@ export class Transport {
 
   close(): void {
     this.#plain.destroy();
-    void this.#tls?.then((agent) => agent.destroy());
+    void this.#tls?.then(({ direct, tunnel }) => {
+      direct.destroy();
+      tunnel.destroy();
+    });
   }
 
   async #begin({ url, method, headers }: Outgoing, signal: AbortSignal): Promise<ClientRequest> {
     const options = { method, headers: { "user-agent": "polykiln", ...headers }, signal, timeout: this.#settings.stallMs };
     const request =
       url.protocol === "https:"
-        ? tlsRequest(url, { ...options, agent: await this.#tlsAgent() })
+        ? tlsRequest(url, { ...options, agent: await this.#tlsAgent(url) })
         : plainRequest(url, { ...options, agent: this.#plain });
     this.#watch(request, url);
     return request;
@@ -89,9 +96,17 @@ export class Transport {
     });
   }
 
-  #tlsAgent(): Promise<TlsAgent> {
-    this.#tls ??= this.#certificates().then((ca) => new TlsAgent({ ...agentOptions, ...(ca === null ? {} : { ca }) }));
-    return this.#tls;
+  async #tlsAgent({ hostname }: URL): Promise<TlsAgent> {
+    this.#tls ??= this.#tlsAgents();
+    const { direct, tunnel } = await this.#tls;
+    return isLoopback(hostname) || isDirect(hostname, this.#settings.way) ? direct : tunnel;
+  }
+
+  async #tlsAgents(): Promise<TlsAgents> {
+    const ca = await this.#certificates();
+    const options = { ...agentOptions, ...(ca === null ? {} : { ca }) };
+    const { way, stallMs } = this.#settings;
+    return { direct: new TlsAgent(options), tunnel: new TunnelAgent(options, way, stallMs) };
   }
 
   async #certificates(): Promise<string[] | null> {
@@ -103,6 +118,11 @@ export class Transport {
       throw registryFailure("the file of certificates for registries cannot be read", { cause });
     }
   }
+}
+
+interface TlsAgents {
+  readonly direct: TlsAgent;
+  readonly tunnel: TlsAgent;
 }
 
 function answerOf(request: ClientRequest, url: URL): Promise<Answer> {
