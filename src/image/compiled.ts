@@ -49,10 +49,11 @@ function keyOf(prepared: Prepared, { owner, source, kind }: CompilableCode): Com
   return { owner, code: source.digest, parts: [formatVersion, kind.name, root, source.digest, dependencies, handler] };
 }
 
-/** Python's sources are compiled one by one, whoever runs them; Node's are loaded by our shim. */
+/** Python's sources are compiled one by one, whoever runs them; Node's are loaded by our shim, as a handler that gets events is. */
 function commandOf(protocol: ProtocolName, { source, kind, layout }: CompilableCode): readonly string[] | null {
   if (source.type !== "code") return null;
   if (kind.runtime.family === "python") return [layout.python, "-I", `${layout.runtime}/compile.py`];
-  const isOurs = kind.runtime.family === "nodejs" && protocol === "frames" && source.command === null;
+  const isOurs =
+    kind.runtime.family === "nodejs" && protocol === "frames" && source.command === null && source.convention !== "parameters";
   return isOurs ? [layout.node, `${layout.runtime}/compile.cjs`, source.handler ?? ""] : null;
 }

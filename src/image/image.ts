@@ -35,11 +35,13 @@ export interface Images {
    */
   addCode(upload: Upload): Promise<StoredCode>;
   hasCode(digest: string): Promise<boolean>;
+  /** Null where it is not there, or an archive that was not to be kept. */
+  codeAsSent(digest: string): Promise<SentCode | null>;
   /**
-   * Looks for code that nobody has needed for an hour, and what was compiled from it, and removes it; a few folders at a time. False when all
-   * were looked at.
+   * Looks for code that nobody has needed for an hour, and what was compiled from it, and for what is kept of functions that are gone, and removes it; a
+   * few folders at a time. False when all were looked at.
    */
-  removeUnused(uses: CodeUses): Promise<boolean>;
+  removeUnused(uses: Uses): Promise<boolean>;
   /**
    * What has to be installed for this code, whose packages are named in it and not in it; null: nothing. What is installed for one
    * namespace is never another's. Throws as `prepare`.
@@ -77,13 +79,27 @@ export interface InstallStart extends Pick<Prepared, "root" | "code" | "runtime"
   readonly hosts: readonly string[];
 }
 
-/** Whether a revision that is kept has code of this digest; only one of this function (null: of any). */
-export type CodeUses = (digest: string, functionId: string | null) => Promise<boolean>;
+/** What is still needed. */
+export interface Uses {
+  /** Whether a revision that is kept has code of this digest; only one of this function (null: of any). */
+  code(digest: string, functionId: string | null): Promise<boolean>;
+  /** Whether it is there. */
+  function(id: string): Promise<boolean>;
+}
 
 /** Bytes as a caller sent them; `fileName` decides what a single file is called inside, null when the caller gave none. */
 export interface Upload {
   readonly bytes: Buffer;
   readonly fileName: string | null;
+  /** An archive is kept as it came, too, for `codeAsSent`. Absent: only what was unpacked of it. */
+  readonly keep?: boolean;
+}
+
+/** Code as its owner sent it. */
+export interface SentCode {
+  readonly bytes: Buffer;
+  /** Or one file. */
+  readonly isArchive: boolean;
 }
 
 /** Code that is kept. */

@@ -10,7 +10,7 @@ import { Leftovers } from "./code/leftovers.ts";
 import { PackageStore } from "./code/package-store.ts";
 import { Places } from "./code/places.ts";
 import { withCompiled } from "./compiled.ts";
-import type { Blank, CodeSource, CodeUses, Images, InstallPlan, Kinds, Prepared, StoredCode, Upload } from "./image.ts";
+import type { Blank, CodeSource, Images, InstallPlan, Kinds, Prepared, SentCode, StoredCode, Upload, Uses } from "./image.ts";
 import { installRoot, nodeOf, rootOf, runnerMajor } from "./kind-roots.ts";
 import { findKind, type Kind, kinds } from "./kinds.ts";
 import { OwnKinds } from "./own-kinds.ts";
@@ -125,7 +125,9 @@ class LocalImages implements Images {
     this.#packages = stores.packages;
     this.#pulled = stores.pulled;
     // Sources are looked up again: what they start as may be gone.
-    this.#leftovers = new Leftovers(stores.code, stores.compiled, () => this.#prepared.clear(), stores.packages);
+    const removed = () => this.#prepared.clear();
+    const pins = stores.pulled?.pins ?? null;
+    this.#leftovers = new Leftovers(stores.code, stores.compiled, removed, stores.packages, pins);
     this.#roots = new RootStore(options.cacheFolder, options.world, options.say);
     this.#shims = new Shims({ ...options, projectFolder }, this.#roots);
   }
@@ -175,6 +177,10 @@ class LocalImages implements Images {
     return (await this.#code.find(digest)) !== null;
   }
 
+  codeAsSent(digest: string): Promise<SentCode | null> {
+    return this.#code.asSent(digest);
+  }
+
   async planInstall(source: CodeSource, namespace: string): Promise<InstallPlan | null> {
     // Without a root of ours there is no package manager of ours either, and nothing to keep it in.
     if (this.#options.files !== "roots" || this.#own.find(source.kind) !== null) return null;
@@ -195,7 +201,7 @@ class LocalImages implements Images {
     });
   }
 
-  removeUnused(uses: CodeUses): Promise<boolean> {
+  removeUnused(uses: Uses): Promise<boolean> {
     return this.#leftovers.step(uses);
   }
 

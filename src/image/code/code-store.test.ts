@@ -363,3 +363,16 @@ describe("what is kept", () => {
     assert.ok((await readdir(place)).every((name) => /^[0-9a-f]{64}$/.test(name)));
   });
 });
+
+test("code comes back as it was sent: a file always, an archive where it was to be kept", async () => {
+  const archive = makeZip([{ name: "one.js", data: "exports.main = () => ({});" }]);
+  const { digest } = await store.add({ bytes: archive, fileName: null });
+  assert.equal(await store.asSent(digest), null);
+  const again = { bytes: archive, fileName: null, keep: true };
+  for (const stored of await Promise.all([store.add(again), store.add(again)])) assert.equal(stored.digest, digest);
+  assert.deepEqual(await store.asSent(digest), { bytes: archive, isArchive: true });
+  const file = await store.add({ bytes: Buffer.from("text"), fileName: "index.js" });
+  assert.deepEqual(await store.asSent(file.digest), { bytes: Buffer.from("text"), isArchive: false });
+  assert.equal(await store.asSent("0".repeat(64)), null);
+  assert.deepEqual(await treeOf((await store.get(digest)).folder), ["644 one.js = exports.main = () => ({});"]);
+});

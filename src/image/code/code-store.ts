@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdir, opendir, readdir, readFile, rename, rm, chmod, open } from "node:fs/promises";
+import { mkdir, opendir, readdir, readFile, rename, rm, chmod, open, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "../../model/error.ts";
 import { limits as modelLimits } from "../../model/limits.ts";
 import type { World } from "../../lib/world.ts";
-import type { StoredCode, Upload } from "../image.ts";
+import type { SentCode, StoredCode, Upload } from "../image.ts";
 import { detectFormat, type Format, looksExecutable } from "./format.ts";
 import { unpackTar } from "./tar.ts";
 import { Tree, type TreeLimits, syncFolder } from "./tree.ts";
@@ -18,6 +18,8 @@ export interface CodeLimits extends TreeLimits {
 
 const temporaryPrefix = ".new-";
 const factsFile = "code.json";
+/** The archive itself, where it is kept. */
+const sentFile = "sent";
 
 /**
  * Unpacked code by digest: `<folder>/<digest>/files` and beside it what is known of it. A digest's folder is made under another
@@ -54,11 +56,35 @@ export class CodeStore {
     const single = format === "file" ? singleName(upload) : null;
     const digest = digestOf(upload.bytes, single);
     this.unused.needed(digest);
-    const running = this.#running.get(digest);
-    if (running) return running;
-    const work = this.#addOnce(upload.bytes, format, single, digest).finally(() => this.#running.delete(digest));
-    this.#running.set(digest, work);
-    return work;
+    const stored = await (this.#running.get(digest) ?? this.#begin(upload.bytes, format, single, digest));
+    if (upload.keep === true && format !== "file") await this.#keepSent(digest, upload.bytes);
+    return stored;
+  }
+
+  /** See `Images.codeAsSent`. */
+  async asSent(digest: string): Promise<SentCode | null> {
+    if ((await this.find(digest)) === null) return null;
+    const archive = await readFile(join(this.#folder, digest, sentFile)).catch(() => null);
+    if (archive !== null) return { bytes: archive, isArchive: true };
+    const files = join(this.#folder, digest, "files");
+    const [name, another] = await readdir(files).catch(() => []);
+    if (name === undefined || another !== undefined) return null;
+    const bytes = await readFile(join(files, name)).catch(() => null);
+    // An archive may have a single file, too.
+    return bytes !== null && digestOf(bytes, name) === digest ? { bytes, isArchive: false } : null;
+  }
+
+  /** Whole or not at all. */
+  async #keepSent(digest: string, bytes: Buffer): Promise<void> {
+    const target = join(this.#folder, digest, sentFile);
+    if ((await stat(target).catch(() => null)) !== null) return;
+    const temporary = join(this.#folder, temporaryPrefix + this.#world.newId());
+    try {
+      await writeFile(temporary, bytes, { mode: 0o600, flush: true });
+      await rename(temporary, target);
+    } finally {
+      await rm(temporary, { force: true });
+    }
   }
 
   /** What is kept under a digest, or null. */
@@ -87,6 +113,13 @@ export class CodeStore {
     const work = removeFolder(join(this.#folder, digest), join(this.#folder, temporaryPrefix + this.#world.newId()));
     this.#removing.set(digest, work);
     await work.finally(() => this.#removing.delete(digest));
+  }
+
+  /** Others with the same bytes wait for it. */
+  #begin(bytes: Buffer, format: Format, single: string | null, digest: string): Promise<StoredCode> {
+    const work = this.#addOnce(bytes, format, single, digest).finally(() => this.#running.delete(digest));
+    this.#running.set(digest, work);
+    return work;
   }
 
   async #addOnce(bytes: Buffer, format: Format, single: string | null, digest: string): Promise<StoredCode> {

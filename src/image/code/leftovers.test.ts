@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setWorld } from "../../../test/set-world.ts";
+import { DigestPins } from "../pulled/pins.ts";
 import { CodeStore } from "./code-store.ts";
 import { CompiledStore } from "./compiled-store.ts";
 import { Leftovers } from "./leftovers.ts";
@@ -24,9 +25,10 @@ async function open(folder: string) {
   const world = setWorld();
   const code = await CodeStore.open(`${folder}/code`, world);
   const compiled = await CompiledStore.open(`${folder}/compiled`, world);
+  const pins = new DigestPins(`${folder}/pins`, world);
   const used = new Set<string>();
   let removals = 0;
-  const leftovers = new Leftovers(code, compiled, () => removals++);
+  const leftovers = new Leftovers(code, compiled, () => removals++, null, pins);
   const add = (text: string) => code.add({ bytes: Buffer.from(text), fileName: "index.js" });
   const compile = async (owner: string, digest: string) => {
     const { folder: files } = await code.get(digest);
@@ -37,11 +39,17 @@ async function open(folder: string) {
     code,
     compiled,
     used,
+    pins,
     add,
     compile,
     removals: () => removals,
     round: async () => {
-      while (await leftovers.step(async (digest, owner) => used.has(owner === null ? digest : `${owner} ${digest}`)));
+      while (
+        await leftovers.step({
+          code: async (digest, owner) => used.has(owner === null ? digest : `${owner} ${digest}`),
+          function: async (id) => used.has(id),
+        })
+      );
     },
     kept: () => [`${folder}/code`, `${folder}/compiled`].map((each) => readdirSync(each).toSorted()),
   };
@@ -56,6 +64,20 @@ function sized(text: string): Buffer {
   length.writeUInt32LE(Buffer.byteLength(text));
   return Buffer.concat([length, Buffer.from(text)]);
 }
+
+test("which images a function's revisions had is forgotten with the function", async () => {
+  await withStores(async ({ pins, used, round }) => {
+    for (const id of ["one", "two"]) await pins.add(id, 1, "hello:1", "sha256:00");
+    used.add("one");
+    used.add("two");
+    await round();
+    const found = () => Promise.all(["one", "two"].map((id) => pins.find(id, 1, "hello:1")));
+    assert.deepEqual(await found(), ["sha256:00", "sha256:00"]);
+    used.delete("two");
+    await round();
+    assert.deepEqual(await found(), ["sha256:00", null]);
+  });
+});
 
 test("code that no revision has goes after an hour, and what was compiled from it, and nothing else", async () => {
   await withStores(async ({ world, used, add, compile, round, kept, removals }) => {

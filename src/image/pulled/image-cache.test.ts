@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { World } from "../../lib/world.ts";
 import { realWorld } from "../../lib/world.ts";
 import { ImageCache } from "./image-cache.ts";
 import { type LayerNote, noteName, type RootNote } from "./pull-job.ts";
+import { thisBoot } from "./unsynced.ts";
 
 let folder: string;
 let now = Date.now() + 60_000;
@@ -89,4 +91,26 @@ test("a restart keeps what is there, in the order in which it was used, and remo
   assert.deepEqual([again.has(first), again.has(second)], [true, true]);
   await again.clean();
   assert.deepEqual([again.has(first), again.has(second)], [true, false]);
+});
+
+test("after the machine's power was lost what the disk may not have is gone, and after a process died it stays", async () => {
+  const cache = await open("power", 1000);
+  const old = pulled(cache, "old", ["old"]);
+  const [lost, kept, unfinished] = ["lost", "kept", "unfinished"].map((name) => {
+    const digest = pulled(cache, name, [name]);
+    const folders = [cache.layerFolder(`sha256:${name}`), cache.find(digest)?.folder as string];
+    const boot = name === "unfinished" ? thisBoot() : "another start of the machine";
+    for (const place of folders) write(place, { ...(JSON.parse(readFileSync(join(place, noteName), "utf8")) as object), boot });
+    if (name === "kept") for (const place of folders) writeFileSync(join(place, "synced"), "");
+    return { digest, folders };
+  });
+  const torn = cache.layerFolder("sha256:torn");
+  mkdirSync(torn);
+  writeFileSync(join(torn, noteName), "");
+  const again = await open("power", 1000);
+  const there = [old, lost?.digest, kept?.digest, unfinished?.digest].map((digest) => again.has(digest as string));
+  assert.deepEqual(there, [true, false, true, true]);
+  assert.deepEqual(readdirSync(join(folder, "power/layers")).toSorted(), ["kept", "old", "unfinished"]);
+  const isMarked = () => unfinished?.folders.every((place) => existsSync(join(place, "synced")));
+  for (const giveUpAt = Date.now() + 60_000; !isMarked(); await sleep(20)) assert.ok(Date.now() < giveUpAt);
 });

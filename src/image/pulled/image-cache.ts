@@ -3,6 +3,7 @@ import { chmod, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { World } from "../../lib/world.ts";
 import { type LayerNote, noteName, type RootNote } from "./pull-job.ts";
+import { type BootNote, stateOf, Unsynced } from "./unsynced.ts";
 
 /** What is given out is left alone for so long, until whoever got it says that it holds it, in ms. */
 const handedOutMs = 1000;
@@ -43,14 +44,17 @@ export class ImageCache {
     this.#removed = removed;
   }
 
-  /** Opens the folder, which belongs to one process, and removes what a dead one left unfinished. `removed` is called before an image goes. */
+  /**
+   * Opens the folder, which belongs to one process, and removes what a dead one left unfinished, or a machine that lost its power. `removed` is
+   * called before an image goes.
+   */
   static async open(folder: string, world: World, bytesMax: number, removed: () => void): Promise<ImageCache> {
     for (const each of ["roots", "layers"]) await mkdir(join(folder, each), { recursive: true });
     for (const each of ["", "roots", "layers"]) await chmod(join(folder, each), 0o755);
     const left = readdirSync(folder).filter((name) => name.startsWith(temporaryPrefix));
     for (const name of left) await rm(join(folder, name), { recursive: true, force: true });
     const cache = new ImageCache(folder, world, bytesMax, removed);
-    cache.#look();
+    await cache.#look();
     return cache;
   }
 
@@ -130,9 +134,29 @@ export class ImageCache {
     for (const folder of gone) await rm(folder, { recursive: true, force: true });
   }
 
-  #look(): void {
+  async #look(): Promise<void> {
+    await this.#check();
     for (const hex of readdirSync(join(this.#folder, "layers"))) this.#noteLayer(`sha256:${hex}`);
     for (const name of readdirSync(join(this.#folder, "roots"))) this.#noteImage(join(this.#folder, "roots", name));
+  }
+
+  /** What a machine that lost its power may have left half goes; what the process that pulled it did not see onto the disk is seen to. */
+  async #check(): Promise<void> {
+    const unsynced = new Unsynced();
+    for (const folder of this.#folders()) {
+      const note = readNote<BootNote>(folder);
+      const state = note === null ? "lost" : stateOf(folder, note);
+      if (state === "lost") await rm(this.#moveAway(folder), { recursive: true, force: true });
+      else if (state === "in memory") unsynced.add(folder);
+    }
+    // The next start tries again.
+    unsynced.settle(this.#folder).catch(() => {});
+  }
+
+  #folders(): string[] {
+    return ["layers", "roots"].flatMap((below) =>
+      readdirSync(join(this.#folder, below)).map((name) => join(this.#folder, below, name)),
+    );
   }
 
   #noteLayer(diffId: string): void {

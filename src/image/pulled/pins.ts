@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { World } from "../../lib/world.ts";
 
@@ -28,6 +28,19 @@ export class DigestPins {
 
   add(owner: string, revision: number, image: string, digest: string): Promise<void> {
     const work = this.#turn.then(() => this.#add(owner, revision, { image, digest }));
+    this.#turn = work.catch(() => {});
+    return work;
+  }
+
+  /** Whose there are. */
+  async *owners(): AsyncGenerator<string> {
+    const names = await readdir(this.#folder).catch(() => []);
+    // What has a dot is being written, or was when a server died.
+    for (const name of names) if (!name.includes(".")) yield name;
+  }
+
+  remove(owner: string): Promise<void> {
+    const work = this.#turn.then(() => rm(this.#file(owner), { force: true }));
     this.#turn = work.catch(() => {});
     return work;
   }

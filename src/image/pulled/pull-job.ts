@@ -2,6 +2,7 @@
 import type { Descriptor, Reference, RegistrySettings, RunConfig } from "../../oci/oci.ts";
 import type { ErrorCode } from "../../model/error.ts";
 import type { LayerLimits } from "./layer.ts";
+import type { BootNote } from "./unsynced.ts";
 
 export interface PullJob {
   /** Says where layers come from. */
@@ -14,7 +15,7 @@ export interface PullJob {
   readonly workFolder: string;
   /** Becomes a folder with `tree` and the note. */
   readonly rootFolder: string;
-  readonly note: Omit<RootNote, "entries">;
+  readonly note: Omit<RootNote, "entries" | "boot">;
 }
 
 export interface PullLayer extends Pick<Descriptor, "digest" | "size"> {
@@ -25,13 +26,13 @@ export interface PullLayer extends Pick<Descriptor, "digest" | "size"> {
 }
 
 /** What is known of an unpacked layer; lies beside its contents. */
-export interface LayerNote {
+export interface LayerNote extends BootNote {
   readonly bytes: number;
   readonly entries: number;
 }
 
 /** What is known of an unpacked image; lies beside its `tree`. */
-export interface RootNote {
+export interface RootNote extends BootNote {
   readonly digest: string;
   /** Their `diffId`s. */
   readonly layers: readonly string[];

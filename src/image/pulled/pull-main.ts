@@ -1,11 +1,11 @@
 /**
  * A process for one pull: fetches the layers that are missing, unpacks them, and makes the tree. It is one of its own so that the serving
- * process neither waits for a disk nor holds a byte of an image, and it ends when that one does. Publishing is renaming, after all is on disk.
+ * process neither waits for a disk nor holds a byte of an image, and it ends when that one does. What is whole is renamed into its place and
+ * told; after that it is seen to that the disk has it (`unsynced.ts`).
  */
-import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { realWorld } from "../../lib/world.ts";
 import { asPlatformError, PlatformError } from "../../model/error.ts";
@@ -15,6 +15,7 @@ import { entriesOf, hidingsOf } from "./layer.ts";
 import { MergedTree } from "./merge.ts";
 import { type LayerNote, noteName, type PullAnswer, type PullJob, type PullLayer, type RootNote } from "./pull-job.ts";
 import { unpackLayer } from "./unpack.ts";
+import { thisBoot, Unsynced } from "./unsynced.ts";
 import { addPlatformParts, writeTree } from "./write-tree.ts";
 
 /** Layers at a time. */
@@ -24,17 +25,23 @@ const niceness = 5;
 async function main(): Promise<void> {
   setPriority(niceness);
   const lines = createInterface({ input: process.stdin });
-  lines.once("line", (line) => void run(JSON.parse(line) as PullJob).then(answer));
+  lines.once("line", (line) => void serve(JSON.parse(line) as PullJob));
   lines.once("close", () => process.exit(1));
 }
 
-function answer(said: PullAnswer): void {
-  process.stdout.write(`${JSON.stringify(said)}\n`, () => process.exit(0));
+async function serve(job: PullJob): Promise<void> {
+  const unsynced = new Unsynced();
+  const answer = await run(job, unsynced);
+  await new Promise<void>((resolve) => process.stdout.write(`${JSON.stringify(answer)}\n`, () => resolve()));
+  await unsynced.settle(dirname(job.rootFolder)).catch((error: unknown) => {
+    process.stderr.write(`The disk did not take what was unpacked: ${String(error)}\n`);
+  });
+  process.exit(0);
 }
 
-async function run(job: PullJob): Promise<PullAnswer> {
+async function run(job: PullJob, unsynced: Unsynced): Promise<PullAnswer> {
   try {
-    await pull(job);
+    await pull(job, unsynced);
     return { done: true };
   } catch (error) {
     const { code, message, details, cause } = asPlatformError(isDiskFull(error) ? diskFull(error) : error);
@@ -51,7 +58,7 @@ function diskFull(cause: unknown): PlatformError {
   return new PlatformError("registry_failed", "the disk of this server is full", { cause });
 }
 
-async function pull(job: PullJob): Promise<void> {
+async function pull(job: PullJob, unsynced: Unsynced): Promise<void> {
   const registry = createRegistry(job.registry, realWorld());
   const missing = job.layers.filter(
     ({ folder, diffId }, index) => !existsSync(folder) && job.layers.findIndex((each) => each.diffId === diffId) === index,
@@ -63,10 +70,9 @@ async function pull(job: PullJob): Promise<void> {
   } finally {
     registry.close();
     // Also when another one failed: whoever tries again need not fetch these again.
-    flush(job.workFolder);
-    for (const [folder, made] of fetched) publish(made, folder);
+    for (const [folder, made] of fetched) publish(made, folder, unsynced);
   }
-  publish(join(job.workFolder, "root"), job.rootFolder);
+  publish(join(job.workFolder, "root"), job.rootFolder, unsynced);
 }
 
 async function fetchAll(
@@ -112,7 +118,7 @@ async function makeRoot(job: PullJob, folderOf: (layer: PullLayer) => string): P
   mkdirSync(root, { mode: 0o755 });
   chmodSync(root, 0o755);
   writeTree(tree.root, join(root, "tree"), layers);
-  writeFileSync(join(root, noteName), JSON.stringify({ ...job.note, entries } satisfies RootNote));
+  writeFileSync(join(root, noteName), JSON.stringify({ ...job.note, entries, boot: thisBoot() } satisfies RootNote));
 }
 
 function checkTotal(notes: readonly LayerNote[], entries: number, { limits }: PullJob): void {
@@ -121,15 +127,11 @@ function checkTotal(notes: readonly LayerNote[], entries: number, { limits }: Pu
   if (entries > limits.entriesMax) throw new PlatformError("registry_failed", `it has more than ${limits.entriesMax} files`);
 }
 
-/** Everything on this disk is on it when this returns. */
-function flush(folder: string): void {
-  execFileSync("sync", ["-f", folder], { stdio: "ignore" });
-}
-
 /** Somebody else may have made the same meanwhile, which is as good. */
-function publish(made: string, place: string): void {
+function publish(made: string, place: string, unsynced: Unsynced): void {
   try {
     chmodSync(made, 0o755);
+    unsynced.add(made);
     renameSync(made, place);
   } catch (error) {
     if (!existsSync(place)) throw error;

@@ -78,6 +78,11 @@ export class PulledImages {
     return new PulledImages({ settings, cache, pins: new DigestPins(join(folder, "pins"), world), world, say, prepared });
   }
 
+  /** What is kept of functions that use images. */
+  get pins(): DigestPins {
+    return this.#pins;
+  }
+
   /**
    * What a sandbox of this image is started with; fetches it where it is not there. Throws `invalid`, `pull_timeout`, and `registry_failed` as
    * `Failed to pull image '<image>': <reason>`.
@@ -120,8 +125,9 @@ export class PulledImages {
       const named = known === null ? reference : { ...reference, digest: known };
       const resolved = await this.#registry.resolve(named, hostPlatform(), limit.signal);
       refuseVolumes(resolved);
-      if (owner !== null) await this.#pins.add(owner.id, owner.revision, image, resolved.digest);
-      return this.#cache.find(resolved.digest) ?? (await this.#share(named, resolved, limit.signal));
+      const pinned = owner === null ? null : this.#pins.add(owner.id, owner.revision, image, resolved.digest);
+      const found = this.#cache.find(resolved.digest) ?? this.#share(named, resolved, limit.signal);
+      return (await Promise.all([found, pinned]))[0];
     } catch (error) {
       throw pullFailure(image, error);
     } finally {
@@ -213,5 +219,15 @@ function pullFailure(image: string, error: unknown): PlatformError {
   const cause = asPlatformError(error);
   if (cause.code !== "registry_failed" && cause.code !== "internal") return cause;
   const reason = cause.code === "internal" ? "the server could not keep it; its log says why" : cause.message;
-  return new PlatformError("registry_failed", `Failed to pull image '${image}': ${reason}`, { details: cause.details, cause });
+  const message = `Failed to pull image '${image}': ${reason}${namesRegistry(image) ? "" : builtHere}`;
+  return new PlatformError("registry_failed", message, { details: cause.details, cause });
+}
+
+/** Such names are those that clients give what they build and do not push. */
+const builtHere =
+  ". Its name has no registry: an image that was built and not pushed needs a server with the setting images=docker";
+
+function namesRegistry(image: string): boolean {
+  const absent = "absent";
+  return parseReference(image, absent).registry !== absent;
 }

@@ -8,6 +8,7 @@ import { PlatformError } from "../../model/error.ts";
 import { type LayerLimits, LayerWriter } from "./layer.ts";
 import { type LayerNote, noteName } from "./pull-job.ts";
 import { TarReader } from "./tar-reader.ts";
+import { thisBoot } from "./unsynced.ts";
 
 const gzipMagic = 0x1f8b;
 const zstdMagic = 0x28b5_2ffd;
@@ -38,7 +39,7 @@ export async function unpackLayer(
     writer.close();
   }
   if (`sha256:${hash.digest("hex")}` !== diffId) throw layerRefused("it does not unpack to what the image's configuration says");
-  const note: LayerNote = { bytes: writer.bytes, entries: writer.entries };
+  const note: LayerNote = { bytes: writer.bytes, entries: writer.entries, boot: thisBoot() };
   writeFileSync(join(folder, noteName), JSON.stringify(note));
 }
 
