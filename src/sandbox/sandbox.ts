@@ -8,6 +8,7 @@
  */
 import type { Duplex } from "node:stream";
 import type { Egress } from "../model/model.ts";
+import type { ContainerNetworks } from "./egress/egress.ts";
 
 /** Makes sandboxes of one technology. */
 export interface SandboxDriver {
@@ -25,6 +26,8 @@ export interface SandboxDriver {
   expect?(spec: Omit<SandboxSpec, "output">, count: number): void;
   /** Connections and packets that were refused by what sandboxes may connect to, some seconds ago; absent where nothing counts them. */
   refusedCount?(): number;
+  /** Networks as its sandboxes have them, for containers of somebody else; absent where it has none. */
+  readonly networks?: ContainerNetworks | undefined;
   /** Why no sandbox can be started now, with the fix; null: nothing is known. Absent where it shows at the start of the server. */
   trouble?(): Promise<string | null>;
   /** Ends every sandbox and the spawner, and removes what they used. */

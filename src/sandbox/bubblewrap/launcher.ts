@@ -3,9 +3,17 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
-import type { Network, Outlet } from "../egress/egress.ts";
+import type { JoinedNetwork, Network, Outlet } from "../egress/egress.ts";
+import { joinContainer } from "../egress/join.ts";
 import type { Launched, Launcher } from "../spawner/launcher.ts";
-import type { CgroupController, ExpectRequest, Isolation, SpawnerSettings, SpawnRequest } from "../spawner/messages.ts";
+import type {
+  CgroupController,
+  ExpectRequest,
+  Isolation,
+  JoinRequest,
+  SpawnerSettings,
+  SpawnRequest,
+} from "../spawner/messages.ts";
 import type { SandboxLimits } from "../sandbox.ts";
 import type { PipePool } from "../spawner/pipes.ts";
 import { assertReachable, Binds } from "./binds.ts";
@@ -91,6 +99,15 @@ export class BubblewrapLauncher implements Launcher {
     this.#finished.expect(shape, count);
     // The network they are to be in may still be on its way.
     void this.#opening.then(() => this.#refillLater(refillGapMs));
+  }
+
+  async join({ egress, platform, ...container }: JoinRequest): Promise<JoinedNetwork | null> {
+    const network = await this.#opening;
+    if (network === null) return null;
+    const outlet = network.outlet();
+    await joinContainer(outlet, container, this.#path);
+    await outlet.restrict(egress, platform);
+    return { leave: () => outlet.release() };
   }
 
   async close(): Promise<void> {

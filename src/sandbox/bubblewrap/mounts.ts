@@ -67,9 +67,8 @@ const isolation: readonly string[] = [
 export function environment(spec: Omit<SandboxSpec, "output">): Readonly<Record<string, string>> {
   const given = spec.endpoint.via === "callback" ? { ...spec.env, KILN_SOCKET: `${platformFolder}/${callbackSocket}` } : spec.env;
   const port: Record<string, string> = spec.endpoint.via === "tcp" ? { PORT: String(spec.endpoint.port) } : {};
-  const platform: Record<string, string> = hasPlatform(spec.egress) ? { POLYKILN_URL: `http://${platformName}` } : {};
   return {
-    ...platform,
+    ...platformVariables(spec.egress),
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     HOME: "/tmp",
     ...port,
@@ -77,8 +76,10 @@ export function environment(spec: Omit<SandboxSpec, "output">): Readonly<Record<
   };
 }
 
-function hasPlatform(egress: SandboxSpec["egress"]): boolean {
-  return typeof egress !== "string" && egress.includes("platform");
+/** By which a program finds the platform that may reach it. */
+export function platformVariables(egress: SandboxSpec["egress"]): Readonly<Record<string, string>> {
+  const mayReach = typeof egress !== "string" && egress.includes("platform");
+  return mayReach ? { POLYKILN_URL: `http://${platformName}` } : {};
 }
 
 function mounts(spec: Omit<SandboxSpec, "output">, sources: MountSources): string[] {

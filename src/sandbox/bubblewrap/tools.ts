@@ -55,6 +55,16 @@ shift 1
 exec "$@"
 `;
 
+/** Until a line comes on STDIN, whose rest is the program's: what it needs is put in from outside meanwhile. The program. */
+const waitScript = `
+IFS= read -r word
+[ "$word" = go ] || exit 125
+exec "$@"
+`;
+
+/** What a program that waits is told. */
+export const goLine = "go\n";
+
 /** Of an end point that is reached by TCP: how many connections to it there may be at a time. */
 type TcpEndpoint = Extract<Endpoint, { via: "tcp" }>;
 
@@ -72,6 +82,11 @@ export function bridgeCommand(endpoint: TcpEndpoint, command: readonly string[])
 /** The command that limits itself and becomes the program. */
 export function limitedCommand(processesMax: number, command: readonly string[]): string[] {
   return [...shell("limit.sh"), String(processesMax), ...command];
+}
+
+/** The command that waits for `goLine` and becomes the program. */
+export function waitingCommand(command: readonly string[]): string[] {
+  return [...shell("wait.sh"), ...command];
 }
 
 function shell(file: string): string[] {
@@ -93,6 +108,7 @@ export class Tools {
     writeFileSync(`${folder}/bridge.sh`, bridgeScript, { mode: 0o644 });
     writeFileSync(`${folder}/wide-bridge.sh`, wideBridgeScript, { mode: 0o644 });
     writeFileSync(`${folder}/limit.sh`, limitScript, { mode: 0o644 });
+    writeFileSync(`${folder}/wait.sh`, waitScript, { mode: 0o644 });
   }
 
   /** Copies the programs and what they are linked with, each once. Throws `unsupported` when one is missing. */

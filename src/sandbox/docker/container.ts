@@ -1,10 +1,12 @@
 /** What a container is made with: everything that an image could do and a function must not, taken away. */
-import { cpuWeightOf, type SandboxSpec } from "../sandbox.ts";
+import { functionUser } from "../../oci/user.ts";
+import { cpuWeightOf, functionFolder, type SandboxSpec } from "../sandbox.ts";
 import { weightText } from "../spawner/cpu-weight.ts";
 import { callbackSocket } from "../spawner/messages.ts";
-import { platformFolder } from "../bubblewrap/mounts.ts";
+import { platformFolder, platformVariables } from "../bubblewrap/mounts.ts";
+import { gateway } from "../egress/addresses.ts";
 import type { ContainerConfig } from "./engine.ts";
-import { containerUser, type Place } from "./places.ts";
+import type { Place } from "./places.ts";
 import { seccompProfile } from "./seccomp.ts";
 
 /** The least that the engine allows. */
@@ -14,36 +16,46 @@ const mebibyte = 1024 * 1024;
 
 /** What is the same for all containers of a server. */
 export interface ContainerSettings {
-  /** The network of functions that may use the internet; `none`: none. */
+  /** Docker's network of functions that may use the internet; `none`: they have none of Docker's. */
   readonly network: string;
   /** The engine has a program that collects dead processes. */
   readonly hasInit: boolean;
+}
+
+/** What it runs. */
+export interface ContainerProgram {
+  readonly command: readonly string[];
+  /** It begins to be the function's when it is told on STDIN: it has no network of Docker's, and gets ours before. */
+  readonly waits: boolean;
 }
 
 /** `image`: its id. `labels`: whose it is. */
 export function containerConfig(
   spec: SandboxSpec,
   image: string,
-  command: readonly string[],
+  { command, waits }: ContainerProgram,
   place: Place,
   labels: Readonly<Record<string, string>>,
   settings: ContainerSettings,
 ): ContainerConfig {
-  const isStdio = spec.endpoint.via === "stdio";
+  const hasStdin = spec.endpoint.via === "stdio" || waits;
+  const { uid, gid } = spec.user ?? functionUser;
+  const workingFolder = spec.workingFolder ?? (spec.code === null ? null : functionFolder);
   return {
     Image: image,
     Entrypoint: command.slice(0, 1),
     Cmd: command.slice(1),
     Env: variables(spec),
-    User: `${containerUser}:${containerUser}`,
+    // With both, groups of the image's own are not looked up.
+    User: `${uid}:${gid}`,
     Hostname: "function",
     Labels: labels,
-    ...(spec.code === null ? {} : { WorkingDir: "/function" }),
+    ...(workingFolder === null ? {} : { WorkingDir: workingFolder }),
     AttachStdout: true,
     AttachStderr: true,
-    AttachStdin: isStdio,
-    OpenStdin: isStdio,
-    StdinOnce: isStdio,
+    AttachStdin: hasStdin,
+    OpenStdin: hasStdin,
+    StdinOnce: hasStdin,
     // What an image says of its health is a program that would run in the sandbox.
     Healthcheck: { Test: ["NONE"] },
     HostConfig: {
@@ -54,6 +66,8 @@ export function containerConfig(
       Privileged: false,
       Init: settings.hasInit,
       NetworkMode: spec.egress === "internet" ? settings.network : "none",
+      // The engine would let programs send ICMP, and names be asked of the machine's resolvers, which are out of reach.
+      ...(waits ? { Dns: [gateway], Sysctls: { "net.ipv4.ping_group_range": "1 0" } } : {}),
       IpcMode: "private",
       CgroupnsMode: "private",
       LogConfig: { Type: "none" },
@@ -82,9 +96,11 @@ function limits({ limits: { memoryMiB, cpuWeight, cores, processesMax, openFiles
 }
 
 /** A name without a value takes away what the engine would add. */
-function variables({ env, endpoint }: SandboxSpec): string[] {
+function variables({ env, endpoint, egress, workingFolder }: SandboxSpec): string[] {
   const own: Record<string, string> = {
+    ...platformVariables(egress),
     HOME: "/tmp",
+    ...(workingFolder === undefined ? {} : { PWD: workingFolder }),
     ...(endpoint.via === "tcp" ? { PORT: String(endpoint.port) } : {}),
     ...env,
     ...(endpoint.via === "callback" ? { KILN_SOCKET: `${platformFolder}/${callbackSocket}` } : {}),

@@ -35,6 +35,18 @@ test("addresses as DOCKER_HOST has them", () => {
   }
 });
 
+test("ways that are not spoken are told with what to do", () => {
+  for (const [host, what] of [
+    ["ssh://me@somewhere", "over ssh"],
+    ["https://somewhere:2376", "with TLS"],
+  ] as const) {
+    assert.throws(
+      () => parseDockerHost(host),
+      new RegExp(`not spoken to ${what}.*run the server on Docker's machine.*unix:///PATH`),
+    );
+  }
+});
+
 describe("an engine that is not there is told with its fix", () => {
   test("no socket", async () =>
     assert.match(await reason(`unix://${folder}/none`), /there is no socket.*apt-get install docker\.io.*DOCKER_HOST/));
@@ -55,6 +67,14 @@ describe("an engine that is not there is told with its fix", () => {
       process.seteuid?.(0);
       server.close();
     }
+  });
+
+  test("it wants TLS", async () => {
+    const host = await serve("tls", (_request, response) => {
+      response.statusCode = 400;
+      response.end("Client sent an HTTP request to an HTTPS server.\n");
+    });
+    assert.match(await reason(host), /wants TLS.*run the server on Docker's machine.*unix:/);
   });
 
   test("it breaks off", async () => {

@@ -39,6 +39,7 @@ describe("docker", { skip: noDocker, timeout: 300_000 }, () => {
       warn: silent,
       idFile: `${folder}/id-${++drivers}`,
       network: "none",
+      networks: null,
       shared: null,
     }),
     spec: (program: ProgramName) => ({
@@ -57,7 +58,14 @@ describe("docker", { skip: noDocker, timeout: 300_000 }, () => {
     const here = `${engine.folder}/data/volumes/sockets/_data`;
     await send(engine.host, "/v1.41/volumes/create", { Name: "sockets" });
     for (const there of [here, "sockets"]) {
-      const options = { world: realWorld(), engine: engine.engine, warn: silent, idFile: `${folder}/id-shared`, network: "none" };
+      const options = {
+        world: realWorld(),
+        engine: engine.engine,
+        warn: silent,
+        idFile: `${folder}/id-shared`,
+        network: "none",
+        networks: null,
+      };
       const driver = new DockerDriver({ ...options, shared: { here, there } });
       for (const program of ["echo-unix", "echo-callback"] as const) {
         const endpoint: Endpoint =

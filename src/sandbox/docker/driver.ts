@@ -5,24 +5,26 @@
  * What a dead server left is removed when the next one on the same data finds the engine, and so is what this one could not remove while
  * the engine was away. Containers are known by labels: whose they are, and under which name they were made.
  */
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
 import { defaultPath } from "../bubblewrap/capabilities.ts";
-import { bridgeCommand, bridgeProgram, Tools } from "../bubblewrap/tools.ts";
+import { bridgeCommand, bridgeProgram, goLine, Tools, waitingCommand } from "../bubblewrap/tools.ts";
+import type { ContainerNetworks } from "../egress/egress.ts";
 import { CallbackListener } from "../endpoints/callback.ts";
 import { untilAborted } from "../endpoints/until-aborted.ts";
 import type { Sandbox, SandboxDriver, SandboxSpec } from "../sandbox.ts";
-import { isOfDeadOwner, isOfLivingOwner, ownedName } from "../spawner/owner.ts";
-import { containerConfig, type ContainerSettings } from "./container.ts";
-import type { ContainerSummary, DockerEngine } from "./engine.ts";
-import { EngineError, isAway } from "./engine-error.ts";
+import { containerConfig, type ContainerProgram, type ContainerSettings } from "./container.ts";
+import type { DockerEngine } from "./engine.ts";
+import { EngineError } from "./engine-error.ts";
 import { findGroups } from "./groups.ts";
+import { type OwnNetwork, OwnNetworks } from "./networks.ts";
+import { containerName, OwnContainers } from "./own-containers.ts";
 import { ContainerOutput, ContainerStdio } from "./output.ts";
 import { Place, type SharedFolder } from "./places.ts";
 import { type Running, DockerSandbox } from "./sandbox.ts";
+import { ContainerUsers } from "./users.ts";
 
 /** How often an engine that is away is looked for, in ms. */
 const lookEveryMs = 500;
@@ -34,29 +36,24 @@ export interface DockerOptions {
   readonly warn: (message: string, fields: Readonly<Record<string, unknown>>) => void;
   /** Keeps the name by which this server's containers are known again; one for each server. */
   readonly idFile: string;
-  /** The Docker network of functions that may use the internet; `none`: they have none. Nothing of ours guards it. */
+  /** The Docker network of functions that may use the internet, which nothing of ours guards; `none`: there is none, and they get one of `networks`. */
   readonly network: string;
+  /** Networks of ours; null: there are none. */
+  readonly networks: ContainerNetworks | null;
   /** A folder for sockets as this process and the engine see it; null: sockets are where the engine keeps volumes, or in the system's folder for temporary files. */
   readonly shared: SharedFolder | null;
 }
 
-const labels = {
-  server: "polykiln.server",
-  owner: "polykiln.owner",
-  name: "polykiln.name",
-  sandbox: "polykiln.sandbox",
-} as const;
-
 /** Looks for its engine in the background, and looks again whenever it has gone. */
 export class DockerDriver implements SandboxDriver {
   readonly name = "docker";
+  /** Of images. */
+  readonly users: ContainerUsers;
   readonly #options: DockerOptions;
   readonly #engine: DockerEngine;
-  readonly #server: string;
-  readonly #owner: string;
+  readonly #networks: OwnNetworks;
+  readonly #own: OwnContainers;
   readonly #folder: string;
-  /** By name: those that are being made, live, or are being removed. */
-  readonly #names = new Set<string>();
   /** By the engine's id. */
   readonly #living = new Map<string, DockerSandbox>();
   readonly #unfinished = new Set<Promise<unknown>>();
@@ -72,10 +69,10 @@ export class DockerDriver implements SandboxDriver {
   constructor(options: DockerOptions) {
     this.#options = options;
     this.#engine = options.engine;
-    this.#server = serverName(options);
-    this.#owner = ownedName(this.#server);
-    this.#folder = mkdtempSync(join(options.shared?.here ?? tmpdir(), "kiln-"));
-    chmodSync(this.#folder, 0o711);
+    this.#own = new OwnContainers(options);
+    this.users = new ContainerUsers(options.engine, (image, work) => this.#own.withUnstarted(image, work));
+    this.#networks = new OwnNetworks(options.networks, options.network, options.warn);
+    this.#folder = this.#own.makeFolder(options.shared?.here ?? tmpdir());
     this.#watching = this.#watch();
   }
 
@@ -101,35 +98,44 @@ export class DockerDriver implements SandboxDriver {
   async #create(spec: SandboxSpec): Promise<DockerSandbox> {
     const image = spec.image;
     if (image === undefined) throw new PlatformError("internal", `The sandbox ${spec.id} has no image for Docker`);
-    const { settings, inMemory, there } = await this.#known();
+    const { settings, isHere, inMemory, there } = await this.#known();
     await this.#answers();
+    if (!isHere) this.#networks.giveUp("Docker's folders cannot be seen from here, nor its containers");
+    const program = this.#program(spec);
+    const tools = program.command === spec.command ? null : `${there}/tools`;
     // A secret: the sockets of the container are in a folder of this name.
-    const name = this.#options.world.newId().toLowerCase();
-    const reached = this.#reached(spec, there);
-    const place = new Place({ here: this.#folder, there }, name, spec, reached.tools, inMemory);
+    const name = this.#own.newName();
+    const place = new Place({ here: this.#folder, there }, name, spec, tools, inMemory);
     const listener = spec.endpoint.via === "callback" ? new CallbackListener(place.callbackPath) : null;
-    this.#names.add(name);
     const free = async () => {
       await place.remove();
-      this.#names.delete(name);
+      this.#own.forget(name);
     };
     try {
-      const config = containerConfig(spec, image, reached.command, place, this.#labels(spec, name), settings);
-      const id = await this.#engine.create(`polykiln-${name}`, config);
-      return await this.#start(spec, id, place, listener, free);
+      const config = containerConfig(spec, image, program, place, this.#own.labels(spec.id, name), settings);
+      const id = await this.#engine.create(containerName(name), config);
+      return await this.#start(spec, id, program.waits, place, listener, free);
     } catch (error) {
       listener?.close();
       await free();
       // It may have been made all the same.
-      void this.#sweep().catch(() => {});
+      void this.#own.sweep().catch(() => {});
       throw error;
     }
   }
 
-  async #start(spec: SandboxSpec, id: string, place: Place, listener: CallbackListener | null, free: () => Promise<void>) {
+  async #start(
+    spec: SandboxSpec,
+    id: string,
+    waits: boolean,
+    place: Place,
+    listener: CallbackListener | null,
+    free: () => Promise<void>,
+  ) {
     const stdio = spec.endpoint.via === "stdio" ? new ContainerStdio() : null;
+    let network: OwnNetwork | null = null;
     try {
-      const attached = await this.#engine.attach(id, stdio !== null);
+      const attached = await this.#engine.attach(id, stdio !== null || waits);
       stdio?.attach(attached);
       await this.#engine.start(id).catch((error: unknown) => {
         attached.destroy();
@@ -137,6 +143,12 @@ export class DockerDriver implements SandboxDriver {
       });
       const state = await this.#engine.inspect(id);
       const groups = state.State.Pid > 0 ? findGroups(id, state.State.Pid) : null;
+      if (waits) {
+        const isUnseen = groups === null && state.State.Pid > 0;
+        network = await this.#networks.join({ id, pid: isUnseen ? null : state.State.Pid }, spec.egress);
+        attached.write(goLine);
+        if (stdio === null) attached.end();
+      }
       const folder = place.socketFolder(state);
       const socket = folder === null ? null : { folder, name: place.socketName };
       const { world } = this.#options;
@@ -150,12 +162,17 @@ export class DockerDriver implements SandboxDriver {
         listener,
         socket,
         groups,
-        free: () => this.#free(id, free),
+        free: () => {
+          network?.leave();
+          return this.#free(id, free);
+        },
       };
       const sandbox = new DockerSandbox(spec, running);
+      network?.whenLost(() => void sandbox.stop());
       this.#living.set(id, sandbox);
       return sandbox;
     } catch (error) {
+      network?.leave();
       await this.#engine.remove(id).catch(() => {});
       throw error;
     }
@@ -168,19 +185,14 @@ export class DockerDriver implements SandboxDriver {
     this.#living.delete(id);
   }
 
-  #labels(spec: SandboxSpec, name: string): Readonly<Record<string, string>> {
-    return { [labels.server]: this.#server, [labels.owner]: this.#owner, [labels.name]: name, [labels.sandbox]: spec.id };
-  }
-
-  /** What leads to a port inside comes from this machine: nothing of it has to be in the image. */
-  #reached(
-    { endpoint, command }: SandboxSpec,
-    there: string,
-  ): { readonly tools: string | null; readonly command: readonly string[] } {
-    if (endpoint.via !== "tcp") return { tools: null, command };
+  /** What leads to a port inside, and what waits for a network, comes from this machine: nothing of it has to be in the image. */
+  #program({ endpoint, command, egress }: SandboxSpec): ContainerProgram {
+    const waits = this.#networks.isFor(egress);
+    if (endpoint.via !== "tcp" && !waits) return { command, waits };
     this.#tools ??= new Tools(`${this.#folder}/tools`, defaultPath);
-    this.#tools.need("sh", bridgeProgram(endpoint));
-    return { tools: `${there}/tools`, command: bridgeCommand(endpoint, command) };
+    this.#tools.need("sh", ...(endpoint.via === "tcp" ? [bridgeProgram(endpoint)] : []));
+    const reached = endpoint.via === "tcp" ? bridgeCommand(endpoint, command) : command;
+    return { command: waits ? waitingCommand(reached) : reached, waits };
   }
 
   /** One that hangs is known as such before much is waited for, and is asked for nothing until it answers again. */
@@ -209,10 +221,10 @@ export class DockerDriver implements SandboxDriver {
 
   async #ask(): Promise<KnownEngine> {
     const { DockerRootDir, InitCommit } = await this.#engine.info();
-    const inMemory =
-      this.#options.shared === null && "socketPath" in this.#engine.address && existsSync(`${DockerRootDir}/volumes`);
+    const isHere = "socketPath" in this.#engine.address && existsSync(`${DockerRootDir}/volumes`);
+    const inMemory = this.#options.shared === null && isHere;
     const hasInit = InitCommit !== undefined && InitCommit.ID !== "N/A";
-    return { inMemory, there: await this.#there(), settings: { network: this.#options.network, hasInit } };
+    return { isHere, inMemory, there: await this.#there(), settings: { network: this.#options.network, hasInit } };
   }
 
   /** This server's folder for sockets, as the engine sees it. */
@@ -230,10 +242,10 @@ export class DockerDriver implements SandboxDriver {
       try {
         await this.#engine.ping();
         this.#listening = new AbortController();
-        await this.#sweep();
+        await this.#own.sweep();
         this.#isBack();
         const heard = AbortSignal.any([signal, this.#listening.signal]);
-        for await (const { Action, Actor } of this.#engine.events(`${labels.server}=${this.#server}`, heard)) {
+        for await (const { Action, Actor } of this.#engine.events(this.#own.filter, heard)) {
           if (Action === "oom") this.#living.get(Actor.ID)?.ranOutOfMemory();
         }
       } catch (error) {
@@ -255,33 +267,6 @@ export class DockerDriver implements SandboxDriver {
     this.#trouble = reason;
   }
 
-  /** Containers of this server that nobody knows any more, and of dead ones. */
-  async #sweep(): Promise<void> {
-    for (const container of await this.#engine.list(labels.server)) {
-      if (this.#isLeft(container)) await this.#remove(container);
-    }
-  }
-
-  #isLeft({ Labels }: ContainerSummary): boolean {
-    const { [labels.owner]: owner = "", [labels.name]: name = "" } = Labels;
-    if (Labels[labels.server] !== this.#server) return isOfDeadOwner(owner);
-    // Another process with this name runs on a copy of the data.
-    return owner === this.#owner ? !this.#names.has(name) : !isOfLivingOwner(owner);
-  }
-
-  /** What is paused, or was frozen by a server that is gone, would not die. */
-  async #remove({ Id, State }: ContainerSummary): Promise<void> {
-    try {
-      const { State: now } = await this.#engine.inspect(Id);
-      if (now.Pid > 0) findGroups(Id, now.Pid)?.kill();
-      if (State === "paused") await this.#engine.unpause(Id).catch(() => {});
-      await this.#engine.remove(Id);
-    } catch (error) {
-      if (isAway(error)) throw error;
-      this.#options.warn("A container of a dead server could not be removed", { reason: String(error) });
-    }
-  }
-
   async #pause(): Promise<void> {
     const over = new Promise<void>((resolve) => this.#options.world.after(lookEveryMs, resolve));
     await untilAborted(over, this.#closing.signal).catch(() => {});
@@ -291,23 +276,12 @@ export class DockerDriver implements SandboxDriver {
 /** What was asked of an engine once. */
 interface KnownEngine {
   readonly settings: ContainerSettings;
-  /** Its volumes can be used from here. */
+  /** It is on this machine, as far as we see: its folders are. */
+  readonly isHere: boolean;
+  /** Its volumes are used from here. */
   readonly inMemory: boolean;
   /** Our folder for sockets, as it sees it. */
   readonly there: string;
-}
-
-/** The same for all servers that ran on these data, one after the other. */
-function serverName({ idFile, world }: DockerOptions): string {
-  try {
-    const known = readFileSync(idFile, "utf8").trim();
-    if (/^[0-9a-z]{26}$/.test(known)) return known;
-  } catch {
-    // The first one.
-  }
-  const name = world.newId().toLowerCase();
-  writeFileSync(idFile, `${name}\n`, { mode: 0o600 });
-  return name;
 }
 
 /** A program that is not there is the function's mistake; the rest is the engine's. */

@@ -7,9 +7,9 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { PlatformError } from "../../model/error.ts";
 import type { World } from "../../lib/world.ts";
-import type { EngineAddress } from "./address.ts";
+import { addressText, type EngineAddress, socketFix } from "./address.ts";
 import { EngineConnection, type Question } from "./connection.ts";
-import { type EngineError, refusal } from "./engine-error.ts";
+import { EngineError, refusal } from "./engine-error.ts";
 import { jsonLines } from "./json-lines.ts";
 
 const versionMin = "1.41";
@@ -54,7 +54,16 @@ export interface ImageState {
     readonly Cmd?: readonly string[] | null;
     readonly Env?: readonly string[] | null;
     readonly Volumes?: Readonly<Record<string, object>> | null;
+    readonly User?: string | null;
+    readonly WorkingDir?: string | null;
   } | null;
+}
+
+/** A file of a container, or what is there in its place. */
+export interface ContainerArchive {
+  readonly tar: Buffer;
+  /** Where it leads, through all links; empty: it is none. */
+  readonly linkTarget: string;
 }
 
 /** Something that happened to a container. */
@@ -96,6 +105,8 @@ export class DockerEngine {
   async ping(): Promise<string> {
     const question = { method: "GET", path: "/_ping", purpose: "answer", timeoutMs: pingMsMax } as const;
     const { status, headers, text } = await this.#connection.ask(question);
+    if (status === 400 && text.includes("HTTPS server"))
+      throw new EngineError("answer", null, `${addressText(this.address)} wants TLS, which is not spoken. ${socketFix}`);
     if (status !== 200) throw refusal("answer", status, text);
     return negotiated(String(headers["api-version"] ?? "0.0"));
   }
@@ -148,6 +159,20 @@ export class DockerEngine {
 
   inspect(id: string): Promise<ContainerState> {
     return this.#json({ method: "GET", path: `/containers/${id}/json`, purpose: "describe a container" });
+  }
+
+  /** What is at a path inside, running or not. Null: nothing, or more than so many bytes. */
+  async archive(id: string, path: string, bytesMax: number): Promise<ContainerArchive | null> {
+    const purpose = "read a file of a container";
+    const asked = { method: "GET", path: `/containers/${id}/archive${query({ path })}`, purpose } as const;
+    const answer = await this.#connection.stream({ ...asked, path: await this.#versioned(asked.path) });
+    if (answer.statusCode !== 200) {
+      const error = await refusalIn(answer, purpose);
+      if (error.status === 404) return null;
+      throw error;
+    }
+    const tar = await bytesIn(answer, bytesMax);
+    return tar === null ? null : { tar, linkTarget: linkTargetIn(String(answer.headers["x-docker-container-path-stat"] ?? "")) };
   }
 
   /** All with this label, `name` or `name=value`, running or not. */
@@ -249,6 +274,26 @@ async function refusalIn(answer: IncomingMessage, purpose: string): Promise<Engi
   const chunks: Buffer[] = [];
   for await (const chunk of answer as AsyncIterable<Buffer>) chunks.push(chunk);
   return refusal(purpose, answer.statusCode ?? 0, Buffer.concat(chunks).toString());
+}
+
+/** Null: they are more, and the rest is not read. */
+async function bytesIn(answer: IncomingMessage, bytesMax: number): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    // Leaving the loop destroys the answer.
+    if (bytes > bytesMax) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Of the header with which the engine says what is there: JSON in base64. */
+function linkTargetIn(stat: string): string {
+  if (stat === "") return "";
+  const { linkTarget } = JSON.parse(Buffer.from(stat, "base64").toString()) as { linkTarget?: string };
+  return linkTarget ?? "";
 }
 
 function negotiated(offered: string): string {

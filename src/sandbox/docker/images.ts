@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { posix } from "node:path";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
 import { type Credentials, findCredentials } from "../../oci/credentials.ts";
@@ -31,6 +32,9 @@ export interface ReadyImage {
   /** Its entry point and what follows it; empty where it has neither. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** As the image has it; empty: it says nothing. */
+  readonly user: string;
+  readonly workingFolder: string;
 }
 
 const mebibyte = 1024 * 1024;
@@ -58,8 +62,14 @@ export class DockerImages {
     const image = await this.#image(text, reference);
     if (this.#pulled.has(reference)) this.#pulled.set(reference, this.#options.world.now());
     if (Object.keys(image.Config?.Volumes ?? {}).length > 0) throw new PlatformError("invalid", "image has Volume definition");
-    const { Entrypoint, Cmd, Env } = image.Config ?? {};
-    return { id: image.Id, command: [...(Entrypoint ?? []), ...(Cmd ?? [])], env: Object.fromEntries((Env ?? []).map(pairOf)) };
+    const { Entrypoint, Cmd, Env, User, WorkingDir } = image.Config ?? {};
+    return {
+      id: image.Id,
+      command: [...(Entrypoint ?? []), ...(Cmd ?? [])],
+      env: Object.fromEntries((Env ?? []).map(pairOf)),
+      user: User ?? "",
+      workingFolder: posix.join("/", WorkingDir ?? ""),
+    };
   }
 
   async #image(text: string, reference: string): Promise<ImageState> {

@@ -5,7 +5,9 @@
  */
 import { chmodSync, chownSync, existsSync, mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { basename } from "node:path";
 import { PlatformError } from "../../model/error.ts";
+import { functionUser, type ImageUser } from "../../oci/user.ts";
 import { functionFolder, runtimeFolder, type SandboxSpec } from "../sandbox.ts";
 import { bridgeSocket, callbackSocket } from "../spawner/messages.ts";
 import { bridgeFolder, platformFolder, toolsFolder } from "../bubblewrap/mounts.ts";
@@ -35,15 +37,17 @@ export class Place {
 
   /** `name` is a secret: who knows it can use the sockets. `tools`: host folder of what helps inside. `inMemory`: the engine's folders can be seen. */
   constructor(shared: SharedFolder, name: string, spec: SandboxSpec, tools: string | null, inMemory: boolean) {
-    const { endpoint } = spec;
+    const { endpoint, user = functionUser } = spec;
     this.#folder = `${shared.here}/${name}`;
     this.#inMemory = inMemory;
     this.callbackPath = `${this.#folder}/${callbackSocket}`;
     this.socketName = endpoint.via === "unix" ? endpoint.name : bridgeSocket;
     this.#inside = endpoint.via === "unix" ? endpoint.folder : endpoint.via === "tcp" ? bridgeFolder : null;
-    openFolder(this.#folder, 0o711);
+    makeFolder(this.#folder, 0o711);
     const needsFolder = this.#inside !== null && !inMemory;
-    if (needsFolder) openFolder(`${this.#folder}/io`, 0o777);
+    if (needsFolder) makeFolderOf(`${this.#folder}/io`, user);
+    // What is mounted in a place that is itself mounted needs one there.
+    if (tools !== null && endpoint.via === "callback") makeFolder(`${this.#folder}/${basename(toolsFolder)}`, 0o755);
     const there = `${shared.there}/${name}`;
     const { tmpMiB, tmpFilesMax } = spec.limits;
     this.mounts = [
@@ -54,7 +58,7 @@ export class Place {
       ...(tools === null ? [] : [readOnly(tools, toolsFolder)]),
       ...(this.#inside === null
         ? []
-        : [inMemory ? memoryVolume(this.#inside, socketOptions) : bind(`${there}/io`, this.#inside)]),
+        : [inMemory ? memoryVolume(this.#inside, socketOptions(user)) : bind(`${there}/io`, this.#inside)]),
     ];
   }
 
@@ -77,22 +81,22 @@ export class Place {
 }
 
 /** Whatever our umask is: containers have a user of their own. */
-function openFolder(folder: string, mode: number): void {
+function makeFolder(folder: string, mode: number): void {
   mkdirSync(folder);
   chmodSync(folder, mode);
-  if (mode === 0o777 && process.getuid?.() === 0) {
-    chownSync(folder, containerUser, containerUser);
-    chmodSync(folder, 0o755);
-  }
 }
 
-/** The user and group that functions run as. */
-export const containerUser = 1000;
+/** One that the container's user can write to; and everybody else, where it cannot be given away. */
+function makeFolderOf(folder: string, { uid, gid }: ImageUser): void {
+  const isRoot = process.getuid?.() === 0;
+  makeFolder(folder, isRoot ? 0o755 : 0o777);
+  if (isRoot) chownSync(folder, uid, gid);
+}
 
 const readOnly = (source: string, target: string): Mount => ({ Type: "bind", Source: source, Target: target, ReadOnly: true });
 const bind = (source: string, target: string): Mount => ({ Type: "bind", Source: source, Target: target });
 
-const socketOptions = `size=1m,nr_inodes=64,mode=0755,uid=${containerUser},gid=${containerUser}`;
+const socketOptions = ({ uid, gid }: ImageUser) => `size=1m,nr_inodes=64,mode=0755,uid=${uid},gid=${gid}`;
 
 /**
  * Without a name it goes with its container. The engine's own file systems in memory would have the mode of the image's folder, which is not

@@ -37,6 +37,29 @@ export interface PlatformAddress {
 export const platformName = "platform";
 export const platformPort = 80;
 
+/** A container that somebody else has started, and that waits. */
+export interface ForeignContainer {
+  /** Of its first process, on this machine. */
+  readonly pid: number;
+  /** What is in the names of its control groups, and of nobody else's: its id. */
+  readonly id: string;
+}
+
+/** The network of such a container. */
+export interface JoinedNetwork {
+  /** The container is gone. */
+  leave(): void;
+}
+
+/** Networks for containers of somebody else, behind the packet filter of a driver's own sandboxes. */
+export interface ContainerNetworks {
+  /**
+   * Gives one its network before its program begins; it had none but loopback. `lost` is called at most once, when the network is gone for good before the
+   * container is. Rejects with `unsupported` where functions can connect to nothing at all, else with `internal`.
+   */
+  join(container: ForeignContainer, egress: Exclude<Egress, "none">, lost: () => void): Promise<JoinedNetwork>;
+}
+
 /** Gives sandboxes their networks, inside the spawner process. */
 export interface Network {
   /** Host file that is `/etc/resolv.conf` inside. */

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
-import type { PlatformAddress } from "../egress/egress.ts";
+import type { Egress } from "../../model/model.ts";
+import type { ContainerNetworks, ForeignContainer, JoinedNetwork, PlatformAddress } from "../egress/egress.ts";
 import { CallbackListener } from "../endpoints/callback.ts";
 import type { Sandbox, SandboxDriver, SandboxSpec } from "../sandbox.ts";
 import { callbackSocket, type Notice, type SpawnerSettings } from "./messages.ts";
@@ -36,6 +37,8 @@ type TechnologySettings = Pick<SpawnerSettings, "technology" | "isolation" | "pa
 /** Starts its spawner at once, in the background, and again when it is needed and has died. */
 export class SpawnerDriver implements SandboxDriver {
   readonly name: "bubblewrap" | "process";
+  /** Only as root: nobody else may enter the network of a container. */
+  readonly networks?: ContainerNetworks;
   readonly #options: SpawnerOptions;
   readonly #settings: TechnologySettings;
   readonly #cgroupFolders: (groups: string) => readonly string[];
@@ -49,6 +52,8 @@ export class SpawnerDriver implements SandboxDriver {
     this.#options = options;
     this.#settings = settings;
     this.#cgroupFolders = cgroupFolders;
+    if (settings.egress !== null && settings.isolation?.network === "root")
+      this.networks = { join: (container, egress, lost) => this.#join(container, egress, lost) };
     const before = options.stateFile === undefined ? null : readState(options.stateFile);
     if (before !== null) this.#sweeping = this.#sweep(leftovers(before));
     this.#current = this.#startSpawner();
@@ -89,6 +94,13 @@ export class SpawnerDriver implements SandboxDriver {
     this.#closed = true;
     await this.#current?.spawner.close();
     await this.#sweeping;
+  }
+
+  async #join(container: ForeignContainer, egress: Exclude<Egress, "none">, lost: () => void): Promise<JoinedNetwork> {
+    if (this.#closed) throw new PlatformError("internal", "The sandbox driver is closed");
+    this.#current ??= this.#startSpawner();
+    const platform = this.#options.platform?.() ?? null;
+    return await this.#current.spawner.join({ pid: container.pid, id: container.id, egress, platform }, lost);
   }
 
   #startSpawner(): { spawner: Spawner; runFolder: string } {

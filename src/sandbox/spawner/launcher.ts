@@ -1,7 +1,8 @@
 /** What the spawner process needs of a technology: start a program, kill it for good, and free what it used. */
 import type { ChildProcess } from "node:child_process";
+import type { JoinedNetwork } from "../egress/egress.ts";
 import type { PipeSet } from "./pipes.ts";
-import type { ExpectRequest, SpawnedReply, SpawnRequest } from "./messages.ts";
+import type { ExpectRequest, JoinRequest, SpawnedReply, SpawnRequest } from "./messages.ts";
 
 /** Starts sandboxes of one technology inside the spawner process. */
 export interface Launcher {
@@ -9,6 +10,8 @@ export interface Launcher {
   start(request: SpawnRequest): Promise<Launched>;
   /** Makes some ready that are like this one; absent where there is nothing to make ready. */
   expect?(expected: ExpectRequest): void;
+  /** Gives a container of somebody else's a network. Null: there are none; absent where there never are. Rejects with `internal`. */
+  join?(request: JoinRequest): Promise<JoinedNetwork | null>;
   /** Frees what was prepared ahead and what all sandboxes share. They have been freed before. */
   close(): Promise<void>;
 }

@@ -2,13 +2,15 @@
  * What the driver and its spawner process tell each other, over one socket in the frames of `wire/frames.ts`. The id of a
  * frame is the number of a sandbox (0: of the spawner itself).
  *
- * To the spawner: `spawn` (SpawnRequest), `expect` (ExpectRequest), of no sandbox; `stdin` (bytes; END closes it), `kill`, `credit`.
+ * To the spawner: `spawn` (SpawnRequest), `expect` (ExpectRequest), of no sandbox; `stdin` (bytes; END closes it), `kill`, `credit`; `join` (JoinRequest),
+ * answered by `joined` (JoinReply) and taken back by `kill`.
  * From it: `ready`; `spawned` (SpawnedReply) or `failed` (FailedReply); `stdout`, `stderr` (bytes); `exited` (SandboxExit) once
  * all output has been sent; `notice` (Notice), of the spawner itself; `killed` (SandboxExit) once nothing of the sandbox is left, also when it ended by itself; `credit`.
  * A `credit` (u32) says how many bytes of STDIN or of a `stdio` connection's STDOUT were taken; nobody has more than
  * `windowBytes` under way, so a slow reader holds up its own sandbox only.
  */
-import type { EgressSettings, NetworkWay, PlatformAddress } from "../egress/egress.ts";
+import type { Egress } from "../../model/model.ts";
+import type { EgressSettings, ForeignContainer, NetworkWay, PlatformAddress } from "../egress/egress.ts";
 import type { SandboxSpec } from "../sandbox.ts";
 
 /** The name of the socket of `callback` in the folder of a sandbox, outside and inside. */
@@ -76,6 +78,19 @@ export interface Notice {
   readonly warning?: { readonly sentence: string; readonly reason: string };
   /** Connections and packets of sandboxes refused so far. */
   readonly refusedCount?: number;
+}
+
+/** A container of somebody else's is to have a network. */
+export interface JoinRequest extends ForeignContainer {
+  readonly egress: Exclude<Egress, "none">;
+  /** As of a SpawnRequest. */
+  readonly platform: PlatformAddress | null;
+}
+
+/** `none`: there are no networks. */
+export interface JoinReply {
+  readonly outcome: "joined" | "none" | "failed";
+  readonly message: string;
 }
 
 /** Of the request only what is the same for all of its kind counts. */

@@ -1,10 +1,11 @@
 /** The spawner's side of the link: frames in, sandboxes out. */
 import type { Socket } from "node:net";
 import { FrameReader, flagEnd, frameHead, frameType, textFrame } from "../../wire/frames.ts";
+import type { JoinedNetwork } from "../egress/egress.ts";
 import type { SandboxExit } from "../sandbox.ts";
 import { Flow } from "./flow.ts";
 import type { Launched, Launcher } from "./launcher.ts";
-import { type ExpectRequest, type SpawnRequest, windowBytes } from "./messages.ts";
+import { type ExpectRequest, type JoinReply, type JoinRequest, type SpawnRequest, windowBytes } from "./messages.ts";
 
 /** Serves one driver until it goes away, then kills what is left. Resolves when everything has been freed. */
 export async function serve(link: Socket, launcher: Launcher): Promise<void> {
@@ -24,6 +25,7 @@ class Server {
   readonly #link: Socket;
   readonly #launcher: Launcher;
   readonly #running = new Map<number, Running>();
+  readonly #joined = new Map<number, JoinedNetwork>();
   /** Including those that are still starting, and those that are being freed. */
   readonly #unfinished = new Set<Promise<void>>();
   #closed = false;
@@ -37,8 +39,9 @@ class Server {
   take(type: number, id: number, flags: number, payload: Buffer): void {
     if (type === frameType.spawn) return this.#spawn(id, JSON.parse(payload.toString()) as SpawnRequest);
     if (type === frameType.expect) return this.#launcher.expect?.(JSON.parse(payload.toString()) as ExpectRequest);
+    if (type === frameType.join) return void this.#give(id, JSON.parse(payload.toString()) as JoinRequest);
     const running = this.#running.get(id);
-    if (running === undefined) return;
+    if (running === undefined) return type === frameType.kill ? this.#take(id) : undefined;
     if (type === frameType.stdin) running.write(payload, (flags & flagEnd) !== 0);
     else if (type === frameType.credit) running.credit(payload.readUInt32BE(0));
     else if (type === frameType.kill) running.kill();
@@ -82,6 +85,26 @@ class Server {
     });
     this.#unfinished.add(life);
     void life.finally(() => this.#unfinished.delete(life));
+  }
+
+  /** A network, to a container that somebody else has started. */
+  async #give(id: number, request: JoinRequest): Promise<void> {
+    let reply: JoinReply = { outcome: "none", message: "" };
+    try {
+      const network = (await this.#launcher.join?.(request)) ?? null;
+      if (network !== null) {
+        this.#joined.set(id, network);
+        reply = { outcome: "joined", message: "" };
+      }
+    } catch (error) {
+      reply = { outcome: "failed", message: error instanceof Error ? error.message : String(error) };
+    }
+    this.send(frameType.joined, id, JSON.stringify(reply));
+  }
+
+  #take(id: number): void {
+    this.#joined.get(id)?.leave();
+    this.#joined.delete(id);
   }
 
   async #live(id: number, request: SpawnRequest): Promise<void> {

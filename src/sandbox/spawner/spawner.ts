@@ -5,8 +5,18 @@ import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { PlatformError } from "../../model/error.ts";
 import { FrameReader, frameHead, frameType, textFrame } from "../../wire/frames.ts";
+import type { JoinedNetwork } from "../egress/egress.ts";
 import type { SandboxExit } from "../sandbox.ts";
-import type { ExpectRequest, FailedReply, Notice, SpawnedReply, SpawnerSettings, SpawnRequest } from "./messages.ts";
+import type {
+  ExpectRequest,
+  FailedReply,
+  JoinReply,
+  JoinRequest,
+  Notice,
+  SpawnedReply,
+  SpawnerSettings,
+  SpawnRequest,
+} from "./messages.ts";
 import { StdioStream } from "./stdio-stream.ts";
 
 /** A program in the care of the spawner. */
@@ -29,6 +39,9 @@ export class Spawner {
   readonly #link: Socket;
   readonly #ready: Promise<void>;
   readonly #programs = new Map<number, LivingProgram>();
+  /** Who hears that the network of a container is there, and that it is lost. */
+  readonly #joining = new Map<number, (reply: JoinReply) => void>();
+  readonly #joined = new Map<number, () => void>();
   #nextNumber = 1;
   #closing = false;
 
@@ -43,6 +56,7 @@ export class Spawner {
     const reader = new FrameReader((type, id, _flags, payload) => {
       if (type === frameType.ready) ready.resolve();
       else if (type === frameType.notice) notice(JSON.parse(payload.toString()) as Notice);
+      else if (type === frameType.joined) this.#joining.get(id)?.(JSON.parse(payload.toString()) as JoinReply);
       else this.#programs.get(id)?.take(type, payload);
     });
     this.#link.on("data", (chunk: Buffer) => reader.push(chunk));
@@ -63,14 +77,29 @@ export class Spawner {
   async start(request: SpawnRequest, output: (stream: "stdout" | "stderr", data: Buffer) => void): Promise<Program> {
     await this.#ready;
     if (this.#link.destroyed) throw new PlatformError("internal", "The sandbox spawner has ended");
-    const number = this.#nextNumber;
-    this.#nextNumber = number === 0xffff_ffff ? 1 : number + 1;
+    const number = this.#number();
     const program = new LivingProgram(number, this.#link, request.endpoint.via === "stdio", output, () => {
       this.#programs.delete(number);
     });
     this.#programs.set(number, program);
     this.#link.write(textFrame(frameType.spawn, number, JSON.stringify(request)));
     return await program.started;
+  }
+
+  /** Gives a container of somebody else's a network. Rejects with `unsupported` where there are none, and with `internal`. */
+  async join(request: JoinRequest, lost: () => void): Promise<JoinedNetwork> {
+    await this.#ready;
+    if (this.#link.destroyed) throw new PlatformError("internal", "The sandbox spawner has ended");
+    const number = this.#number();
+    const answer = Promise.withResolvers<JoinReply>();
+    this.#joining.set(number, answer.resolve);
+    this.#link.write(textFrame(frameType.join, number, JSON.stringify(request)));
+    const { outcome, message } = await answer.promise;
+    this.#joining.delete(number);
+    if (outcome === "none") throw new PlatformError("unsupported", "There are no networks for sandboxes on this machine");
+    if (outcome === "failed") throw new PlatformError("internal", `A container could be given no network: ${message}`);
+    this.#joined.set(number, lost);
+    return { leave: () => this.#leave(number) };
   }
 
   /** Has some made ready that are like this one. */
@@ -88,6 +117,17 @@ export class Spawner {
     await this.ended;
   }
 
+  #number(): number {
+    const number = this.#nextNumber;
+    this.#nextNumber = number === 0xffff_ffff ? 1 : number + 1;
+    return number;
+  }
+
+  #leave(number: number): void {
+    if (!this.#joined.delete(number) || this.#link.destroyed || this.#link.writableEnded) return;
+    this.#link.write(frameHead(frameType.kill, number, 0));
+  }
+
   async #lost(cleanUp: () => Promise<void>): Promise<void> {
     this.#child.ref();
     if (!this.#exited) await new Promise((resolve) => this.#child.once("exit", resolve));
@@ -96,6 +136,9 @@ export class Spawner {
     } finally {
       for (const program of this.#programs.values()) program.lose();
       this.#programs.clear();
+      for (const answer of this.#joining.values()) answer({ outcome: "failed", message: "the sandbox spawner has ended" });
+      for (const lost of this.#joined.values()) lost();
+      this.#joined.clear();
     }
   }
 }
