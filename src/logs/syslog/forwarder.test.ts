@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Receiver, tcpReceiver, udpReceiver, unixDatagramReceiver, unixReceiver } from "../../../test/syslog-receivers.ts";
@@ -201,6 +204,36 @@ test("a unix datagram socket that is not there is told with its reason", async (
   );
   assert.match(said[0]?.[1].reason as string, /No such file/);
   await forwarder.close();
+});
+
+test("unix datagrams: a receiver that comes later gets what waited, and one program serves all receivers", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "syslog-test-"));
+  const { forwarder, said, urls } = open(`unixgram://${folder}/datagrams`);
+  forwarder.kept([line("early")]);
+  await until(
+    () => said.length === 1,
+    () => said,
+  );
+  const other = await unixDatagramReceiver();
+  urls.set("app2", other.url);
+  forwarder.kept([line("of another", {}, "app2")]);
+  const late = await unixDatagramReceiver(folder);
+  await until(
+    () => late.messages.length === 1 && other.messages.length === 1,
+    () => [late.messages, other.messages, said],
+  );
+  assert.deepEqual([texts(late), texts(other)], [["early"], ["of another"]]);
+  // Copies of the program are its own children.
+  const started = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ");
+  const senders = started.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").match(/SO_SNDTIMEO|settimeout/));
+  assert.equal(senders.length, 1);
+  await forwarder.close();
+  await late.close();
+  await other.close();
+  await until(
+    () => !existsSync(`/proc/${senders[0]}`),
+    () => "it ends with its server",
+  );
 });
 
 test("what was printed last is sent before the end", async () => {

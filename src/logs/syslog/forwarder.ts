@@ -9,8 +9,9 @@ import type { World } from "../../lib/world.ts";
 import type { LogEntry } from "../logs.ts";
 import { hostnameOf, syslogMessage } from "./format.ts";
 import { SyslogSender, type SyslogRoom } from "./sender.ts";
-import { isAllowed, parseTarget, type SyslogTarget } from "./target.ts";
-import { connectSyslog, type SyslogWire } from "./wire.ts";
+import { isAllowed, parseTarget } from "./target.ts";
+import { UnixDatagrams } from "./unix-datagrams.ts";
+import { connectSyslog } from "./wire.ts";
 
 export interface ForwarderParts {
   readonly world: World;
@@ -19,7 +20,6 @@ export interface ForwarderParts {
   /** See `isAllowed`. */
   readonly allowed: readonly string[];
   readonly say: (sentence: string, about: { readonly url: string; readonly reason?: string; readonly count?: number }) => void;
-  readonly connect?: (target: SyslogTarget, world: World) => Promise<SyslogWire>;
   readonly bytesMax?: number;
   readonly senderBytesMax?: number;
 }
@@ -47,6 +47,7 @@ export class SyslogForwarder {
   readonly #parts: ForwarderParts;
   readonly #hostname = hostnameOf(hostname());
   readonly #room: SyslogRoom;
+  readonly #datagrams: UnixDatagrams;
   readonly #apps = new Map<string, Known>();
   readonly #senders = new Map<string, SyslogSender>();
   /** URLs that cannot be used, which are told once. */
@@ -60,6 +61,7 @@ export class SyslogForwarder {
     this.#parts = parts;
     const { bytesMax = 32 * 1024 * 1024, senderBytesMax = 4 * 1024 * 1024 } = parts;
     this.#room = { bytes: 0, bytesMax, senderBytesMax };
+    this.#datagrams = new UnixDatagrams(parts.world);
   }
 
   /** Lines that are kept now. Never throws. */
@@ -91,6 +93,7 @@ export class SyslogForwarder {
     this.#closed = true;
     this.#sweeping?.();
     await Promise.all([...this.#senders.values()].map((sender) => sender.close(closeMs)));
+    this.#datagrams.close();
   }
 
   #send(entry: LogEntry, appId: string): void {
@@ -127,12 +130,12 @@ export class SyslogForwarder {
     if ("fault" in target) return this.#refuse(url, target.fault, count);
     if (!isAllowed(target, this.#parts.allowed))
       return this.#refuse(url, "it is not among the receivers that are allowed (syslogReceivers)", count);
-    const { world, say, connect = connectSyslog } = this.#parts;
+    const { world, say } = this.#parts;
     const sender = new SyslogSender({
       world,
       hostname: this.#hostname,
       room: this.#room,
-      connect: () => connect(target, world),
+      connect: () => connectSyslog(target, world, this.#datagrams),
       failed: (error) => say("A syslog receiver takes no lines; trying again", { url, reason: messageOf(error) }),
       recovered: (lost) => say("A syslog receiver takes lines again; so many were lost", { url, count: lost }),
     });

@@ -5,7 +5,7 @@ import { connect as connectTls } from "node:tls";
 import { characterStart } from "../../lib/lines.ts";
 import type { World } from "../../lib/world.ts";
 import type { SyslogTarget } from "./target.ts";
-import { connectDatagrams } from "./unix-datagrams.ts";
+import type { UnixDatagrams } from "./unix-datagrams.ts";
 
 /** A connection that is open. */
 export interface SyslogWire {
@@ -21,7 +21,7 @@ const datagramBytesMax = 8192;
 const datagramsAtOnce = 64;
 
 /** Rejects when there is nobody. */
-export function connectSyslog(target: SyslogTarget, world: World): Promise<SyslogWire> {
+export function connectSyslog(target: SyslogTarget, world: World, datagrams: UnixDatagrams): Promise<SyslogWire> {
   switch (target.scheme) {
     case "udp":
       return connectUdp(target);
@@ -34,7 +34,7 @@ export function connectSyslog(target: SyslogTarget, world: World): Promise<Syslo
       return connected(world, connectTls({ host: target.host, port: target.port, servername }), "secureConnect", counted);
     }
     case "unixgram":
-      return connectDatagrams(target.path, world);
+      return datagrams.connect(target.path);
   }
 }
 
