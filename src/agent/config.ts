@@ -1,5 +1,5 @@
 import type { StemCellRule } from "../config/stem-cells.ts";
-import type { RegistryWay } from "./registry-dial.ts";
+import type { ProxyWay } from "../lib/dial.ts";
 
 /** The agent's slice of the configuration. */
 export interface AgentConfig {
@@ -32,7 +32,7 @@ export interface AgentConfig {
 }
 
 /** What installing packages may take, and how registries are reached. */
-export interface InstallConfig extends RegistryWay {
+export interface InstallConfig extends ProxyWay {
   /** Of one sandbox, its files included. (Default: 1536) */
   readonly memoryMiB: number;
   /** For one function's packages, in ms. (Default: 300000) */

@@ -1,12 +1,12 @@
 import type { Duplex } from "node:stream";
 import type { CodeSource, Images, InstallPlan } from "../image/image.ts";
+import { dial } from "../lib/dial.ts";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Sandbox, SandboxDriver } from "../sandbox/sandbox.ts";
 import type { InstallConfig } from "./config.ts";
 import type { MemoryBudget } from "./evictor.ts";
 import { Permits } from "./permits.ts";
-import { dialRegistry } from "./registry-dial.ts";
 import { RegistryLines } from "./registry-lines.ts";
 
 export interface InstallerParts {
@@ -146,12 +146,12 @@ export class Installer {
     const ends = AbortSignal.any([signal, limit.signal]);
     const stopClock = world.after(config.timeoutMs, () => limit.abort(tooSlow(config.timeoutMs)));
     void sandbox.exited.then(() => world.after(leaveMs, () => limit.abort(endedEarly())));
-    const dial = (host: string, port: number, until: AbortSignal) => dialRegistry(host, port, config, until);
+    const reach = (host: string, port: number, until: AbortSignal) => dial(host, port, config, until);
     const connect = (until: AbortSignal) => sandbox.connect(until);
     try {
       // First of all: the one that is told what to do.
       const control = await sandbox.connect(ends);
-      const lines = new RegistryLines({ world, connect, dial, allowed: hosts, signal: ends });
+      const lines = new RegistryLines({ world, connect, dial: reach, allowed: hosts, signal: ends });
       try {
         await this.#ask(plan, control, job, sandbox, lines, ends);
       } finally {

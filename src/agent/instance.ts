@@ -155,14 +155,17 @@ export class Instance {
     this.#splitters.stderr.end();
   }
 
-  /** What is told of a program that did not get ready, and ended as `exit` says: by itself where the error's details say `ended`. */
+  /**
+   * What is told of a program that did not get ready, and ended as `exit` says: by itself where the error's details say `ended`. The details
+   * of what is given say `starting`: no call was in it.
+   */
   startFailure(error: PlatformError, exit: SandboxExit): PlatformError {
-    const printed = this.#startLines.slice(-shownLinesMax).map((line) => line.text);
-    if (exit.outOfMemory) return outOfMemory("while it started", printed);
+    const printed = lastWords(this.#startLines.map((line) => line.text));
+    if (exit.outOfMemory) return outOfMemory("while it started", { printed, starting: true });
     const how = error.details["ended"] === true ? ` (${exitText(exit)})` : "";
     const said = printed.length === 0 ? "" : `; it printed: ${printed.join(" | ")}`;
     return new PlatformError(error.code, `${error.message}${how}${said}`, {
-      details: { ...error.details, printed },
+      details: { ...error.details, printed, starting: true },
       cause: error,
     });
   }
@@ -181,6 +184,16 @@ export class Instance {
     else if (this.#startLines.push(line) > startLinesMax) this.#startLines.shift();
   }
 }
+
+/** The last lines, and what the first of them belongs to: the frames of a stack say little without the error that comes before them. */
+function lastWords(lines: readonly string[]): readonly string[] {
+  const from = Math.max(0, lines.length - shownLinesMax);
+  const shown = lines.slice(from);
+  const head = isPart(shown[0]) ? lines.slice(0, from).findLast((line) => !isPart(line) && line !== "") : undefined;
+  return head === undefined ? shown : [head, ...shown];
+}
+
+const isPart = (line = "") => /^\s+\S/.test(line);
 
 /**
  * Waits until the code is done with a call that was cancelled, its program has ended (somebody may stop it meanwhile), or its grace is
@@ -211,15 +224,15 @@ export function ownExit(sandbox: Sandbox, world: World): Promise<void> {
 
 /** The error of a call whose sandbox ended under it. */
 export function exitError(exit: SandboxExit): PlatformError {
-  if (exit.outOfMemory) return outOfMemory("while it ran", []);
+  if (exit.outOfMemory) return outOfMemory("while it ran", { printed: [] });
   return new PlatformError("function_exited", `The function's process ended in the middle of a call (${exitText(exit)})`, {
     details: { exitCode: exit.code, signal: exit.signal },
   });
 }
 
-function outOfMemory(when: string, printed: readonly string[]): PlatformError {
+function outOfMemory(when: string, details: Readonly<Record<string, unknown>>): PlatformError {
   return new PlatformError("function_out_of_memory", `The function ran out of memory ${when}; raise its memory limit`, {
-    details: { printed },
+    details,
   });
 }
 

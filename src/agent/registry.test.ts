@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
+import { dial } from "../lib/dial.ts";
 import { realWorld } from "../lib/world.ts";
-import { dialRegistry } from "./registry-dial.ts";
 import { RegistryLines } from "./registry-lines.ts";
 
 async function listen(serve: (socket: Socket) => void): Promise<{ server: Server; port: number; stop: () => void }> {
@@ -44,10 +44,10 @@ test("a registry is reached directly, or by the proxy with its credentials", asy
   const proxy = await startProxy(target.port);
   try {
     const way = { proxy: `http://me:s%20cret@127.0.0.1:${proxy.port}`, direct: [".inside.example", "127.0.0.1"] };
-    const direct = await dialRegistry("127.0.0.1", target.port, way, never);
+    const direct = await dial("127.0.0.1", target.port, way, never);
     assert.equal(await textOf(direct), "hello");
     assert.deepEqual(proxy.asked, []);
-    const through = await dialRegistry("registry.example", 443, way, never);
+    const through = await dial("registry.example", 443, way, never);
     assert.equal(await textOf(through), "hello");
     assert.match(proxy.asked[0] ?? "", /^CONNECT registry\.example:443 HTTP\/1\.1\r\n/);
     assert.match(proxy.asked[0] ?? "", new RegExp(`Basic ${Buffer.from("me:s cret").toString("base64")}\r\n`));
@@ -58,8 +58,7 @@ test("a registry is reached directly, or by the proxy with its credentials", asy
   }
 });
 
-const dialBy = (port: number, signal = never) =>
-  dialRegistry("r.example", 1, { proxy: `http://127.0.0.1:${port}`, direct: [] }, signal);
+const dialBy = (port: number, signal = never) => dial("r.example", 1, { proxy: `http://127.0.0.1:${port}`, direct: [] }, signal);
 
 test("a proxy that refuses, speaks no HTTP, or closes is told; waiting ends with the signal", async () => {
   const refusing = await startProxy(0, 407);
@@ -118,8 +117,7 @@ function endOf(other: () => Duplex): Duplex {
   });
 }
 
-const dialDirect = (host: string, port: number, signal: AbortSignal) =>
-  dialRegistry(host, port, { proxy: "", direct: [] }, signal);
+const dialDirect = (host: string, port: number, signal: AbortSignal) => dial(host, port, { proxy: "", direct: [] }, signal);
 
 test("a sandbox reaches registries and nothing else, as often as it likes", async () => {
   const target = await listen((socket) => socket.on("data", (data) => socket.end(`echo ${data.toString()}`)));
