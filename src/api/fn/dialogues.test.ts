@@ -91,9 +91,10 @@ function printedOf(body: string): readonly string[] {
   return body.startsWith("print ") ? body.slice("print ".length).split("|") : [];
 }
 
-function detailsOf(image: string): Record<string, string | number> {
+function detailsOf(image: string): Record<string, string | number | boolean> {
   const detail = image.split(":")[1];
   if (detail === undefined) return {};
+  if (detail === "starting") return { starting: true };
   return /^\d+$/.test(detail) ? { status: Number(detail) } : { limit: detail, part: detail };
 }
 
@@ -116,7 +117,7 @@ async function send(server: Server, method: string, [target = "", ...body]: stri
 
 function checkAnswer(server: Server, status: number, text: string): void {
   const answer = server.answer as Answer;
-  const expected = text === "" ? "" : text.startsWith("= ") ? text.slice(2) : `${bodyOf(text)}\n`;
+  const expected = text === "" ? "" : text.startsWith("= ") ? text.slice(2) : `${bodyOf(text)}${status >= 400 ? "\n" : ""}`;
   assert.equal(`${answer.status} ${answer.body}`, `${status} ${expected}`);
   if (!text.startsWith("= ") && text !== "") assert.equal(answer.header("content-type"), "application/json; charset=utf-8");
 }

@@ -32,22 +32,24 @@ export function errorReply(thrown: unknown, callId: string | null = null, shape:
   if (error.code === "throttled") headers.push("Retry-After", String(error.details["retryAfterS"] ?? 1), ...limitName(error));
   if (error.code === "unauthenticated") headers.push("WWW-Authenticate", "Bearer");
   const body = shape === "v1" ? { error: { message } } : { message };
-  return jsonReply(number, JSON.stringify(body), headers);
+  return jsonReply(number, errorText(body), headers);
 }
 
-const seeLogs = "please ensure you are using the latest fdk and check the logs";
+/** Fn's errors end with a line feed, and no other answer does. */
+const errorText = (body: object) => `${JSON.stringify(body)}\n`;
 
-/** The message that the caller of a call read that failed like this, for its record. */
-export function callMessage({ code, message }: NonNullable<Activation["error"]>): string {
-  return statusAndMessage(new PlatformError(code as ErrorCode, message))[1];
+const seeLogs = "please ensure you are using the latest fdk and check the logs";
+const noResponse = "error receiving function response";
+const outOfMemory = "container out of memory, you may want to raise fn.memory for this function (default: 128MB)";
+
+/** The message that the caller of a call read that failed like this, for its record. `start`: how the call began. */
+export function callMessage({ code, message }: NonNullable<Activation["error"]>, start: Activation["start"]): string {
+  return statusAndMessage(new PlatformError(code as ErrorCode, message, { details: { starting: start === "none" } }))[1];
 }
 
 /** The client takes none of the forms that there are. */
 export function notAcceptableReply(): Reply {
-  return jsonReply(
-    status.notAcceptable,
-    JSON.stringify({ message: "unable to respond within acceptable response content types" }),
-  );
+  return jsonReply(status.notAcceptable, errorText({ message: "unable to respond within acceptable response content types" }));
 }
 
 /** A function's own error text never reaches the caller, only its log; the cause of a failed start does. */
@@ -84,12 +86,13 @@ function statusAndMessage(error: PlatformError): [status: number, message: strin
     case "function_failed":
       return [502, "function failed"];
     case "function_start_failed":
-      return [502, `Container failed to initialize, ${seeLogs}: ${error.message}`];
+      return [502, failedStart(error)];
     case "function_exited":
+      return [502, noResponse];
     case "function_out_of_memory":
-      return [502, "error receiving function response"];
+      return [502, isStarting(error) ? outOfMemory : noResponse];
     case "function_protocol":
-      return [502, "invalid function response"];
+      return [502, isStarting(error) ? failedStart(error) : "invalid function response"];
     case "response_too_large":
       return [502, `function response ${error.details["part"] === "header" ? "header" : "body"} too large`];
     case "overloaded":
@@ -100,10 +103,19 @@ function statusAndMessage(error: PlatformError): [status: number, message: strin
     case "pull_timeout":
       return [504, "Image pull timed out"];
     case "start_timeout":
-      return [504, `Container initialization timed out, ${seeLogs}`];
+      return [504, `Container initialization timed out, ${seeLogs}: ${error.message}`];
     case "timeout":
       return [504, "Timed out"];
   }
+}
+
+/** Whether no call was in the sandbox yet. */
+function isStarting({ details }: PlatformError): boolean {
+  return details["starting"] === true;
+}
+
+function failedStart({ message }: PlatformError): string {
+  return `Container failed to initialize, ${seeLogs}: ${message}`;
 }
 
 /** Fn's bodies say the same of every limit, so its name goes into a header. */

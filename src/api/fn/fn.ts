@@ -52,6 +52,8 @@ export interface FnContext {
   changed(ids: readonly string[]): void;
   /** Hears of each function that was made or changed, as its first call may come. */
   expect?(fn: Fn, app: App | null): void;
+  /** What other doors tell at `/`, beside Fn's own. Absent: nothing. */
+  greeting?(): Readonly<Record<string, unknown>>;
   /** Which pages of other origins are served. (Default: none are looked at) */
   readonly cors?: CorsSettings;
   /** What a browser lets pages do that functions answer with. (Default: sandboxed) */

@@ -78,7 +78,7 @@ export function renderCall(call: Activation | UnderwayCall, appName: string, now
   const ended = "endedAt" in call ? call : null;
   const startedAt = ended === null ? null : Math.max(ended.startedAt, ended.endedAt - Math.round(ended.runMs));
   const callStatus = callStatusOf(call, now);
-  const error = ended?.error && callStatus === "error" ? text(callMessage(ended.error)) : undefined;
+  const error = ended?.error && callStatus === "error" ? text(callMessage(ended.error, ended.start)) : undefined;
   return object([
     ["id", text(call.id)],
     ["status", text(callStatus)],

@@ -8,9 +8,9 @@ export interface Reply {
   readonly body: string | Buffer;
 }
 
-/** JSON as Go's encoder writes it: with a line feed at its end, and nothing in it that HTML or JavaScript would take for its own. */
+/** JSON as Go's encoder writes it: with nothing in it that HTML or JavaScript would take for its own. */
 export function jsonReply(status: number, json: string, headers: readonly string[] = []): Reply {
-  const body = `${json.replace(/[<>&\u2028\u2029]/g, escaped)}\n`;
+  const body = json.replace(/[<>&\u2028\u2029]/g, escaped);
   return { status, headers: ["Content-Type", "application/json; charset=utf-8", ...headers], body };
 }
 

@@ -85,13 +85,10 @@ async function answer(context: FnContext, request: HttpRequest): Promise<Reply> 
 
 /** What anybody may read: that we live, and which version. */
 function openReply(context: FnContext, path: string): Reply | undefined {
-  if (path === "/")
-    return okReply(
-      object([
-        ["goto", text("https://github.com/fnproject/fn")],
-        ["hello", text("world!")],
-      ]),
-    );
+  if (path === "/") {
+    const others = Object.entries(context.greeting?.() ?? {}).map(([name, value]) => [name, JSON.stringify(value)] as const);
+    return okReply(object([["goto", text("https://github.com/fnproject/fn")], ["hello", text("world!")], ...others]));
+  }
   if (path === "/version") return okReply(object([["version", text(context.version)]]));
   return undefined;
 }

@@ -4,7 +4,7 @@ import { limits } from "../../model/limits.ts";
 import type { Annotations, Delivery, Egress, Fn } from "../../model/model.ts";
 
 /** Only for creating: names of other doors are taken as they are. */
-export function checkName(what: "app" | "function" | "route", name: string): void {
+export function checkName(what: "namespace" | "app" | "function" | "route", name: string): void {
   if (/^[A-Za-z0-9_][A-Za-z0-9_.@-]*$/.test(name) && name.length <= limits.nameBytesMax && name !== "_") return;
   throw invalid(
     "name",

@@ -104,7 +104,7 @@ export async function functionAt(
 }
 
 export function missing(
-  what: "app" | "function" | "route" | "activation" | "result" | "dead_letter" | "revision",
+  what: "app" | "function" | "route" | "activation" | "result" | "dead_letter" | "revision" | "key",
   name: string,
 ): PlatformError {
   const noun = {
@@ -115,6 +115,7 @@ export function missing(
     result: "A result of activation",
     dead_letter: "Dead letter",
     revision: "Revision",
+    key: "Key",
   }[what];
   return new PlatformError("not_found", `${noun} ${name} does not exist`, { details: { what } });
 }

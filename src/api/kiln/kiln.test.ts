@@ -75,6 +75,7 @@ async function open(
       ...(options.accept && { accept: options.accept }),
     },
     identifier: createIdentifier({ keys: store.keys, world }),
+    namespaceLimits: { calls: 3, waiting: 2, queued: 1 },
     changed: (change) => changes.push(change),
     ...(options.provisioned && { provisioned: options.provisioned }),
     ...(options.provisionRefusal && { provisionRefusal: options.provisionRefusal }),
@@ -494,6 +495,9 @@ test("the OpenAPI document lists every path", async () => {
     "/namespaces/{ns}/dead-letters/redrive",
     "/namespaces/{ns}/dead-letters/{id}",
     "/namespaces/{ns}/dead-letters/{id}/redrive",
+    "/namespaces/{ns}/keys",
+    "/namespaces/{ns}/keys/{id}",
+    "/namespaces/{ns}/limits",
     "/namespaces/{ns}/logs",
     "/namespaces/{ns}/stats",
   ]);

@@ -34,6 +34,7 @@ import { invokeRoute } from "./invoke-path.ts";
 import { invokeHandler, registerInvoke } from "./invoke.ts";
 import { logRoutes } from "./logs.ts";
 import { metricsRoute, statsRoutes } from "./metrics.ts";
+import { namespaceRoutes } from "./namespaces.ts";
 import { openApi, openApiRoute } from "./openapi.ts";
 import { revisionRoutes } from "./revisions.ts";
 import { routeRoutes } from "./routes.ts";
@@ -57,7 +58,9 @@ export interface KilnParts {
   readonly invoker: Invoker;
   /** Asynchronous calls; absent where there is no queue. */
   readonly calls?: Calls | undefined;
-  readonly identifier: Pick<Identifier, "identify">;
+  readonly identifier: Identifier;
+  /** What a namespace may have at a time. */
+  readonly namespaceLimits: { readonly calls: number; readonly waiting: number; readonly queued: number };
   /** What a browser lets pages do that functions answer with. (Default: sandboxed) */
   readonly functionOrigin?: FunctionOrigin;
   /** Called after a definition changed in the store, so that what others keep in memory is read anew. */
@@ -106,6 +109,7 @@ export function registerKiln(framework: Framework, parts: KilnParts): readonly F
 const resources: readonly ((door: Door) => void)[] = [
   healthRoutes,
   catalogRoutes,
+  namespaceRoutes,
   appRoutes,
   functionRoutes,
   codeRoutes,

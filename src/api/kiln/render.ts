@@ -34,6 +34,7 @@ export function renderFunction(fn: Fn, app: string | null): Static<typeof functi
     command: coded?.command ? [...coded.command] : null,
     image: source.type === "image" ? source.image : null,
     codeDigest: coded?.digest ?? null,
+    convention: (source.type === "code" ? source.convention : undefined) ?? "event",
     install: (source.type === "code" ? source.install : undefined) ?? "auto",
     dependencies: (source.type === "code" ? source.dependencies : undefined) ?? null,
     protocol: fn.protocol,

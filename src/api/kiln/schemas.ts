@@ -1,7 +1,14 @@
 /** The shapes of this door's input and output: types, checks and the OpenAPI document come from here. */
 import Type, { type TSchema } from "typebox";
 import { limits } from "../../model/limits.ts";
-import { activationStatuses, installModes, keepAliveNames, protocolNames, startTypes } from "../../model/model.ts";
+import {
+  activationStatuses,
+  conventionNames,
+  installModes,
+  keepAliveNames,
+  protocolNames,
+  startTypes,
+} from "../../model/model.ts";
 
 const closed = { additionalProperties: false } as const;
 const text = (description: string) => Type.String({ description });
@@ -10,6 +17,10 @@ const nullable = <T extends TSchema>(schema: T, description: string) => Type.Uni
 const whole = (bound: { min: number; max: number; default: number }, description: string) =>
   Type.Integer({ minimum: bound.min, maximum: bound.max, description: `${description} (Default: ${bound.default})` });
 
+const convention = Type.Enum([...conventionNames], {
+  description:
+    "How a handler of protocol `frames` is called: `event`, as `handler(event, context)`; `parameters`, as `main(parameters)` with `parameters` under those of the call",
+});
 const config = Type.Record(Type.String(), Type.String(), { description: "Environment variables" });
 const annotations = Type.Record(Type.String(), Type.Unknown(), { description: "Anything that users want to note, by key" });
 const parameters = Type.Record(Type.String(), Type.Unknown(), { description: "JSON parameters merged under a call's own" });
@@ -48,6 +59,22 @@ export const errorAnswer = Type.Object({
 });
 
 export const namespaceAnswer = Type.Object({ id: Type.String(), name: Type.String(), createdAt: time });
+
+export const keyPath = Type.Object({ ns: text("Namespace"), id: text("Key") });
+
+export const namespaceBody = Type.Object({ name: text("Letters, digits, _ . - @") }, closed);
+
+const secret = text("`<key id>:<secret>`, shown this once");
+export const madeNamespaceAnswer = Type.Object({ ...namespaceAnswer.properties, auth: secret });
+
+export const keyAnswer = Type.Object({ id: Type.String(), createdAt: time });
+export const madeKeyAnswer = Type.Object({ ...keyAnswer.properties, auth: secret });
+
+export const namespaceLimitsAnswer = Type.Object({
+  calls: Type.Integer({ description: "Calls on their way" }),
+  waiting: Type.Integer({ description: "Of those, that wait for a sandbox" }),
+  queued: Type.Integer({ description: "Asynchronous calls that wait" }),
+});
 
 export const kindAnswer = Type.Object({
   name: text("`name:version`"),
@@ -147,6 +174,7 @@ export const functionBody = Type.Object(
     ),
     image: Type.Optional(Type.String({ minLength: 1, description: "A container image instead of code" })),
     protocol: Type.Optional(nullable(protocol, "How the platform speaks to the code; null: the default of the kind")),
+    convention: Type.Optional(convention),
     code: Type.Optional(text("An archive, or one file when `fileName` is given, in base64")),
     fileName: Type.Optional(text("What the one file in `code` is called")),
     codeDigest: Type.Optional(
@@ -177,6 +205,7 @@ export const functionAnswer = Type.Object({
   command: nullable(Type.Array(Type.String()), "Program and arguments"),
   image: nullable(Type.String(), "Null for code"),
   codeDigest: nullable(Type.String(), "SHA-256 that names the code; null for an image"),
+  convention,
   install,
   dependencies: nullable(Type.String(), "Names the packages that were installed for it; null: none"),
   protocol,

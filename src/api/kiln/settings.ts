@@ -104,12 +104,14 @@ function sourceOf(stored: Source | null, settings: Settings, digest: string | nu
   if (isExecutable(kind)) return { type: "executable", kind, digest: code, command: command ?? [] };
   const handler = settings.handler === undefined ? (coded?.type === "code" ? coded.handler : null) : settings.handler;
   const install = settings.install ?? (coded?.type === "code" ? coded.install : undefined);
+  const convention = settings.convention ?? (coded?.type === "code" ? coded.convention : undefined);
   return {
     type: "code",
     kind,
     digest: code,
     handler,
     command,
+    ...(convention === undefined || convention === "event" ? {} : { convention }),
     ...(install === undefined || install === "auto" ? {} : { install }),
   };
 }

@@ -1,0 +1,104 @@
+/** `/namespaces/{namespace}/activations` and what is below it. */
+import { parseId } from "../../model/id.ts";
+import type { Activation, App, Fn, LogLine } from "../../model/model.ts";
+import type { ActivationFilter, CallResult } from "../../store/store.ts";
+import { appIn, appsOf, okReply } from "./actions.ts";
+import { type Outcome, outcomeOf, type Owner, renderActivation, renderResponse, summarizeActivation } from "./activation.ts";
+import { badRequest, notThere, status } from "./errors.ts";
+import { actionNamed, docsWithCount, flag, instant, listQuery } from "./query.ts";
+import { jsonReply, type Reply } from "./reply.ts";
+import type { Exchange } from "./routes.ts";
+
+export async function listActivations(exchange: Exchange): Promise<Reply> {
+  const { context, namespace, query } = exchange;
+  const { skip, limit, count } = listQuery(query, "activations");
+  const docs = flag(query, "docs");
+  if (docs && count) throw docsWithCount();
+  const { activations } = context.store;
+  const filter = await filterOf(exchange);
+  if (filter === null) return okReply(count ? { activations: 0 } : []);
+  if (count) return okReply({ activations: Math.max(0, (await activations.count(namespace, filter)) - skip) });
+  const records = await activations.latest(namespace, filter, { skip, limit });
+  const ownerOf = await ownersOf(exchange, records);
+  const items = docs
+    ? await Promise.all(records.map((record) => whole(exchange, record, ownerOf(record))))
+    : records.map((record) => summarizeActivation(record, ownerOf(record)));
+  return jsonReply(status.ok, `[${items.join(",")}]`);
+}
+
+export async function getActivation(exchange: Exchange): Promise<Reply> {
+  const record = await recordAt(exchange);
+  const ownerOf = await ownersOf(exchange, [record]);
+  return jsonReply(status.ok, await whole(exchange, record, ownerOf(record)));
+}
+
+export async function getActivationLogs(exchange: Exchange): Promise<Reply> {
+  const record = await recordAt(exchange);
+  return okReply({ logs: await logsOf(exchange, record) });
+}
+
+export async function getActivationResult(exchange: Exchange): Promise<Reply> {
+  const record = await recordAt(exchange);
+  const ownerOf = await ownersOf(exchange, [record]);
+  return jsonReply(status.ok, renderResponse(record, await outcomeIn(exchange, record, ownerOf(record))));
+}
+
+/** Null where an action is named that is not there. */
+async function filterOf({ context, namespace, query }: Exchange): Promise<ActivationFilter | null> {
+  const times = { from: instant(query, "since"), to: instant(query, "upto") };
+  const named = actionNamed(query);
+  if (named === undefined) return times;
+  const { apps, functions } = context.store;
+  const app = named.pkg === null ? null : await apps.getByName(namespace, named.pkg);
+  if (app === undefined) return null;
+  const fn = await functions.getByName(namespace, app?.id ?? null, named.name);
+  return fn === undefined ? null : { ...times, functionId: fn.id };
+}
+
+async function recordAt({ context, namespace, activationId }: Exchange): Promise<Activation> {
+  if (activationId.length !== 32) throw badRequest(`Activation id length is ${activationId.length} but must be 32.`);
+  const id = /^[0-9a-f]{32}$/i.test(activationId) ? parseId(activationId) : undefined;
+  if (id === undefined) throw badRequest("The activation id is not valid.");
+  const record = await context.store.activations.get(namespace, id);
+  if (record === undefined) throw notThere();
+  return record;
+}
+
+async function whole(exchange: Exchange, record: Activation, owner: Owner): Promise<string> {
+  const [outcome, logs] = await Promise.all([outcomeIn(exchange, record, owner), logsOf(exchange, record)]);
+  return renderActivation(record, owner, outcome, logs);
+}
+
+async function outcomeIn({ context, namespace }: Exchange, record: Activation, { fn }: Owner): Promise<Outcome> {
+  const kept: CallResult | undefined = await context.store.activations.result(namespace, record.id);
+  return outcomeOf(record, kept ?? null, fn);
+}
+
+async function logsOf({ context, namespace }: Exchange, { id }: Activation): Promise<string[]> {
+  return (await context.logs.read(namespace, id)).map(logText);
+}
+
+/** Nanoseconds, of which we know the first three digits, so that the time always fills its 30 columns. */
+function logText({ at, stream, text }: LogLine): string {
+  const time = `${new Date(at).toISOString().slice(0, -1)}000000Z`;
+  return `${time} ${stream === "stdout" ? "stdout" : "stderr"}: ${text}`;
+}
+
+/** The functions of some records, as they were, each looked up once. */
+async function ownersOf(exchange: Exchange, records: readonly Activation[]): Promise<(record: Activation) => Owner> {
+  const { context, namespace } = exchange;
+  const { functions } = context.store;
+  const keys = new Map(records.map((record) => [keyOf(record), record]));
+  const fnAt = async ({ functionId, revision }: Activation): Promise<Fn | null> => {
+    const fn = await functions.get(namespace, functionId);
+    if (fn === undefined || fn.revision === revision) return fn ?? null;
+    return (await functions.revision(namespace, functionId, revision)) ?? fn;
+  };
+  const fns = new Map(await Promise.all([...keys].map(async ([key, record]) => [key, await fnAt(record)] as const)));
+  const apps: ReadonlyMap<string, App> = await appsOf(exchange, records);
+  return (record) => ({ fn: fns.get(keyOf(record)) ?? null, app: appIn(apps, record) });
+}
+
+function keyOf({ functionId, revision }: Activation): string {
+  return `${functionId} ${revision}`;
+}
