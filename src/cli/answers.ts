@@ -26,6 +26,15 @@ export interface FunctionAnswer {
   readonly invokePath: string;
 }
 
+export interface KeyAnswer {
+  readonly id: string;
+  readonly createdAt: string;
+}
+
+export interface MadeKeyAnswer extends KeyAnswer {
+  readonly auth: string;
+}
+
 export interface RouteAnswer {
   readonly name: string;
   readonly app: string;

@@ -31,6 +31,7 @@ const commands: readonly Entry[] = [
   { name: "activation", aliases: ["activations"], about: "Records of calls", load: () => import("./activations.ts") },
   { name: "dead-letter", aliases: ["dead-letters"], about: "Calls that were given up", load: () => import("./dead-letters.ts") },
   { name: "namespace", aliases: ["namespaces"], about: "Tenants", load: () => import("./namespaces.ts") },
+  { name: "wskprops", about: "Point OpenWhisk's clients at a server", load: () => import("./wskprops.ts") },
   { name: "kind", aliases: ["kinds"], about: "Language runtimes", load: () => import("./kinds.ts") },
 ];
 

@@ -75,7 +75,7 @@ function planned(name: string, fn: FunctionYaml, file: YamlFile, folder: string,
 export function withDefaults(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const delivery = { ...fnDefaults.delivery, ...(settings["delivery"] as object | undefined) };
   const defaults = Object.entries(fnDefaults).filter(([name]) => functionKeys().includes(name));
-  return { ...Object.fromEntries(defaults), protocol: null, install: "auto", ...settings, delivery };
+  return { ...Object.fromEntries(defaults), protocol: null, convention: "event", install: "auto", ...settings, delivery };
 }
 
 function routesOf(yaml: KilnYaml, file: YamlFile): PlannedRoute[] {

@@ -1,7 +1,7 @@
 /** What `kiln.yaml` may say: the type, the check and the schema for editors (`schemas/kiln.schema.json`) come from here. */
 import Type, { type Static } from "typebox";
 import { limits } from "../../model/limits.ts";
-import { installModes, keepAliveNames, protocolNames } from "../../model/model.ts";
+import { conventionNames, installModes, keepAliveNames, protocolNames } from "../../model/model.ts";
 
 const closed = { additionalProperties: false } as const;
 
@@ -47,6 +47,12 @@ const fn = Type.Object(
       Type.Array(Type.String(), { minItems: 1, description: "Program and arguments instead of the kind's own" }),
     ),
     protocol: Type.Optional(Type.Enum([...protocolNames], { description: "How the platform speaks to the code" })),
+    convention: Type.Optional(
+      Type.Enum([...conventionNames], {
+        description: "How the handler is called: event, as handler(event, context); parameters, as main(parameters)",
+        default: "event",
+      }),
+    ),
     folder: Type.Optional(Type.String({ minLength: 1, default: ".", description: "Folder of the code, from this file" })),
     build: Type.Optional(
       Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }))], {
