@@ -113,6 +113,8 @@ export interface Config {
   readonly tmpFilesMax: number;
   /** Whether pages that functions answer with are of an origin of their own, or of the console's and the API's. */
   readonly functionOrigin: "sandboxed" | "shared";
+  /** Addresses from which callers need no key, as on loopback. */
+  readonly trustedPeers: readonly string[];
   /** Syslog receivers that apps may name, as `HOST`, `HOST:PORT` or the path of a socket; none: any. */
   readonly syslogReceivers: readonly string[];
   /** Files and packages that add to the platform, in their order. */
@@ -169,7 +171,7 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
     dockerNetwork: {
       default: "none",
       about:
-        "Docker's network for functions of images that may use the internet, which nothing of ours guards; none: they connect to nothing",
+        "Docker's network for functions of images that may use the internet, which nothing of ours guards; none: one of ours, where there are any",
       env: ["POLYKILN_DOCKER_NETWORK", "FN_DOCKER_NETWORKS"],
       parse: text,
     },
@@ -218,9 +220,9 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
     },
     imageCacheMiB: {
       default: 20_480,
-      about: "Size in MiB above which the least recently used of the unpacked images go that no sandbox is in",
-      env: ["POLYKILN_IMAGE_CACHE_MIB"],
-      parse: whole(1, 16_777_216),
+      about: "Size in MiB above which the least recently used of the unpacked images go that no sandbox is in; 0: no limit",
+      env: ["POLYKILN_IMAGE_CACHE_MIB", "FN_IMAGE_CLEAN_MAX_SIZE"],
+      parse: whole(0, 16_777_216),
     },
     cores: {
       default: "memory",
@@ -412,7 +414,7 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
     },
     registryProxy: {
       default: "",
-      about: "HTTP proxy by which registries are reached, as a URL; empty: none",
+      about: "HTTP proxy by which registries of packages and of images are reached, as a URL; empty: none",
       env: ["POLYKILN_REGISTRY_PROXY", "HTTPS_PROXY", "https_proxy"],
       parse: baseUrl,
     },
@@ -483,6 +485,13 @@ export function settings(environment: NodeJS.ProcessEnv = process.env): Settings
         "Pages that functions answer with: sandboxed in the browser, or shared, where they may do all that the console and their caller may do here",
       env: ["POLYKILN_FUNCTION_ORIGIN"],
       parse: oneOf("sandboxed", "shared"),
+    },
+    trustedPeers: {
+      default: [],
+      about:
+        "IP addresses from which callers need no key, as on loopback, with commas between; whoever gets hold of one may do all",
+      env: ["POLYKILN_TRUSTED_PEERS"],
+      parse: each(address),
     },
     syslogReceivers: {
       default: [],

@@ -30,7 +30,11 @@ test("the table and the settings name the same variables", () => {
   const inSettings = Object.entries(settings({})).flatMap(([setting, { env }]) =>
     env.filter((name) => name.startsWith("FN_")).map((name) => `${name} ${setting}`),
   );
-  const inTable = Object.entries(fnSettings).flatMap(([name, { setting }]) => (setting === null ? [] : [`${name} ${setting}`]));
+  const inTable = Object.entries(fnSettings).flatMap(([name, row]) =>
+    row.setting === null
+      ? []
+      : [row.setting, ...(row.also === undefined ? [] : [row.also])].map((setting) => `${name} ${setting}`),
+  );
   assert.deepEqual(inTable.toSorted(), inSettings.toSorted());
 });
 
@@ -49,7 +53,10 @@ test("values mean what they mean to Fn", () => {
   check("FN_MAX_PIDS", "50", "processesMax", 50);
   check("FN_MAX_LOG_SIZE_BYTES", "2048", "logCallBytesMax", 2048);
   check("FN_DOCKER_NETWORKS", "one two", "dockerNetwork", "one");
-  check("FN_IMAGE_CLEAN_MAX_SIZE", String(3 * 1024 ** 3), "dockerImagesMiB", 3072);
+  for (const setting of ["dockerImagesMiB", "imageCacheMiB"] as const) {
+    check("FN_IMAGE_CLEAN_MAX_SIZE", String(3 * 1024 ** 3), setting, 3072);
+    check("FN_IMAGE_CLEAN_MAX_SIZE", "0", setting, 0);
+  }
 });
 
 test("a value that cannot be used is named with its variable", () => {

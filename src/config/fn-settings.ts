@@ -10,6 +10,8 @@ export type FnSetting = WithMeaning | WithoutMeaning;
 
 interface WithMeaning {
   readonly setting: keyof Config;
+  /** Another one that it sets as well. */
+  readonly also?: keyof Config;
   /** How it differs from Fn's; empty: not at all. */
   readonly differs: string;
   /** Its value as ours is written, with null for a value that says nothing. Throws an Error that goes on the name. (Default: as it is) */
@@ -113,12 +115,13 @@ export const fnSettings: Readonly<Record<string, FnSetting>> = {
   FN_DOCKER_AUTH: { setting: null, reason: "credentials are in a file (`registryAuth`)" },
   FN_CONTAINER_LABEL_TAG: { setting: null, reason: "containers always have labels, and leaked ones are always removed" },
   FN_IMAGE_CLEAN_MAX_SIZE: {
-    setting: "dockerImagesMiB",
-    differs: "only images that Docker pulled for functions go; for images unpacked here there is `imageCacheMiB`",
+    setting: "imageCacheMiB",
+    also: "dockerImagesMiB",
+    differs: "of images unpacked here, and of those that Docker pulled for functions; others never go",
     convert: (value) => String(Math.ceil(wholeNumber(value) / mebibyte)),
   },
   FN_IMAGE_CLEAN_EXEMPT_TAGS: { setting: null, reason: "images that were not pulled for functions never go" },
-  FN_IMAGE_ENABLE_VOLUME: { setting: null, reason: "a VOLUME of an image is a folder in its read-only root" },
+  FN_IMAGE_ENABLE_VOLUME: { setting: null, reason: "an image with a VOLUME is refused: what is written there would be lost" },
   "FN_EXPERIMENTAL_PREFORK_*": { setting: null, reason: "sandboxes that wait for code are `stemCells`" },
 
   FN_ZIPKIN_URL: { setting: null, reason: "traces go on by `traceparent`, and nobody exports spans" },
