@@ -4,11 +4,13 @@ import type { Config } from "../config/config.ts";
 import type { Images, Prepared } from "../image/image.ts";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
+import type { ImageUser } from "../oci/user.ts";
 import { parseDockerHost } from "../sandbox/docker/address.ts";
 import { DriverBeside } from "../sandbox/docker/beside.ts";
 import { DockerDriver } from "../sandbox/docker/driver.ts";
 import { DockerEngine } from "../sandbox/docker/engine.ts";
-import { DockerImages } from "../sandbox/docker/images.ts";
+import { DockerImages, type ReadyImage } from "../sandbox/docker/images.ts";
+import type { ContainerNetworks } from "../sandbox/egress/egress.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
@@ -35,33 +37,47 @@ export function openDocker(config: Config, world: World, logger: Logger): Docker
     pullTimeoutMs: config.pullTimeoutMs,
     stateFile: join(config.data, "docker-images.json"),
   });
-  if (config.dockerNetwork === "none") {
-    logger.warn("Functions of images connect to nothing: Docker has no network for them that we guard", {
-      fix: "Name one that you guard by POLYKILN_DOCKER_NETWORK",
-    });
-  }
+  let driver: DockerDriver | null = null;
   return {
-    beside: (files) => new DriverBeside(files, openDriver(config, world, logger, engine)),
-    prepare: async (image) => {
-      const { id, command, env } = await images.ready(image);
-      return preparedOf(image, id, command, env);
+    beside(files) {
+      const networks = files.networks ?? null;
+      if (networks === null && config.dockerNetwork === "none") logger.warn(noNetworks.sentence, { fix: noNetworks.fix });
+      driver = openDriver(config, world, logger, engine, networks);
+      return new DriverBeside(files, driver);
+    },
+    async prepare(name) {
+      const image = await images.ready(name);
+      if (driver === null) throw new PlatformError("internal", "An image is wanted before there is a driver for it");
+      return preparedOf(name, image, await driver.users.of(name, image.id, image.user));
     },
   };
 }
 
-function openDriver(config: Config, world: World, logger: Logger, engine: DockerEngine): SandboxDriver {
+const noNetworks = {
+  sentence: "Functions of images connect to nothing: there are no networks that we guard",
+  fix: "Run the server as root, with nft, ip and nsenter, or name a Docker network that you guard by POLYKILN_DOCKER_NETWORK",
+};
+
+function openDriver(
+  config: Config,
+  world: World,
+  logger: Logger,
+  engine: DockerEngine,
+  networks: ContainerNetworks | null,
+): DockerDriver {
   return new DockerDriver({
     world,
     engine,
     warn: (sentence, fields) => logger.warn(sentence, { reason: JSON.stringify(fields) }),
     idFile: join(config.data, "docker-id"),
     network: config.dockerNetwork,
+    networks,
     shared: config.iofsPath === "" ? null : { here: config.iofsPath, there: config.iofsDockerPath || config.iofsPath },
   });
 }
 
 /** What the image itself says counts, but for what every sandbox is told. */
-function preparedOf(image: string, id: string, command: readonly string[], env: Readonly<Record<string, string>>): Prepared {
+function preparedOf(name: string, { id, command, env, workingFolder }: ReadyImage, user: ImageUser): Prepared {
   return {
     root: null,
     image: id,
@@ -71,9 +87,11 @@ function preparedOf(image: string, id: string, command: readonly string[], env: 
     shimCommand: null,
     command: () => {
       if (command.length > 0) return command;
-      throw new PlatformError("invalid", `The image ${image} says neither by ENTRYPOINT nor by CMD what to run`);
+      throw new PlatformError("invalid", `The image ${name} does not say what to start: give it an ENTRYPOINT or a CMD`);
     },
     env,
+    workingFolder,
+    user,
   };
 }
 
@@ -90,6 +108,7 @@ export function withDocker(images: Images, docker: Docker): Images {
     layOut: (prepared) => images.layOut(prepared),
     addCode: (upload) => images.addCode(upload),
     hasCode: (digest) => images.hasCode(digest),
+    codeAsSent: (digest) => images.codeAsSent(digest),
     planInstall: (source, namespace) => images.planInstall(source, namespace),
     removeUnused: (uses) => images.removeUnused(uses),
   };

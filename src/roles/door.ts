@@ -22,11 +22,12 @@ export interface DoorParts {
 /** As the configuration has it. Throws `invalid` where its parts do not go together. */
 export function openDoor(
   parts: DoorParts,
-  { front: count, httpFront: front, publicUrl, corsOrigins, requestBytesMax }: Config,
+  { front: count, httpFront: front, publicUrl, corsOrigins, requestBytesMax, trustedPeers }: Config,
   { health, metrics }: Pick<Observer, "health" | "metrics">,
 ): Door {
   const publicNames = publicUrl === "" ? [] : [new URL(publicUrl).hostname.toLowerCase()];
-  const config = { front, publicNames, pageOrigins: corsOrigins, bodyBytesMax: requestBytesMax };
+  const config = { front, publicNames, trustedPeers, pageOrigins: corsOrigins, bodyBytesMax: requestBytesMax };
+  if (trustedPeers.length > 0) parts.logger.warn("Callers from some addresses need no key", { reason: trustedPeers.join(", ") });
   const listener = new Listener({ ...parts, config });
   if (count === 0) return listener;
   if (front !== "own")

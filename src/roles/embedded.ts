@@ -9,6 +9,14 @@ import { agentDefaults } from "../agent/config.ts";
 import { fnInvoke, fnManagement, fnRoute, fnTrigger } from "../api/fn/fn.ts";
 import { consoleForBrowsers, consoleHandler } from "../api/kiln/console.ts";
 import { registerKiln } from "../api/kiln/kiln.ts";
+import { actionRoute } from "../api/openwhisk/invoke-path.ts";
+import {
+  openWhiskBodyBytesMax,
+  type WskContext,
+  openWhiskGreeting,
+  openWhiskInvoke,
+  openWhiskManagement,
+} from "../api/openwhisk/openwhisk.ts";
 import { createIdentifier } from "../auth/identify.ts";
 import { firstNamespace, firstStart, requireKeys } from "../auth/keys.ts";
 import { type Config, parseListen, unusedFnVariables } from "../config/config.ts";
@@ -56,6 +64,7 @@ import { type Door, openDoor } from "./door.ts";
 import { fnPaths } from "./fast-paths.ts";
 import { countRequests } from "./request-counts.ts";
 import { Observer } from "./observe.ts";
+import { ownMachineOnly } from "./reach.ts";
 import { version } from "./version.ts";
 
 /** A running platform. */
@@ -112,8 +121,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     opened.push(() => platform.drain());
     const bound = await platform.door.listen(listen);
     serving.at = localAddress(bound);
-    platform.start();
-    logger.info("Serving", { url: bound.url });
+    platform.start(bound.url);
+    const only = ownMachineOnly(bound.url);
+    logger.info("Serving", { url: bound.url, ...(only === null ? {} : { reason: only }) });
     return { url: bound.url, credential, close: () => closeAll(opened) };
   } catch (error) {
     await closeAll(opened);
@@ -137,7 +147,8 @@ async function assemble(
   observer: Observer,
   queue: Queue,
   extensions: LoadedExtensions,
-): Promise<{ readonly door: Door; start(): void; drain(): Promise<void> }> {
+): Promise<{ readonly door: Door; start(url: string): void; drain(): Promise<void> }> {
+  const served = { url: config.publicUrl };
   const warn = (sentence: string, err: unknown) => logger.error(sentence, { err });
   const recorder = new Recorder(storeOnDisk.activations, world, warn, extensions.heard(observer.heard));
   const store: Store = { ...storeOnDisk, activations: recorder };
@@ -159,7 +170,7 @@ async function assemble(
     driver,
     images,
     protocols: {
-      frames: framesProtocol(),
+      frames: framesProtocol(() => served.url),
       "http-stream": httpStreamProtocol(world),
       "http-port": httpPortProtocol(world),
       stdio: stdioProtocol(world),
@@ -238,6 +249,11 @@ async function assemble(
     invoker,
     calls,
     identifier,
+    namespaceLimits: {
+      calls: config.namespaceCallsMax,
+      waiting: config.namespaceWaitingMax,
+      queued: config.namespaceQueuedMax,
+    },
     functionOrigin: config.functionOrigin,
     version,
     bug,
@@ -274,20 +290,46 @@ async function assemble(
     },
     expect,
     failed: (err: unknown) => bug(err),
+    greeting: () => openWhiskGreeting(openWhisk),
+  };
+  const openWhisk: WskContext = {
+    world,
+    store: shownStore,
+    images,
+    invoker,
+    definition: (namespace, target) => definitions.peek(namespace, target) ?? definitions.load(namespace, target),
+    logs: observer.collector,
+    identify: (credentials) => identifier.identify(credentials),
+    install: (source, namespace, signal) => agent.installer.install(source, namespace, signal),
+    changed(namespace, functionId, changedFn) {
+      definitions.changed(namespace, functionId);
+      agent.retire(functionId, changedFn === null ? [] : [changedFn.revision]);
+      provisioner.changed(namespace);
+    },
+    expect,
+    namespaceCallsMax: config.namespaceCallsMax,
+    version,
+    failed: bug,
   };
   framework.mount("/ui", consoleHandler());
-  framework.mount("", consoleForBrowsers(fnManagement(fn)));
+  for (const prefix of ["/api/v1", "/ping"]) framework.mount(prefix, openWhiskManagement(openWhisk), openWhiskBodyBytesMax);
+  const management = fnManagement(fn);
+  // Its own paths, so that it also answers for those that cannot be decoded; and all that is nobody else's.
+  framework.mount("/v2", management);
+  framework.mount("", consoleForBrowsers(management));
   await framework.app.ready();
   const routes = extensions.guardRoutes([
     { ...fnPaths.invoke, handler: fnInvoke(fn) },
     { ...fnPaths.trigger, handler: fnTrigger(fn) },
     { ...fnPaths.route, handler: fnRoute(fn) },
+    { ...actionRoute, handler: openWhiskInvoke(openWhisk) },
     ...kilnRoutes,
   ]);
   const door = openDoor({ world, logger, framework: framework.server, routes, bug }, config, observer);
   return {
     door,
-    start() {
+    start(url) {
+      served.url ||= url;
       invocation.start();
       provisioner.start();
       expectStored(store, agent).catch((error: unknown) =>
@@ -320,11 +362,12 @@ function pullSettings(config: Config): PullSettings {
       credentialsFile: config.registryAuth,
       certificatesFile: config.registryCa,
       plainHosts: config.imagePlainHosts,
+      way: { proxy: config.registryProxy, direct: [...config.registryDirect, ...config.imagePlainHosts] },
       stallMs: Math.min(pullStallMs, config.pullTimeoutMs),
     },
     defaultRegistry: config.imageRegistry,
     pullTimeoutMs: config.pullTimeoutMs,
-    cacheBytesMax: config.imageCacheMiB * 1024 * 1024,
+    cacheBytesMax: config.imageCacheMiB === 0 ? Number.MAX_SAFE_INTEGER : config.imageCacheMiB * 1024 * 1024,
   };
 }
 

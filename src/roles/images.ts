@@ -226,9 +226,10 @@ class Builder {
   }
 
   async #push({ name, image: text }: FunctionJob, { blobs, manifest, manifestBytes }: BuiltImage): Promise<void> {
-    const { registryAuth, registryCa, imagePlainHosts, imageRegistry } = this.#config;
+    const { registryAuth, registryCa, imagePlainHosts, imageRegistry, registryProxy, registryDirect } = this.#config;
     const reference = parseReference(text, imageRegistry);
-    const settings = { credentialsFile: registryAuth, certificatesFile: registryCa, plainHosts: imagePlainHosts, stallMs };
+    const way = { proxy: registryProxy, direct: [...registryDirect, ...imagePlainHosts] };
+    const settings = { credentialsFile: registryAuth, certificatesFile: registryCa, plainHosts: imagePlainHosts, way, stallMs };
     const registry = createRegistry(settings, this.#world);
     try {
       let sentBytes = 0;

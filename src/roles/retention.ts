@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import type { CodeUses, Images } from "../image/image.ts";
+import type { Images, Uses } from "../image/image.ts";
 import { startSweep } from "../lib/sweep.ts";
 import type { World } from "../lib/world.ts";
 import type { LogStore } from "../logs/logs.ts";
@@ -16,7 +16,7 @@ export interface RetentionParts {
   readonly logger: Pick<Logger, "info" | "warn">;
   readonly store: {
     readonly activations: Pick<Store["activations"], "prune">;
-    readonly functions: Pick<Store["functions"], "usesCode">;
+    readonly functions: Pick<Store["functions"], "usesCode" | "exists">;
   };
   readonly logStore: Pick<LogStore, "prune">;
   readonly queue: Pick<Queue, "pruneDead">;
@@ -53,7 +53,10 @@ export class Retention {
   /** From now on code goes, too. */
   tidy(images: Pick<Images, "removeUnused">): void {
     const { world, store, logger } = this.#parts;
-    const uses: CodeUses = (digest, id) => store.functions.usesCode(digest, id);
+    const uses: Uses = {
+      code: (digest, id) => store.functions.usesCode(digest, id),
+      function: (id) => store.functions.exists(id),
+    };
     this.#stopCode = startSweep({
       world,
       everyMs: codeSweepEveryMs,

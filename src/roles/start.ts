@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { startEmbedded } from "./embedded.ts";
+import { ownMachineOnly } from "./reach.ts";
 import { untilStopped } from "./signals.ts";
 
 export interface StartOptions {
@@ -19,7 +20,10 @@ export async function start(config: Config, { json, withStdin }: StartOptions): 
   const platform = await startEmbedded({ config, logger });
   if (json) {
     process.stdout.write(`${JSON.stringify({ ready: true, url: platform.url, pid: process.pid, auth: platform.credential })}\n`);
-  } else process.stderr.write(`polykiln serves ${platform.url}\n`);
+  } else {
+    const only = ownMachineOnly(platform.url);
+    process.stderr.write(`polykiln serves ${platform.url}${only === null ? "" : `, ${only}`}\n`);
+  }
   await stopped;
   await platform.close();
   if (withStdin) process.stdin.destroy();
