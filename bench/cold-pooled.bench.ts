@@ -2,8 +2,12 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { cleanEnvironment, example, type Platform, startPlatform } from "../test/platform.ts";
 import { type Bench, compare, median, RawClient } from "./bench.ts";
+import { startDockerRun } from "./parts/docker.ts";
+import { withOpen } from "./parts/open.ts";
 
 const functions = 200;
+/** A container takes far longer than all the others, so there are fewer. */
+const roundsADockerRun = 10;
 const hello = join(import.meta.dirname, "../examples/hello-node");
 
 /** The same handler without a platform, as in `cold-empty.bench.ts`. */
@@ -13,35 +17,37 @@ const plain = `Promise.resolve(require(${JSON.stringify(join(hello, "index.js"))
 export const bench: Bench = {
   question: "What does a first call cost that finds a stem cell, beside starting the handler as a plain node process?",
   unit: "ms",
-  async run() {
-    const platform = await startPlatform();
-    try {
+  run: () =>
+    withOpen(async (keep) => {
+      const docker = keep(await startDockerRun());
+      const platform = keep(await startPlatform());
       const ids = await deployAll(platform);
       const client = await RawClient.connect(platform.port);
+      keep({ stop: () => client.close() });
       const oursMs: number[] = [];
       const plainMs: number[] = [];
+      const dockerMs: number[] = [];
       for (const [round, id] of ids.entries()) {
         await filled(platform);
         const ours = await timeMs(() => firstCall(client, id));
         const theirs = await timeMs(plainStart);
+        const dockers = docker !== null && round % roundsADockerRun === 0 ? [await timeMs(() => docker.run())] : [];
         // The first rounds warm the file cache for both, and the front for us.
         if (round < ids.length - functions) continue;
         oursMs.push(ours);
         plainMs.push(theirs);
+        dockerMs.push(...dockers);
       }
-      client.close();
       const plainP50 = median(plainMs);
       return {
         n: functions,
         checks: [
           compare("first call, p50", median(oursMs), "plain node start, p50", plainP50, 0.06),
           compare("first call, p99", p99(oursMs), "plain node start, p50", plainP50, 0.3),
+          ...(docker === null ? [] : [compare("first call, p50", median(oursMs), "docker run, p50", median(dockerMs), 0.02)]),
         ],
       };
-    } finally {
-      await platform.stop();
-    }
-  },
+    }),
 };
 
 /** With some more for the warm-up; no two have the same code. */

@@ -6,6 +6,7 @@ import { pack } from "../test/pack.ts";
 import { type Platform, startPlatform } from "../test/platform.ts";
 import { atLeast, type Bench, compare, median } from "./bench.ts";
 import { startKitProxy } from "./parts/agent-proxy.ts";
+import { grown } from "./parts/grown.ts";
 import { Load } from "./parts/load.ts";
 import { withOpen } from "./parts/open.ts";
 import { ownCpuMsOf } from "./parts/processes.ts";
@@ -35,7 +36,7 @@ export const bench: Bench = {
       const proxy = keep(await startKitProxy(keep(plainCopy(kit)).folder, sandboxes));
       const load = keep(new Load());
       const path = await deployed(platform, kit);
-      await grown(platform, load, path);
+      await grown(platform.port, load, path, sandboxes);
       const lanes = [laneOf(platform.port, path, platform.pid), laneOf(proxy.port, "/", proxy.pid)] as const;
       for (const lane of lanes) await measure(load, lane, warmUpMs);
       for (const lane of lanes) lane.callsPerS.length = lane.cpuUs.length = 0;
@@ -58,17 +59,6 @@ async function deployed(platform: Platform, kit: string): Promise<string> {
   const settings = { kind: "nodejs:24", protocol: "http-stream", sandboxesMax: sandboxes, idleTimeoutMs: 600_000 };
   const { id } = await platform.deploy({ name: "fdk", archive, settings });
   return `/invoke/${id}`;
-}
-
-/** Calls that wait make the platform start more sandboxes, until there are as many as there may be. */
-async function grown(platform: Platform, load: Load, path: string): Promise<void> {
-  for (let round = 0; round < 20; round++) {
-    const body = JSON.stringify({ sleepMs: 500 });
-    const { tookMs } = await load.run({ port: platform.port, paths: [path], connections: sandboxes, body, forMs: 0 });
-    // All at the same time, so each in a sandbox of its own.
-    if (tookMs < 900) return;
-  }
-  throw new Error(`There are no ${sandboxes} sandboxes`);
 }
 
 /** The function with its packages, where a plain process finds them. */

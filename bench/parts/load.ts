@@ -16,10 +16,14 @@ export interface LoadOrder {
   readonly body?: string;
   /** How long calls begin, in ms; 0: each connection calls once, all at the same time, when the last one is open. */
   readonly forMs: number;
+  /** Answers that are not 200 end nothing: they are counted apart. (Default: false) */
+  readonly mayFail?: boolean;
 }
 
 export interface LoadResult {
+  /** Answered with 200. */
   readonly calls: number;
+  readonly failures: number;
   /** From the first call to the last answer. */
   readonly tookMs: number;
   readonly p50Ms: number;
@@ -41,7 +45,7 @@ export class Load {
     this.#answers = createInterface({ input })[Symbol.asyncIterator]();
   }
 
-  /** Rejects when an answer is not 200. */
+  /** Rejects when an answer is not 200, unless that may be. */
   async run(order: LoadOrder): Promise<LoadResult> {
     this.#child.stdin?.write(`${JSON.stringify(order)}\n`);
     const { value } = await this.#answers.next();
@@ -68,6 +72,7 @@ class Run {
   readonly #latencies: Float64Array;
   readonly #done = Promise.withResolvers<void>();
   #calls = 0;
+  #failures = 0;
   #open: number;
   #beganAt = 0;
   #endsAt = 0;
@@ -111,6 +116,14 @@ class Run {
     return false;
   }
 
+  /** An answer that is not 200: what it said so far. */
+  failed(text: string): void {
+    if (this.order.mayFail !== true) return this.fail(new Error(`Unexpected answer: ${text.slice(0, 500)}`));
+    // It is answered all the same, and taken back from those that were.
+    this.#calls--;
+    this.#failures++;
+  }
+
   fail(error: Error): void {
     this.#done.reject(error);
   }
@@ -118,7 +131,7 @@ class Run {
   #result(tookMs: number): LoadResult {
     const sorted = this.#latencies.subarray(0, Math.min(this.#calls, this.#latencies.length)).toSorted();
     const at = (part: number) => sorted[Math.floor(sorted.length * part)] as number;
-    return { calls: this.#calls, tookMs, p50Ms: at(0.5), p99Ms: at(0.99) };
+    return { calls: this.#calls, failures: this.#failures, tookMs, p50Ms: at(0.5), p99Ms: at(0.99) };
   }
 }
 
@@ -175,8 +188,9 @@ class Line {
     const length = /content-length: *(\d+)/i.exec(this.#text.slice(0, head))?.[1];
     const whole = length === undefined ? this.#text.endsWith("0\r\n\r\n") : this.#text.length >= head + 4 + Number(length);
     if (!whole) return false;
-    if (this.#text.slice(9, 12) !== "200") this.#run.fail(new Error(`Unexpected answer: ${this.#text.slice(0, 500)}`));
-    this.#knownBytes = this.#text.length;
+    const isGood = this.#text.slice(9, 12) === "200";
+    if (!isGood) this.#run.failed(this.#text);
+    this.#knownBytes = isGood ? this.#text.length : 0;
     this.#text = "";
     return true;
   }

@@ -21,6 +21,14 @@ export function residentMiB(pid: number): number {
   return statusMiB(pid, "VmRSS");
 }
 
+/** What processes hold together, in MiB: what they share with others counts by its part. `anonymousMiB`: without pages of files. */
+export function heldMiB(pids: readonly number[]): { readonly allMiB: number; readonly anonymousMiB: number } {
+  const texts = pids.map((pid) => readOr(`/proc/${pid}/smaps_rollup`));
+  const all = (field: string) =>
+    sum(texts.map((text) => Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0))) / 1024;
+  return { allMiB: all("Pss"), anonymousMiB: all("Pss_Anon") };
+}
+
 export function forgetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
@@ -30,7 +38,8 @@ export function treeOf(pid: number): number[] {
   return [pid, ...childrenOf(pid).flatMap(treeOf)];
 }
 
-function childrenOf(pid: number): number[] {
+/** Those that it started itself. */
+export function childrenOf(pid: number): number[] {
   return listOr(`/proc/${pid}/task`).flatMap((thread) =>
     readOr(`/proc/${pid}/task/${thread}/children`).split(" ").filter(Boolean).map(Number),
   );

@@ -88,7 +88,8 @@ http {
 `;
 }
 
-function freePort(): Promise<number> {
+/** Of loopback; nobody keeps it meanwhile. */
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createTcpServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address() as AddressInfo;
