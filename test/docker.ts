@@ -1,13 +1,14 @@
 /**
- * A Docker Engine of a test's own: its data, its sockets and its process, never the system's. Nothing of it is on the network of this
- * machine, so nothing can be pulled from the internet; images are made of folders.
+ * A Docker Engine of a test's own: its data, its sockets and its process, never the system's. Its containers are not on the network of
+ * this machine, so nothing can be pulled from the internet; images are made of folders.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   accessSync,
   constants,
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -58,22 +59,27 @@ export interface TestEngine {
   readonly process: () => ChildProcess;
   /** Ends the daemon as an operator does; its containers end with it. */
   stop(signal?: NodeJS.Signals): Promise<void>;
-  start(): Promise<void>;
+  /** `apart`: with a network of its own, where it publishes ports, and at the usual place for its socket, neither of which anybody else sees. */
+  start(where?: "here" | "apart"): Promise<void>;
   /** Ends it and removes all it had. */
   remove(): Promise<void>;
 }
 
-/** Starts one; rejects with what it said when it does not come up. */
-export async function startEngine(): Promise<TestEngine> {
+/** Starts one; rejects with what it said when it does not come up. `diskMiB`: how much fits on its disk; else as much as on this machine's. */
+export async function startEngine({ diskMiB = 0 }: { readonly diskMiB?: number } = {}): Promise<TestEngine> {
   const folder = mkdtempSync(join(tmpdir(), "docker-test-"));
+  if (diskMiB > 0) {
+    mkdirSync(`${folder}/data`);
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${diskMiB}m`, "none", `${folder}/data`]);
+  }
   const host = `unix://${folder}/docker.sock`;
-  writeFileSync(`${folder}/config.json`, "{}");
   let daemon: Daemon | null = null;
   const engine = new DockerEngine(parseDockerHost(host), realWorld());
-  const start = async () => {
+  const start = async (where: "here" | "apart" = "here") => {
     // Of one that was killed with its daemon; whoever has that number now would be taken for it.
     rmSync(`${folder}/run/containerd/containerd.pid`, { force: true });
-    daemon = await startDaemon(folder, host, engine);
+    writeFileSync(`${folder}/config.json`, JSON.stringify(where === "apart" ? runtime(folder) : {}));
+    daemon = await startDaemon(where === "here" ? ["dockerd", ...flags(folder, host)] : apart(folder, host), folder, engine);
   };
   const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
     const { child, ended } = daemon as Daemon;
@@ -112,8 +118,8 @@ interface Daemon {
   readonly ended: Promise<void>;
 }
 
-async function startDaemon(folder: string, host: string, engine: DockerEngine): Promise<Daemon> {
-  const child = spawn("dockerd", flags(folder, host), { env: { PATH: path, HOME: folder }, stdio: ["ignore", "ignore", "pipe"] });
+async function startDaemon([program = "", ...args]: readonly string[], folder: string, engine: DockerEngine): Promise<Daemon> {
+  const child = spawn(program, args, { env: { PATH: path, HOME: folder }, stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-8000);
@@ -134,11 +140,44 @@ async function startDaemon(folder: string, host: string, engine: DockerEngine): 
   throw new Error(`dockerd did not come up: ${said}`);
 }
 
-function flags(folder: string, host: string): string[] {
+function flags(folder: string, host: string, network = "--bridge none"): string[] {
   const text = `
     --host ${host} --data-root ${folder}/data --exec-root ${folder}/run --pidfile ${folder}/pid --config-file ${folder}/config.json
-    --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false --log-level warn --shutdown-timeout 5`;
+    ${network} --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false --log-level warn --shutdown-timeout 5`;
   return text.trim().split(/\s+/);
+}
+
+/** Where this machine does not have all rights itself, privileged containers cannot either, and runc would not start one: it is told of fewer. */
+function runtime(folder: string): object {
+  const lines = missingCapabilities().map((name) => `s/"${name}",//g; s/,"${name}"//g`);
+  if (lines.length === 0) return {};
+  const script = `#!/bin/sh
+previous=
+for each in "$@"; do
+  case $previous in
+    --bundle) sed -i '${lines.join("; ")}' "$each/config.json" ;;
+    --process) sed -i '${lines.join("; ")}' "$each" ;;
+  esac
+  previous=$each
+done
+exec runc "$@"
+`;
+  writeFileSync(`${folder}/runc`, script, { mode: 0o755 });
+  return { runtimes: { here: { path: `${folder}/runc` } }, "default-runtime": "here" };
+}
+
+function missingCapabilities(): string[] {
+  const has = BigInt(`0x${/^CapBnd:\s+(\w+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0"}`);
+  const { stdout } = spawnSync("setpriv", ["--list-caps"], { encoding: "utf8" });
+  const names = stdout.trim().split("\n");
+  return names.filter((_, bit) => ((has >> BigInt(bit)) & 1n) === 0n).map((name) => `CAP_${name.toUpperCase()}`);
+}
+
+/** The same in namespaces of its own, which end with it. Ports are published by programs of Docker's, on a bridge that leads nowhere else. */
+function apart(folder: string, host: string): string[] {
+  const own = flags(folder, host, "--host unix:///var/run/docker.sock");
+  const prepare = 'ip link set lo up && mount -t tmpfs tmpfs "$(readlink -f /var/run)" && exec "$@"';
+  return ["unshare", "--mount", "--net", "sh", "-c", prepare, "sh", "dockerd", ...own];
 }
 
 /** What a killed daemon left would keep the folder: processes that watch its containers, and mounts. */

@@ -71,7 +71,7 @@ interface Sent {
 }
 
 /** A request on a connection of its own. */
-export function send(port: number, { method, target, headers, body }: Sent) {
+function send(port: number, { method, target, headers, body }: Sent) {
   return new Promise<{ status: number; headers: Record<string, string | string[]>; body: string }>((resolve, reject) => {
     const outgoing = httpRequest({ host: "127.0.0.1", port, method, path: target, headers }, (answer) => {
       const { "transfer-encoding": _, ...rest } = answer.headers;
@@ -80,6 +80,13 @@ export function send(port: number, { method, target, headers, body }: Sent) {
     });
     outgoing.on("error", reject).end(body);
   });
+}
+
+/** Asks once more what was asked; the answer's status and text, in the words of a recording. */
+export async function askAgain(port: number, { method, target, headers, body }: Exchanged, normal: Normal): Promise<string> {
+  const fields = Object.fromEntries(headers.flatMap((name, at) => (at % 2 === 0 ? [[name, headers[at + 1] ?? ""]] : [])));
+  const given = await send(port, { method, target: normal.from(target), headers: fields, body: normal.from(body) });
+  return `${given.status} ${normal.of(given.body).trimEnd()}`;
 }
 
 async function textOf(stream: IncomingMessage): Promise<string> {

@@ -79,7 +79,7 @@ function listening(stream: NodeJS.ReadableStream, ended: Promise<unknown>): Prom
 }
 
 function makeCertificate(folder: string): void {
-  const names = ["-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1"];
+  const names = ["-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1,DNS:registry.example"];
   const files = ["-keyout", join(folder, "key.pem"), "-out", join(folder, "certificate.pem")];
   const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
   execFileSync("openssl", ["req", ...kind, ...names, ...files], { stdio: "ignore" });

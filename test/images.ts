@@ -23,7 +23,13 @@ export interface TestImage {
 }
 
 /** Where tests pull from and push to. */
-export const testRegistry: RegistrySettings = { credentialsFile: "", certificatesFile: "", plainHosts: [], stallMs: 60_000 };
+export const testRegistry: RegistrySettings = {
+  credentialsFile: "",
+  certificatesFile: "",
+  plainHosts: [],
+  way: { proxy: "", direct: [] },
+  stallMs: 60_000,
+};
 
 /** An image of these layers, each a tar archive. */
 export function makeImage(

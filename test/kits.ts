@@ -34,6 +34,20 @@ export function npmKit(names: readonly string[]): Promise<string> {
   });
 }
 
+/**
+ * Folder for the `cache` of this npm, a script for Node, from which these packages, and all that they ask for, can be installed without a
+ * network. Others may not find in it what they look for.
+ */
+export function npmCache(npm: string, names: readonly string[]): Promise<string> {
+  return once("npm-cache-of", [npm, ...names], async (folder) => {
+    const work = `${folder}.src`;
+    await mkdir(work, { recursive: true });
+    const options = ["install", "--cache", folder, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    const made = execute(process.execPath, [npm, ...options, ...names], { cwd: work });
+    await made.finally(() => rm(work, { recursive: true, force: true }));
+  });
+}
+
 /** Folder to put on PYTHONPATH; programs of the packages are in its `bin`. `alone`: without what the packages ask for, but these. */
 export function pipKit(names: readonly string[], kind: "whole" | "alone" = "whole"): Promise<string> {
   return once("pip", [python, ...names], async (folder) => {
@@ -43,18 +57,28 @@ export function pipKit(names: readonly string[], kind: "whole" | "alone" = "whol
   });
 }
 
+/** Folder of wheels of these packages and of all that they ask for. */
+export function pipWheels(names: readonly string[]): Promise<string> {
+  return once("pip-wheels", [python, ...names], async (folder) => {
+    const options = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--only-binary", ":all:"];
+    await execute(python, [...options, "--dest", folder, ...names], { cwd: folder });
+  });
+}
+
+/** How Go programs are built: alike wherever that happens, so that what was compiled once is there for all. */
+export const goEnvironment: Readonly<Record<string, string>> = {
+  CGO_ENABLED: "0",
+  GOCACHE: join(cache, "go-build"),
+  GOFLAGS: "-trimpath",
+  GOTOOLCHAIN: "local",
+  GO111MODULE: "on",
+};
+
 /** A static binary of the Go program in `source`, which may use our Go runtime. */
 export async function goBuild(source: string): Promise<string> {
   const contents = [await contentOf(source), await contentOf(goRuntime)];
   const folder = await once("go", contents, async (target) => {
-    const env = {
-      CGO_ENABLED: "0",
-      GOCACHE: join(cache, "go-build"),
-      GOFLAGS: "-trimpath",
-      GOTOOLCHAIN: "local",
-      GO111MODULE: "on",
-    };
-    await execute("go", ["build", "-o", join(target, "program"), "."], { cwd: source, env });
+    await execute("go", ["build", "-o", join(target, "program"), "."], { cwd: source, env: goEnvironment });
   });
   return join(folder, "program");
 }
@@ -125,7 +149,7 @@ export const functionSource = (name: string): string => join(import.meta.dirname
 async function execute(
   program: string,
   args: readonly string[],
-  options: { cwd: string; env?: Record<string, string> },
+  options: { cwd: string; env?: Readonly<Record<string, string>> },
 ): Promise<void> {
   const env = { ...process.env, PATH: toolPath, HOME: process.env.HOME ?? cache, ...options.env };
   await run(program, args, { cwd: options.cwd, env, timeout: installMsMax, killSignal: "SIGKILL" });

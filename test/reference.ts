@@ -51,7 +51,7 @@ function configurationPage(): string {
 function fnSettingsPage(): string {
   const rows = Object.entries(fnSettings);
   const known = rows.flatMap(([name, row]) =>
-    row.setting === null ? [] : [[`\`${name}\``, `\`${row.setting}\``, `\`--${flagOf(row.setting)}\``, row.differs]],
+    row.setting === null ? [] : [[`\`${name}\``, ...settingColumns(row), row.differs]],
   );
   const unknown = rows.flatMap(([name, row]) => (row.setting === null ? [[`\`${name}\``, row.reason]] : []));
   const about =
@@ -59,6 +59,11 @@ function fnSettingsPage(): string {
   const first = page("Fn's settings", about, [["Variable of Fn", "Setting", "Flag", "Difference"], ...known]);
   const second = [["Variable of Fn", "Why it means nothing here"], ...unknown];
   return `${first}\nOne of these that is set is named once at the start, with the reason; so is a name that Fn does not know.\n\n${table(second)}\n`;
+}
+
+function settingColumns({ setting, also }: Extract<(typeof fnSettings)[string], { differs: string }>): string[] {
+  const both = also === undefined ? [setting] : [setting, also];
+  return [both.map((name) => `\`${name}\``).join(", "), both.map((name) => `\`--${flagOf(name)}\``).join(", ")];
 }
 
 interface Range {

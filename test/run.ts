@@ -61,10 +61,11 @@ async function runTests(files: readonly string[]): Promise<void> {
     );
   });
   stream.on("test:fail", (event) => {
-    if (event.details.type === "suite") return;
+    // A suite fails with each of its tests; what fails in it besides is what its hooks find.
+    const { error, type } = event.details;
+    if (type === "suite" && (error as { failureType?: string }).failureType === "subtestsFailed") return;
     counts.failed++;
     tell(false, `${event.file ?? ""}: ${event.name}`, event.details.duration_ms);
-    const { error } = event.details;
     process.stdout.write(`${inspect(error.cause ?? error, { depth: 3, maxStringLength: 4000 })}\n`);
   });
   stream.on("test:stderr", (event) => process.stderr.write(event.message));

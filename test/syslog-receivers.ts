@@ -74,8 +74,7 @@ export function udpReceiver(): Promise<Receiver> {
 }
 
 /** Node has no such sockets, so python listens. */
-export async function unixDatagramReceiver(): Promise<Receiver> {
-  const folder = mkdtempSync(join(tmpdir(), "kiln-syslog-"));
+export async function unixDatagramReceiver(folder = mkdtempSync(join(tmpdir(), "kiln-syslog-"))): Promise<Receiver> {
   const path = join(folder, "datagrams");
   const program = `import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

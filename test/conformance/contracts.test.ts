@@ -161,7 +161,7 @@ describe("contracts", { concurrency: 3, timeout: 400_000 }, () => {
     assert.match(text, /^LAYER=app$/m);
     assert.match(text, /^FN_APP_NAME=stdio-env$/m);
     assert.match(text, /^FN_HEADER_X_TRACE=t1$/m);
-    const failing = await deploy("stdio-fail", { file, settings: { ...settings, config: { MODE: "fail" } } });
+    const failing = await deploy("stdio-fail", { file, settings: { ...settings, config: { MODE: "refuse" } } });
     await checkFailure(failing, "", /exit(ed with)?( status| code)? 3/);
     const killed = await deploy("stdio-kill", { file, settings: { ...settings, config: { MODE: "kill" } } });
     const { status, json } = await call(killed.invokeUrl, "");

@@ -3,6 +3,7 @@
  * ways in which such programs go wrong, each of which must end in a clear error and leave the next call well.
  */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,7 +36,8 @@ const deployPython = (app: string, format: Format, settings: object = {}) =>
 
 describe("formats", { concurrency: 2, timeout: 300_000 }, () => {
   before(async () => {
-    platform = await startPlatform();
+    // What a program prints a moment after its call is to be heard: frozen, it would print nothing before the next one.
+    platform = await startPlatform({ env: { POLYKILN_FREEZE_AFTER_MS: "2000" } });
   });
   after(async () => {
     assert.equal(await platform.stop(), 0, platform.log());
@@ -48,6 +50,8 @@ describe("formats", { concurrency: 2, timeout: 300_000 }, () => {
     test(`${format}: megabytes both ways`, () => checkLarge(format));
   }
 
+  test("http: 10 MiB of any bytes, there and back", () => checkBytes());
+  test("default: what programs do with their pipes", () => checkDefault());
   test("json: the kit for Python of that time, as PyPI has it", () => checkOldKit());
   test("Fn's door: a format by field and by annotation", () => checkDoor());
   test("json: a hundred callers of at most four sandboxes", () => checkMany());
@@ -127,11 +131,11 @@ async function checkWrong(format: Format): Promise<void> {
     const next = await whenWarm(() => call(fn.invokeUrl, { act: "none" }));
     assert.deepEqual([next.status, next.json["calls"]], [200, 1], `${act}: the next call has a new program: ${next.text}`);
   }
-  await checkBetween(patient);
+  await checkBetween(patient, format);
 }
 
 /** What a program does between calls is no call's failure. */
-async function checkBetween(fn: DeployedFunction): Promise<void> {
+async function checkBetween(fn: DeployedFunction, format: Format): Promise<void> {
   const later = await call(fn.invokeUrl, { act: "later" });
   assert.equal(later.status, 200, later.text);
   assert.match((await linesOf(platform.url, later.activationId, 2)).join(), /platform .*asked for.*; its sandbox is ended/);
@@ -141,6 +145,11 @@ async function checkBetween(fn: DeployedFunction): Promise<void> {
   await newProgram(fn);
   const slow = await call(fn.invokeUrl, { act: "slow" });
   assert.equal(slow.status, 200, slow.text);
+  const twice = await call(fn.invokeUrl, { act: "twice" });
+  // Of two objects the first counts. Whether two answers of HTTP come together is chance.
+  if (format !== "http" || twice.status === 200) assert.deepEqual([twice.status, twice.json["calls"]], [200, 3], twice.text);
+  else assert.deepEqual([twice.status, twice.json["code"]], [502, "function_protocol"], twice.text);
+  await newProgram(fn);
 }
 
 /** A program that has gone is noticed a moment later; a call in that moment is told so. */
@@ -163,9 +172,65 @@ async function whenWarm(ask: () => Promise<Answer>): Promise<Answer> {
 
 async function checkLarge(format: Format): Promise<void> {
   const fn = await deployPython(`large-${format}`, format, { memoryMiB: 512 });
-  const body = "é".repeat(1_000_000);
+  const body = `${"é".repeat(1000)}${"x".repeat(10 * mebibyte)}`;
   const { status, json } = await call(fn.fnUrl, body, { "content-type": "text/plain" });
   assert.deepEqual([status, json["body"] === body], [200, true]);
+}
+
+const mebibyte = 1024 * 1024;
+
+/** Sends back what it reads, call after call. */
+const httpMirror = `import sys
+stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+while stdin.readline():
+    length = 0
+    while (line := stdin.readline().rstrip(b"\\r\\n")) != b"":
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    body = stdin.read(length)
+    stdout.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n" % length + body)
+    stdout.flush()
+`;
+
+async function checkBytes(): Promise<void> {
+  const settings = { kind: "python:3.11", protocol: "stdio-http", memoryMiB: 256 };
+  const { fnUrl } = await deployed("bytes-http", { file: ["func.py", httpMirror] }, settings);
+  for (let round = 0; round < 2; round++) await checkMirrored(fnUrl);
+}
+
+/** A body that is no text of any encoding comes back as it was. */
+async function checkMirrored(url: string): Promise<void> {
+  const body = randomBytes(10 * mebibyte);
+  const response = await fetch(url, { method: "POST", body: new Uint8Array(body) });
+  assert.equal(response.status, 200);
+  assert.ok(body.equals(Buffer.from(await response.arrayBuffer())));
+}
+
+/** A shell script as a program of the oldest format. */
+const deployShell = (name: string, script: string) =>
+  deployed(`default-${name}`, { file: ["main", `#!/bin/sh\n${script}\n`] }, { kind: "native:1", protocol: "stdio" });
+
+async function checkDefault(): Promise<void> {
+  await checkMirrored((await deployShell("mirror", "cat")).fnUrl);
+  const large = Buffer.alloc(10 * mebibyte);
+  for (const [name, script] of [
+    ["closes", "exec <&-; sleep 0.2; echo answered"],
+    ["leaves", "echo answered"],
+    ["reads-little", "head -c 10 > /dev/null; echo answered"],
+  ] as const) {
+    const { status, text } = await call((await deployShell(name, script)).fnUrl, large);
+    assert.deepEqual([status, text], [200, "answered\n"], name);
+  }
+  const quiet = await call((await deployShell("errors-only", "echo only this >&2")).fnUrl, "x");
+  assert.deepEqual([quiet.status, quiet.text], [200, ""]);
+  assert.deepEqual(await linesOf(platform.url, quiet.activationId, 1), ["stderr only this"]);
+  const failing = await deployShell("fails", "echo its reason >&2; exit 7");
+  const ours = await call(failing.invokeUrl, "x");
+  assert.deepEqual([ours.status, ours.json["code"]], [502, "function_failed"], ours.text);
+  assert.match(String(ours.json["message"]), /exited with status 7/);
+  const theirs = await call(failing.fnUrl, "x");
+  assert.deepEqual([theirs.status, theirs.json["message"]], [502, "function failed"]);
+  assert.deepEqual(await linesOf(platform.url, theirs.activationId, 1), ["stderr its reason"]);
 }
 
 const oldFunction = `import fdk

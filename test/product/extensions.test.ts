@@ -68,7 +68,7 @@ describe("the example extensions", { concurrency: false, timeout: 180_000 }, () 
     assert.deepEqual(told(await post(`${v2}/apps`, { name: "tmp-1" })), [403, "Apps may not be temporary here"]);
     const ours = await put(`${kiln}/apps/tmp-1`, {});
     assert.deepEqual([...told(ours), ours.json["code"]], [403, "Apps may not be temporary here", "forbidden"]);
-    assert.equal((await send("GET", `${v2}/apps?name=tmp-1`)).text, '{"items":[]}\n');
+    assert.equal((await send("GET", `${v2}/apps?name=tmp-1`)).text, '{"items":[]}');
     assert.equal((await send("GET", `${kiln}/apps/hidden`)).status, 404);
 
     const { id } = (await post(`${v2}/apps`, { name: "kept", annotations: { "example.com/keep": true } })).json;
@@ -225,7 +225,7 @@ export default extension;`,
   }
   const second = await startPlatform({ env, data: join(folder, "data") });
   try {
-    assert.equal((await send("GET", `${second.url}/v2/apps`)).text, '{"items":[]}\n');
+    assert.equal((await send("GET", `${second.url}/v2/apps`)).text, '{"items":[]}');
   } finally {
     assert.equal(await second.stop(), 0, second.log());
   }

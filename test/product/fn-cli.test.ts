@@ -1,15 +1,13 @@
 /** Fn's own client, or what it sent: test/fixtures/fn/cli/README.md. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { dialogueOf, type Exchanged, exchangesIn, Normal, recorder, send } from "../fn-tour.ts";
-import { cleanEnvironment, type Platform, startPlatform } from "../platform.ts";
+import { commandsIn, fnClient, isRecorded, run, settled, withInput } from "../fn-client.ts";
+import { askAgain, dialogueOf, type Exchanged, exchangesIn, Normal, recorder } from "../fn-tour.ts";
+import { type Platform, startPlatform } from "../platform.ts";
 
-const client = process.env["FN_CLI"] ?? "";
-const records = client !== "" && process.env["FN_CLI_RECORD"] === "1";
 const folder = join(import.meta.dirname, "../fixtures/fn/cli");
 const [tourFile, requestsFile] = [join(folder, "tour.txt"), join(folder, "requests.txt")];
 
@@ -23,7 +21,7 @@ async function startServer(): Promise<Platform> {
   return platform;
 }
 
-test("a tour with Fn's client reads as with Fn's server", { skip: client === "" && "FN_CLI names no client" }, async () => {
+test("a tour with Fn's client reads as with Fn's server", { skip: fnClient === "" && "FN_CLI names no client" }, async () => {
   const platform = await startServer();
   const home = mkdtempSync(join(tmpdir(), "kiln-fn-"));
   const exchanged: Exchanged[] = [];
@@ -35,7 +33,8 @@ test("a tour with Fn's client reads as with Fn's server", { skip: client === "" 
   const requests: string[] = [];
   try {
     for (const command of commandsIn(readFileSync(tourFile, "utf8"))) {
-      const printed = await run(normal.from(command), home);
+      const { words: typed, input } = withInput(normal.from(command));
+      const printed = await run(fnClient, typed.split(" ").slice(1), { home, input });
       const sent = exchanged.splice(0).map((one) => normalSent.of(dialogueOf(one)));
       if (sent.length > 0) requests.push(`# ${command}\n${sent.join("")}`);
       lines.push(`$ ${command}\n${settled(normal.of(printed))}`);
@@ -45,7 +44,7 @@ test("a tour with Fn's client reads as with Fn's server", { skip: client === "" 
     await platform.stop();
     rmSync(home, { recursive: true, force: true });
   }
-  if (records) {
+  if (isRecorded) {
     writeFileSync(tourFile, lines.join("\n"));
     writeFileSync(requestsFile, requests.join("\n"));
   }
@@ -53,53 +52,20 @@ test("a tour with Fn's client reads as with Fn's server", { skip: client === "" 
   assert.equal(requests.join("\n"), readFileSync(requestsFile, "utf8"));
 });
 
-test("what Fn's client sends is answered as it was", { skip: records && "it is being recorded" }, async () => {
+test("what Fn's client sends is answered as it was", { skip: isRecorded && "it is being recorded" }, async () => {
   const platform = await startServer();
   const normal = new Normal({ "<url>": platform.url, "<version>": await versionOf(platform) });
   try {
-    for (const { method, target, headers, body, status, answer } of exchangesIn(readFileSync(requestsFile, "utf8"))) {
-      const fields = Object.fromEntries(headers.flatMap((name, at) => (at % 2 === 0 ? [[name, headers[at + 1] ?? ""]] : [])));
-      const given = await send(platform.port, {
-        method,
-        target: normal.from(target),
-        headers: fields,
-        body: normal.from(body),
-      });
-      const shown = normal.of(given.body).trimEnd();
-      assert.equal(`${given.status} ${shown}`, `${status} ${answer}`, `${method} ${target} ${body}`);
+    for (const exchanged of exchangesIn(readFileSync(requestsFile, "utf8"))) {
+      const { method, target, body, status, answer } = exchanged;
+      assert.equal(await askAgain(platform.port, exchanged, normal), `${status} ${answer}`, `${method} ${target} ${body}`);
     }
   } finally {
     await platform.stop();
   }
 });
 
-function commandsIn(tour: string): string[] {
-  return tour.split("\n").flatMap((line) => (line.startsWith("$ ") ? [line.slice(2)] : []));
-}
-
 async function versionOf(platform: Platform): Promise<string> {
   const answer = await fetch(`${platform.url}/version`);
   return ((await answer.json()) as { version: string }).version;
-}
-
-/** Without what only fills columns. The client lists config in the order of a map of Go's, which is another one each time. */
-function settled(printed: string): string {
-  const text = printed.replaceAll(/[\t ]+/g, " ").replaceAll(/ ?\n+/g, "\n");
-  const [head = "", rows] = text.split("KEY VALUE\n");
-  return rows === undefined ? text : `${head}KEY VALUE\n${rows.split("\n").toSorted().join("\n").trimStart()}\n`;
-}
-
-/** What a command prints, errors last, and how it ended where that was not well. */
-function run(command: string, home: string): Promise<string> {
-  const [words = "", input = ""] = command.split(" < ");
-  const environment = { ...cleanEnvironment, HOME: home, NO_PROXY: "127.0.0.1", no_proxy: "127.0.0.1" };
-  const child = spawn(client, words.split(" ").slice(1), { env: environment, stdio: "pipe" });
-  child.stdin.on("error", () => {}).end(input);
-  const printed = { stdout: "", stderr: "" };
-  for (const stream of ["stdout", "stderr"] as const)
-    child[stream].setEncoding("utf8").on("data", (text: string) => (printed[stream] += text));
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve(`${printed.stdout}${printed.stderr}${code === 0 ? "" : `\n(exit ${code})\n`}`));
-  });
 }

@@ -1,8 +1,6 @@
 /** Container images without Docker: pulled from a registry, unpacked, run in sandboxes of ours. */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { createServer, get, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -14,6 +12,7 @@ import { imageFunction } from "../docker.ts";
 import { type ImageRegistry, noImageRegistry, startImageRegistry } from "../image-registry.ts";
 import { fdkLayer, makeImage, nodeLayer, pushImage, type TestImage, testRegistry } from "../images.ts";
 import { type Platform, startPlatform } from "../platform.ts";
+import { layersOf, slowRegistry } from "../slow-registry.ts";
 
 const skip = noImageRegistry ?? (process.platform === "linux" ? false : "images are unpacked on Linux");
 const timeout = 300_000;
@@ -71,7 +70,9 @@ async function deployed(
 }
 
 async function functionOf(name: string, on: Platform = platform): Promise<(body?: object) => Promise<Answer>> {
-  const id = await imageFunction(on.url, `f${++count}`, name);
+  const id = await imageFunction(on.url, `f${++count}`, name).catch((error: Error) => {
+    throw new Error(`${error.message}; the server says: ${on.log()}`);
+  });
   return (body = {}) => call(`${on.url}/invoke/${id}`, body);
 }
 
@@ -243,37 +244,6 @@ test("a private registry with TLS: its certificate and the credentials are setti
   }
 });
 
-/** In front of a registry: holds an image's layers back until it is told. */
-async function slowRegistry(
-  image: TestImage,
-): Promise<{ readonly host: string; readonly asked: () => number; go(): void; stop(): Promise<void> }> {
-  const going = Promise.withResolvers<void>();
-  const [, ...held] = image.blobs.map(({ digest }) => digest);
-  let asked = 0;
-  const [hostname, port] = server.host.split(":");
-  const proxy: Server = createServer((request, response) => {
-    const isHeld = held.includes(request.url?.split("/").at(-1) ?? "");
-    if (isHeld) asked++;
-    void (isHeld ? going.promise : Promise.resolve()).then(() => {
-      get({ hostname, port, path: request.url, headers: { accept: request.headers.accept ?? "*/*" } }, (answer) => {
-        response.writeHead(answer.statusCode ?? 500, answer.headers);
-        answer.pipe(response);
-      });
-    });
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-  return {
-    host: `127.0.0.1:${(proxy.address() as AddressInfo).port}`,
-    asked: () => asked,
-    go: () => going.resolve(),
-    async stop() {
-      going.resolve();
-      proxy.closeAllConnections();
-      await new Promise((resolve) => proxy.close(resolve));
-    },
-  };
-}
-
 async function until(what: string, holds: () => boolean): Promise<void> {
   for (const deadline = Date.now() + 60_000; !holds(); await sleep(20)) assert.ok(Date.now() < deadline, `in vain: ${what}`);
 }
@@ -281,7 +251,7 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 test("a pull has a time of its own: neither the function's nor that of waiting for a sandbox", { skip, timeout }, async () => {
   const image = imageOf({ Labels: { slow: "yes" } });
   await pushImage(`${server.host}/team/image:slow1`, image);
-  const slow = await slowRegistry(image);
+  const slow = await slowRegistry(server.host, layersOf(image));
   const on = await startPlatform({ env: { POLYKILN_WAIT_MS_MAX: "5000" } });
   try {
     const id = await imageFunction(on.url, "slow", `${slow.host}/team/image:slow1`, { timeout: 1 });
@@ -299,7 +269,7 @@ test("a pull has a time of its own: neither the function's nor that of waiting f
 test("a pull that takes too long is given up, and one whose server dies leaves nothing", { skip, timeout }, async () => {
   const image = imageOf({ Labels: { slow: "very" } });
   await pushImage(`${server.host}/team/image:slow2`, image);
-  const slow = await slowRegistry(image);
+  const slow = await slowRegistry(server.host, layersOf(image));
   const data = mkdtempSync(join(tmpdir(), "kiln-images-"));
   const env = { POLYKILN_PULL_TIMEOUT_MS: "3000" };
   let on = await startPlatform({ data, env });

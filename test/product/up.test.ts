@@ -115,7 +115,9 @@ describe("the commands", { skip: cannotCount, timeout: 400_000 }, () => {
       await assert.rejects(call(fn, {}), TypeError, "nothing more is accepted");
       const { status, text } = await answer;
       assert.deepEqual([status, text.length], [200, 3_000_000]);
-      assert.equal((await command.ended).code, 0);
+      const { code, stderr } = await command.ended;
+      assert.equal(code, 0);
+      assert.match(stderr, /for this machine only: --listen 0\.0\.0\.0:\d+, or POLYKILN_LISTEN, lets others in/);
       await assertNothingLeft(instance);
     });
 

@@ -184,6 +184,8 @@ function requests(): readonly Request[] {
     ["GET", `/v2/apps/${unknown}`, undefined, 404, /^App not found$/],
     ["GET", `/v2/fns/${unknown}`, undefined, 404, /^Fn not found$/],
     ["GET", `/v2/triggers/${unknown}`, undefined, 404, /^Trigger not found$/],
+    ["GET", "/v2/apps/%ff", undefined, 404, /^App not found$/],
+    ["GET", `/v2/apps/${"x".repeat(300)}`, undefined, 404, /^App not found$/],
     ["GET", "/t/nowhere/path", undefined, 404, /^App not found$/],
     ["GET", "/t/tests/path", undefined, 404, /^Trigger not found$/],
     ["DELETE", "/kiln/v1/health", undefined, 405, /DELETE is not possible/],

@@ -38,7 +38,7 @@ describe("docker", { skip: noDocker, timeout: 600_000 }, () => {
       [
         ["ends", "echo my last words; exit 3", [], "function_start_failed", /exit code 3.*my last words/],
         ["no program", "", ['ENTRYPOINT ["/bin/nothing"]'], "function_start_failed", /exit code 127.*\/bin\/nothing/],
-        ["no command", "", ["ENTRYPOINT []"], "invalid", /neither by ENTRYPOINT nor by CMD/],
+        ["no command", "", ["ENTRYPOINT []"], "invalid", /does not say what to start/],
         ["volume", "", ["VOLUME /data"], "invalid", /^image has Volume definition$/],
         [
           "memory",
@@ -80,7 +80,7 @@ describe("docker", { skip: noDocker, timeout: 600_000 }, () => {
   test("a hundred containers leave nothing", async () => {
     await importScript(engine.engine, "registry.test/stay:1", "exec sleep 1000");
     const image = (await engine.engine.image("registry.test/stay:1")).Id;
-    const options = { world: realWorld(), engine: engine.engine, warn: () => {}, network: "none", shared: null };
+    const options = { world: realWorld(), engine: engine.engine, warn: () => {}, network: "none", networks: null, shared: null };
     const driver = new DockerDriver({ ...options, idFile: `${engine.folder}/id` });
     const limits = { memoryMiB: 64, processesMax: 16, openFilesMax: 64, tmpMiB: 4, tmpFilesMax: 100 };
     const endpoint = { via: "unix", folder: "/tmp/iofs", name: "lsnr.sock" } as const;
@@ -180,6 +180,7 @@ describe("docker", { skip: noDocker, timeout: 600_000 }, () => {
     const id = await imageFunction(platform.url, "left", hello);
     assert.equal((await invoke(id)).status, 200);
     const before_ = await containers();
+    const folders = socketFolders(data);
     // So that it is frozen.
     await sleep(300);
     await platform.crash();
@@ -187,6 +188,9 @@ describe("docker", { skip: noDocker, timeout: 600_000 }, () => {
     platform = await start();
     await until(async () => (await containers()).length === 0);
     assert.equal((await invoke(id)).status, 200);
+    const [first, ...others] = socketFolders(data);
+    assert.deepEqual([folders.length, others], [1, []], "its own in place of the other's");
+    assert.notEqual(first, folders[0]);
   });
 
   test("a server that starts before its engine says so, and serves when that is there", async () => {
@@ -203,6 +207,12 @@ describe("docker", { skip: noDocker, timeout: 600_000 }, () => {
     assert.deepEqual(await containers(), [], "a server that stops leaves none");
   });
 });
+
+/** Where a server with these data keeps what its containers share with it. */
+function socketFolders(data: string): string[] {
+  const server = readFileSync(join(data, "docker-id"), "utf8").trim();
+  return readdirSync(tmpdir()).filter((name) => name.startsWith(`kiln-${server.slice(-10)}-`));
+}
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const giveUpAt = performance.now() + 90_000;

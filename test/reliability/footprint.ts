@@ -45,17 +45,14 @@ export function footprint({ state, pid, spawnerPid }: Instance): Footprint {
     processes: descendants(pid).length,
     processesInGroups: groupProcesses(state).length,
     cgroups: state.cgroupFolders.flatMap((folder) => globSync(`${folder}/*/`)).length,
-    // Other tests mount disks of their own.
-    mounts: readOr("/proc/self/mountinfo")
-      .split("\n")
-      .filter((line) => line.includes(state.runFolder) || line.includes(" nsfs ")).length,
-    spawnerMounts: lines(`/proc/${spawnerPid}/mountinfo`),
+    mounts: mountsOf("self").filter((line) => line.includes(state.runFolder) || line.includes(" nsfs ")).length,
+    spawnerMounts: mountsBeside(spawnerPid),
     descriptors: descriptorsOf(pid),
     spawnerDescriptors: descriptorsOf(spawnerPid),
     unixSockets: unixSockets([pid, spawnerPid], state.runFolder),
     tcpSockets: tcpSockets(pid) - tcpSockets(process.pid),
-    // The named pipes are a store that grows with the number of sandboxes at a time only.
-    files: globSync(`${state.runFolder}/**`).filter((file) => !file.includes("/pipes/")).length,
+    // The named pipes are a store that grows with the number of sandboxes at a time only, and views of the machine with that of their sizes.
+    files: globSync(`${state.runFolder}/**`).filter((file) => !/\/(pipes|views)\//.test(file)).length,
   };
 }
 
@@ -204,9 +201,20 @@ function targetsOf(pid: number): string[] {
   });
 }
 
-function lines(file: string): number {
-  return readOr(file).split("\n").length - 1;
+/** Other tests mount disks of their own, and engines of theirs more. */
+function mountsOf(pid: number | "self"): string[] {
+  return readOr(`/proc/${pid}/mountinfo`)
+    .split("\n")
+    .filter((line) => line !== "" && !line.includes("/docker-test-"));
 }
+
+/** Those that are not this machine's, which a spawner sees come and go. */
+function mountsBeside(pid: number): number {
+  const machines = new Set(mountsOf("self").map(placeOf));
+  return mountsOf(pid).filter((line) => !machines.has(placeOf(line))).length;
+}
+
+const placeOf = (mount: string) => mount.split(" ")[4];
 
 function readOr(file: string): string {
   try {

@@ -35,6 +35,8 @@ export class Box {
   readonly root: string;
   readonly driver: SandboxDriver;
   readonly stateFile: string;
+  /** Where probes run, if not in sandboxes of `driver`. */
+  #containers: { readonly driver: SandboxDriver; readonly image: string } | null = null;
   #number = 0;
 
   constructor(options: Partial<BubblewrapOptions> = {}) {
@@ -45,6 +47,15 @@ export class Box {
     this.driver = bubblewrapDriver({ world: realWorld(), warn: () => {}, stateFile: this.stateFile, ...options });
   }
 
+  /** From now on probes run in containers of an image of the root. */
+  use(driver: SandboxDriver, image: string): void {
+    this.#containers = { driver, image };
+  }
+
+  get #runner(): SandboxDriver {
+    return this.#containers?.driver ?? this.driver;
+  }
+
   /** Starts `code` in a sandbox of its own and leaves it running. */
   async start(
     language: "node" | "python3" | "sh",
@@ -52,7 +63,7 @@ export class Box {
     options: ProbeOptions = {},
   ): Promise<Sandbox & { read(): string }> {
     const output: string[] = [];
-    const sandbox = await this.driver.create({
+    const sandbox = await this.#runner.create({
       ...this.spec(language, code),
       env: options.env ?? {},
       egress: options.egress ?? "none",
@@ -66,7 +77,7 @@ export class Box {
   /** Runs `code` until it ends by itself. */
   async run(language: "node" | "python3" | "sh", code: string, options: ProbeOptions = {}): Promise<Ended> {
     const output = { stdout: "", stderr: "" };
-    const sandbox = await this.driver.create({
+    const sandbox = await this.#runner.create({
       ...this.spec(language, code),
       env: options.env ?? {},
       egress: options.egress ?? "none",
@@ -93,18 +104,20 @@ export class Box {
   }
 
   async close(): Promise<void> {
+    await this.#containers?.driver.close();
     await this.driver.close();
     await rm(this.folder, { recursive: true });
   }
 
-  spec(language: string, code: string): Pick<SandboxSpec, "id" | "root" | "code" | "runtime" | "command"> {
+  spec(language: string, code: string): Pick<SandboxSpec, "id" | "root" | "image" | "code" | "runtime" | "command"> {
     this.#number += 1;
     const id = `probe-${this.#number}`;
     const folder = `${this.folder}/${id}`;
     mkdirSync(folder);
     writeFileSync(`${folder}/main.${language === "node" ? "cjs" : "txt"}`, code);
     const file = `/function/main.${language === "node" ? "cjs" : "txt"}`;
-    return { id, root: this.root, code: folder, runtime: null, command: [language, file] };
+    const of = this.#containers === null ? { root: this.root } : { root: null, image: this.#containers.image };
+    return { id, ...of, code: folder, runtime: null, command: [language, file] };
   }
 }
 

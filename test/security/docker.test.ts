@@ -7,10 +7,14 @@ import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { realWorld } from "../../src/lib/world.ts";
+import { bubblewrapDriver } from "../../src/sandbox/bubblewrap/driver.ts";
 import { DockerDriver } from "../../src/sandbox/docker/driver.ts";
 import type { SandboxSpec } from "../../src/sandbox/sandbox.ts";
+import { readState } from "../../src/sandbox/spawner/state.ts";
 import { importFolder, noDocker, startEngine, type TestEngine } from "../docker.ts";
 import { makeRoot } from "../root-folder.ts";
+import { readOr, soon } from "./box.ts";
+import { cannotNetwork } from "./egress-world.ts";
 
 /** Each answers with a word or a number; an error answers with its code. */
 const questions = {
@@ -78,7 +82,7 @@ describe("a container of docker", { skip: noDocker, timeout: 180_000 }, () => {
     writeFileSync(`${folder}/ask.cjs`, program);
     await importFolder(engine.engine, folder, "ask:1", ["USER root", "ENV SECRET=of-the-image", 'HEALTHCHECK CMD ["/bin/node"]']);
     image = (await engine.engine.image("ask:1")).Id;
-    const options = { world: realWorld(), engine: engine.engine, warn: () => {}, network: "none", shared: null };
+    const options = { world: realWorld(), engine: engine.engine, warn: () => {}, network: "none", networks: null, shared: null };
     driver = new DockerDriver({ ...options, idFile: `${engine.folder}/id` });
   });
   after(async () => {
@@ -130,6 +134,33 @@ describe("a container of docker", { skip: noDocker, timeout: 180_000 }, () => {
     });
   });
 
+  test("a container whose network is lost ends, and the next one has one again", { skip: cannotNetwork }, async () => {
+    const stateFile = `${engine.folder}/sandboxes.json`;
+    const files = bubblewrapDriver({ world: realWorld(), warn: () => {}, stateFile });
+    const options = { world: realWorld(), engine: engine.engine, warn: () => {}, network: "none", shared: null };
+    const guarded = new DockerDriver({ ...options, idFile: `${engine.folder}/guarded`, networks: files.networks ?? null });
+    try {
+      let printed = "";
+      const command = ["node", "-e", "console.log(Object.keys(os.networkInterfaces()).join()); setInterval(() => {}, 1000)"];
+      const start = (id: string) =>
+        guarded.create(spec({ id, command, output: (_stream, data) => (printed += data.toString()) }));
+      const first = await start("first");
+      await soon("it prints", () => printed.includes("\n"), 30_000);
+      assert.equal(printed, "lo,eth0\n");
+      const { pid } = spawnerOf(stateFile);
+      process.kill(pid, "SIGKILL");
+      assert.equal((await first.exited).signal, "SIGKILL");
+      await first.stop();
+      const second = await start("second");
+      await soon("it prints", () => printed.split("\n").length === 3, 30_000);
+      assert.equal(printed, "lo,eth0\nlo,eth0\n");
+      await second.stop();
+    } finally {
+      await guarded.close();
+      await files.close();
+    }
+  });
+
   test("the folder for its socket is of a size that harms nobody", async () => {
     let printed = "";
     const endpoint = { via: "unix", folder: "/tmp/iofs", name: "lsnr.sock" } as const;
@@ -140,3 +171,12 @@ describe("a container of docker", { skip: noDocker, timeout: 180_000 }, () => {
     assert.deepEqual([socketFolder, socketFiles], ["ENOSPC", "ENOSPC"]);
   });
 });
+
+/** Below this process. */
+function spawnerOf(stateFile: string): { readonly pid: number } {
+  const { runFolder = "" } = readState(stateFile) ?? {};
+  const children = readOr(`/proc/${process.pid}/task/${process.pid}/children`).split(" ").filter(Boolean).map(Number);
+  const pid = children.find((child) => readOr(`/proc/${child}/cmdline`).includes(runFolder));
+  assert.ok(pid !== undefined && runFolder !== "", "there is a spawner");
+  return { pid };
+}

@@ -12,10 +12,15 @@ import { fileURLToPath } from "node:url";
 import type { Egress } from "../../src/model/model.ts";
 import { realWorld } from "../../src/lib/world.ts";
 import { inspect } from "../../src/sandbox/bubblewrap/capabilities.ts";
+import { DockerDriver } from "../../src/sandbox/docker/driver.ts";
 import type { NetworkWay } from "../../src/sandbox/egress/egress.ts";
 import { readState, sweep } from "../../src/sandbox/spawner/state.ts";
+import { importFolder, startEngine, type TestEngine } from "../docker.ts";
 import { Box, readOr, soon } from "./box.ts";
 import type { ServerOrder } from "./server.ts";
+
+/** Who makes the networks; `docker`: root, for containers of a Docker Engine that runs on this machine. */
+export type EgressWay = NetworkWay | "docker";
 
 /** What the machine can be told. */
 export type MachineOrder =
@@ -56,8 +61,8 @@ export const tunDevice =
   "set -e; mkdir -p /dev/net; mount -t tmpfs kiln-test /dev/net; mknod -m 0666 /dev/net/tun c 10 200; : <> /dev/net/tun";
 /** What a server has left whose data is gone as well. */
 const dead = { table: "polykiln-01kilned0000000000000dead0", forwarding: "/proc/sys/net/ipv4/conf/dead0/forwarding" };
-const way = (process.argv[2] ?? "root") as NetworkWay;
-const isUser = way !== "root";
+const way = (process.argv[2] ?? "root") as EgressWay;
+const isUser = way === "pasta" || way === "slirp4netns";
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await serve();
 
@@ -82,12 +87,13 @@ async function serve(): Promise<void> {
   const warnings: string[] = [];
   const found = inspect();
   const box = new Box({
-    capabilities: { ...found, isolation: { ...found.isolation, network: way } },
+    capabilities: { ...found, isolation: { ...found.isolation, network: way === "docker" ? "root" : way } },
     egress: { resolvers: ["8.8.8.8"], privateNetworks: ["10.77.0.0/16"] },
     platform: () => ({ host: "127.0.0.1", port: machine.servicePort }),
     warn: (sentence, fields) => warnings.push(`${sentence} ${JSON.stringify(fields)}`),
   });
   writeFileSync(`${box.root}/etc/resolv.conf`, "");
+  const engine = way === "docker" ? await useDocker(box, warnings) : null;
   say({ output: box.stateFile });
   for await (const line of createInterface(process.stdin)) {
     const order = JSON.parse(line) as MachineOrder;
@@ -95,6 +101,7 @@ async function serve(): Promise<void> {
     await carryOut(order, box, warnings, root).then(say, (error: Error) => say({ error: error.stack ?? error.message }));
   }
   await box.close();
+  await engine?.remove();
   service.closeAllConnections();
   service.close();
   const tables = isUser ? "" : "nft list tables; ";
@@ -104,6 +111,22 @@ async function serve(): Promise<void> {
   internet.stdin.end();
   say({ output: left });
   process.exit(0);
+}
+
+async function useDocker(box: Box, warnings: string[]): Promise<TestEngine> {
+  const engine = await startEngine();
+  await importFolder(engine.engine, box.root, "box:1", []);
+  const driver = new DockerDriver({
+    world: realWorld(),
+    engine: engine.engine,
+    warn: (sentence, fields) => warnings.push(`${sentence} ${JSON.stringify(fields)}`),
+    idFile: `${engine.folder}/id`,
+    network: "none",
+    networks: box.driver.networks ?? null,
+    shared: null,
+  });
+  box.use(driver, (await engine.engine.image("box:1")).Id);
+  return engine;
 }
 
 /** What it returns still is root, and runs the lines it is given. */

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Egress } from "../../src/model/model.ts";
 import type { NetworkWay } from "../../src/sandbox/egress/egress.ts";
 import { cannotIsolate } from "./box.ts";
-import { type MachineOrder, type MachineReply, tunDevice, userId } from "./egress-machine.ts";
+import { type EgressWay, type MachineOrder, type MachineReply, tunDevice, userId } from "./egress-machine.ts";
 
 /** Somebody that a program tries to reach. */
 export interface Target {
@@ -50,7 +50,7 @@ export class EgressWorld {
   readonly #replies: AsyncIterator<string>;
   readonly #lines: Interface;
 
-  constructor(way: NetworkWay = "root") {
+  constructor(way: EgressWay = "root") {
     const main = fileURLToPath(new URL("egress-machine.ts", import.meta.url));
     const command = ["--net", "--mount", process.execPath, main, way];
     this.#machine = spawn("unshare", command, { stdio: ["pipe", "pipe", "inherit"] });

@@ -4,6 +4,7 @@ case "$MODE" in
 echo) cat ;;
 env) env ;;
 fail) echo partial; echo "it went wrong" >&2; exit 3 ;;
+refuse) echo "it went wrong" >&2; exit 3 ;;
 ignore) echo ignored ;;
 kill) kill -9 $$ ;;
 ticks) for i in 1 2 3; do echo "tick $i"; sleep 0.2; done ;;
