@@ -39,6 +39,7 @@ const cases: [name: string, steps: string[], expected: string[]][] = [
     ["> a", "1 \nMARK=a\n", "> b", "1 \nMARK=b\n\nMARK=a\nx\n"],
     ["b|1|MARK=a", "b|1|x"],
   ],
+  ["a mark that comes twice", ["> a", "2 \nMARK=a", "2 \n\nMARK=a\nx\n", "2 y\n"], ["a|2|x", "a|2|y"]],
   ["a mark in the middle of a line is text", ["> a", "1 \nMARK=a\nx MARK=a\n"], ["a|1|x MARK=a"]],
   ["a kit without marks", ["1 s\n", "> a", "1 x\n", "> b", "1 y\n", "2 z\n"], ["-|1|s", "-|1|x", "b|1|y", "b|2|z"]],
   ["what came first is nobody's also when it is read late", ["> a", "> b", "1 start\n\nMARK=a\nx\n"], ["-|1|start", "a|1|x"]],

@@ -96,8 +96,9 @@ export class OutputAttribution<Caller = null> {
   }
 
   #mark(stream: StreamOutput<Caller>, callId: string): boolean {
-    const oldest = Math.max(stream.number, this.#calls - idsMax);
-    for (let number = this.#calls; number > oldest; number--) {
+    // Java's kit leads both streams into one, and so prints each mark twice there.
+    const oldest = Math.max(stream.number, this.#calls - idsMax + 1, 1);
+    for (let number = this.#calls; number >= oldest; number--) {
       const call = this.#numbered(number);
       if (call.id !== callId) continue;
       this.#kit = "marks";

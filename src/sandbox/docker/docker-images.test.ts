@@ -73,7 +73,8 @@ describe("images of docker", { skip: noDocker ?? noImageRegistry, timeout: 180_0
     const found = await Promise.all([1, 2, 3].map(() => images.ready(`${registry.host}/one:1`)));
     const [{ id, ...told }] = found as [(typeof found)[0]];
     assert.match(id, /^sha256:/);
-    assert.deepEqual(told, { command: ["/bin/run", "it"], env: { PATH: "/bin", A: "b=c", EMPTY: "" } });
+    const env = { PATH: "/bin", A: "b=c", EMPTY: "" };
+    assert.deepEqual(told, { command: ["/bin/run", "it"], env, user: "", workingFolder: "/" });
     assert.equal(said.filter((line) => /pulls the image .*\/one:1, which/.test(line)).length, 1);
   });
 
