@@ -6,6 +6,7 @@ import { type FnServer, fnServerProgram, startFnServer } from "./parts/fn-server
 import { grown } from "./parts/grown.ts";
 import { Load } from "./parts/load.ts";
 import { withOpen } from "./parts/open.ts";
+import { untilQuiet } from "./parts/quiet.ts";
 import { type SharedImage, startSharedImage } from "./parts/shared-image.ts";
 
 const sandboxes = 8;
@@ -13,6 +14,8 @@ const memoryMiB = 128;
 const connections = 32;
 const rounds = 7;
 const roundMs = 2000;
+/** Fn's server goes on starting and ending containers for a while after its load. */
+const quietMsMax = 60_000;
 /** The kit in each sandbox is compiled by then, on the slower of the two as well. */
 const warmUpMs = 15_000;
 
@@ -87,6 +90,7 @@ async function answering(url: string, id: string): Promise<string> {
 
 async function measure(load: Load, lane: Lane, forMs: number): Promise<void> {
   const { port, path, mayFail } = lane;
+  await untilQuiet(quietMsMax);
   const { calls, failures, tookMs } = await load.run({ port, paths: [path], connections, forMs, mayFail });
   lane.callsPerS.push((calls * 1000) / tookMs);
   lane.failures += failures;
