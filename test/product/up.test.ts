@@ -1,5 +1,6 @@
 /** The commands themselves: `up`, `start`, `doctor`, their answers, their exit codes, and that nothing is left behind. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -33,6 +34,16 @@ describe("the commands", { skip: cannotCount, timeout: 400_000 }, () => {
     await assertGone(instance, 2000);
     assert.deepEqual(place.left(), [], "temporary files");
     assert.deepEqual(place.processes(), []);
+  }
+
+  /** How slow the machine is beside other tests, by what a start of Node takes: 50 ms with nothing else to do. */
+  function busyFactor(): number {
+    const startsMs = Array.from({ length: 5 }, () => {
+      const beganAt = performance.now();
+      execFileSync(process.execPath, ["-e", "0"]);
+      return performance.now() - beganAt;
+    });
+    return Math.max(1, (startsMs.toSorted((one, other) => one - other)[2] ?? 0) / 50);
   }
 
   /** It ends with that exit code and a sentence, and leaves nothing. */
@@ -69,7 +80,11 @@ describe("the commands", { skip: cannotCount, timeout: 400_000 }, () => {
         best = Math.min(best, report.ready_ms);
         t.diagnostic(stdout.trimEnd());
       }
-      assert.ok(best <= 3000, `ready after ${best} ms`);
+      const slowness = busyFactor();
+      assert.ok(
+        best <= 3000 * slowness,
+        `ready after ${best} ms, on a machine that is ${slowness.toFixed(1)} x as slow as with nothing to do`,
+      );
     });
 
     test("works from any folder, with a data folder named from there", async () => {

@@ -128,7 +128,7 @@ describe("starts of images", { skip: noImageRegistry ?? false, concurrency: 2, t
   const nameOf = (name: string) => `${registry.host}/shelf:${tagOf(name)}`;
 
   for (const way of ways) {
-    describe(way, { skip: noWay(way), concurrency: 6 }, () => {
+    describe(way, { skip: noWay(way), concurrency: 3 }, () => {
       let on: ImagePlatform;
       let url: string;
 
@@ -146,7 +146,7 @@ describe("starts of images", { skip: noImageRegistry ?? false, concurrency: 2, t
           const id = await imageFunction(url, tagOf(name), nameOf(name));
           for (const text of ["one", "two"]) {
             const answer = await call(`${url}/invoke/${id}`, text);
-            assert.deepEqual([answer.status, answer.text], [200, text]);
+            assert.deepEqual([answer.status, answer.text], [200, text], on.platform.log().slice(-4000));
           }
         });
       }
