@@ -3,7 +3,7 @@
  * only those (without the checks).
  */
 import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "node:test";
 import { inspect, styleText } from "node:util";
@@ -45,8 +45,7 @@ async function runTests(files: readonly string[]): Promise<void> {
     files: [...files],
     concurrency: 2,
     timeout: testMaxMs,
-    // A test that failed may have left a server behind, and its file would then never end.
-    execArgv: ["--disable-warning=ExperimentalWarning", "--test-force-exit"],
+    execArgv: ["--disable-warning=ExperimentalWarning"],
   });
   const silence = setTimeout(giveUp, silenceMaxMs);
   for (const event of ["test:pass", "test:fail"] as const) stream.on(event, () => silence.refresh());
@@ -73,8 +72,10 @@ async function runTests(files: readonly string[]): Promise<void> {
   clearTimeout(silence);
 }
 
-/** Whatever holds a file's pipes open, the last line gets printed. */
+/** A test that failed may have left a server behind, and its file then never ends: the last line gets printed all the same. */
 function giveUp(): void {
+  const own = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean);
+  for (const pid of own) process.kill(Number(pid), "SIGKILL");
   counts.failed++;
   tell(false, `no test has ended for ${silenceMaxMs / 1000} s`, 0);
   end();

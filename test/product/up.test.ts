@@ -12,6 +12,16 @@ import { asNobody, cannotReadSources, type Command, kiln, Place, server } from "
 
 const examplesPath = "/kiln/v1/namespaces/guest/apps/examples/functions";
 
+/** How slow the machine is beside other tests, by what a start of Node takes: 50 ms with nothing else to do. */
+function busyFactor(): number {
+  const startsMs = Array.from({ length: 5 }, () => {
+    const beganAt = performance.now();
+    execFileSync(process.execPath, ["-e", "0"]);
+    return performance.now() - beganAt;
+  });
+  return Math.max(1, (startsMs.toSorted((one, other) => one - other)[2] ?? 0) / 50);
+}
+
 describe("the commands", { skip: cannotCount, timeout: 400_000 }, () => {
   let place: Place;
   beforeEach(() => {
@@ -34,16 +44,6 @@ describe("the commands", { skip: cannotCount, timeout: 400_000 }, () => {
     await assertGone(instance, 2000);
     assert.deepEqual(place.left(), [], "temporary files");
     assert.deepEqual(place.processes(), []);
-  }
-
-  /** How slow the machine is beside other tests, by what a start of Node takes: 50 ms with nothing else to do. */
-  function busyFactor(): number {
-    const startsMs = Array.from({ length: 5 }, () => {
-      const beganAt = performance.now();
-      execFileSync(process.execPath, ["-e", "0"]);
-      return performance.now() - beganAt;
-    });
-    return Math.max(1, (startsMs.toSorted((one, other) => one - other)[2] ?? 0) / 50);
   }
 
   /** It ends with that exit code and a sentence, and leaves nothing. */
