@@ -69,7 +69,10 @@ export class DockerSandbox implements Sandbox {
       this.resume = () => file.set(freezer.thaw);
     }
     const { memoryFiles = null, cpuFile = null, coresFile = null } = groups ?? {};
-    if (memoryFiles !== null) this.memoryBytes = () => memoryInUse(memoryFiles, spec.limits.memoryMiB);
+    if (memoryFiles !== null) {
+      // The group may outlive its program for a moment.
+      this.memoryBytes = async () => (this.#over.signal.aborted ? null : await memoryInUse(memoryFiles, spec.limits.memoryMiB));
+    }
     if (cpuFile !== null) {
       const share = this.#control(cpuFile.path);
       this.weigh = (cpuWeight) => share.set(weightText(cpuFile.version, cpuWeight));

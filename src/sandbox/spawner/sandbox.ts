@@ -55,7 +55,10 @@ export class SpawnedSandbox implements Sandbox {
       const place = this.#control(coresFile);
       this.move = (cores) => place.set(cores.join(","));
     }
-    if (memoryFiles !== null) this.memoryBytes = () => memoryInUse(memoryFiles, spec.limits.memoryMiB);
+    if (memoryFiles !== null) {
+      // The group may outlive its program for a moment.
+      this.memoryBytes = async () => (this.#over.signal.aborted ? null : await memoryInUse(memoryFiles, spec.limits.memoryMiB));
+    }
     void program.exited.then((exit) => this.#ended(exit));
   }
 
