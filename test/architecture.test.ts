@@ -172,8 +172,8 @@ test("dialect words stop at api/", () => {
 
 test("environment variables are read in one file", () => {
   report(
-    "process.env occurs in config/config.ts only (and in the spawner, which hands none on).",
-    linesMatching(/process\.env\b/, (file) => file !== "src/config/config.ts"),
+    "process.env occurs in config/load.ts only (and in the spawner, which hands none on).",
+    linesMatching(/process\.env\b/, (file) => file !== "src/config/load.ts"),
   );
 });
 

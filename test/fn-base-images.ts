@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { settings } from "../src/config/config.ts";
+import { settings } from "../src/config/load.ts";
 import { nodeRoot, npmProgram, npmRoot, pipFolder, pipRoot, pythonRoot } from "../src/image/roots/recipes.ts";
 import { RootStore } from "../src/image/roots/root-store.ts";
 import { realWorld } from "../src/lib/world.ts";

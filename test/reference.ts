@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { flagOf, settings } from "../src/config/config.ts";
+import { flagOf, settings } from "../src/config/load.ts";
 import { fnSettings } from "../src/config/fn-settings.ts";
 import { limits } from "../src/model/limits.ts";
 

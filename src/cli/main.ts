@@ -1,6 +1,6 @@
 /** The client as a process. */
 import { enableCompileCache } from "node:module";
-import { compileCacheFolder, callerEnvironment } from "../config/config.ts";
+import { compileCacheFolder, callerEnvironment } from "../config/load.ts";
 import { realWorld } from "../lib/world.ts";
 import { runCli } from "./cli.ts";
 

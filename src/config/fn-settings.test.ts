@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { PlatformError } from "../model/error.ts";
-import { type Config, loadConfig, settings } from "./config.ts";
+import type { Config } from "./config.ts";
+import { loadConfig, settings } from "./load.ts";
 import { fnSetting, fnSettings, meaninglessVariables } from "./fn-settings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kiln-fn-settings-"));

@@ -19,7 +19,9 @@ import {
 } from "../api/openwhisk/openwhisk.ts";
 import { createIdentifier } from "../auth/identify.ts";
 import { firstNamespace, firstStart, requireKeys } from "../auth/keys.ts";
-import { type Config, parseListen, unusedFnVariables } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
+import { unusedFnVariables } from "../config/load.ts";
+import { parseListen } from "../config/values.ts";
 import { LoadedExtensions } from "../extensions/loaded.ts";
 import { createFramework } from "../http/framework.ts";
 import type { HttpRequest } from "../http/http.ts";

@@ -4,7 +4,7 @@
  */
 import { enableCompileCache } from "node:module";
 import { Socket } from "node:net";
-import { compileCacheFolder } from "../config/config.ts";
+import { compileCacheFolder } from "../config/load.ts";
 import { Front } from "../http/link/front-link.ts";
 import { realWorld } from "../lib/world.ts";
 import { fastPaths } from "./fast-paths.ts";

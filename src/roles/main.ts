@@ -1,7 +1,7 @@
 /** The command line of the server: `start`, `up`, `doctor`, `build`, `images`. Parses flags, picks the role, and turns errors into exit codes. */
 import { enableCompileCache } from "node:module";
 import { parseArgs } from "node:util";
-import { compileCacheFolder, flagOf, loadConfig, settings } from "../config/config.ts";
+import { compileCacheFolder, flagOf, loadConfig, settings } from "../config/load.ts";
 
 enableCompileCache(compileCacheFolder());
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
-import { loadConfig } from "../config/config.ts";
+import { loadConfig } from "../config/load.ts";
 import { realWorld } from "../lib/world.ts";
 import { memoryLogStore } from "../logs/memory/store.ts";
 import { PlatformError } from "../model/error.ts";

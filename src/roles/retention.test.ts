@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { aMessage } from "../../test/contract/queue.ts";
 import { setWorld } from "../../test/set-world.ts";
-import { loadConfig } from "../config/config.ts";
+import { loadConfig } from "../config/load.ts";
 import { memoryLogStore } from "../logs/memory/store.ts";
 import { memoryQueue } from "../queue/memory/queue.ts";
 import type { Queue } from "../queue/queue.ts";

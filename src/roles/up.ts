@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
-import { type Config, commandStartedAt, parseListen } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
+import { commandStartedAt } from "../config/load.ts";
+import { parseListen } from "../config/values.ts";
 import { isLoopbackHost } from "../http/loopback.ts";
 import { printable } from "../lib/printable.ts";
 import { realWorld } from "../lib/world.ts";

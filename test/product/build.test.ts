@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { settings } from "../../src/config/config.ts";
+import { settings } from "../../src/config/load.ts";
 import { inspect } from "../../src/sandbox/bubblewrap/capabilities.ts";
 import { call, put } from "../client.ts";
 import { noDocker, startEngine } from "../docker.ts";

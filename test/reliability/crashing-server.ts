@@ -4,7 +4,7 @@
  */
 import { enableCompileCache } from "node:module";
 import { parseArgs } from "node:util";
-import { compileCacheFolder, loadConfig } from "../../src/config/config.ts";
+import { compileCacheFolder, loadConfig } from "../../src/config/load.ts";
 import type { CrashPoint, World } from "../../src/lib/world.ts";
 
 // Before the rest is loaded, as `main.ts` does it: a test starts many.

@@ -4,7 +4,9 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { PlatformError } from "../model/error.ts";
-import { type Config, loadConfig, parseListen, settings } from "./config.ts";
+import type { Config } from "./config.ts";
+import { loadConfig, settings } from "./load.ts";
+import { parseListen } from "./values.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kiln-config-"));
 after(() => rmSync(folder, { recursive: true }));
