@@ -1,75 +1,31 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { fakeAgent } from "../../test/fake-agent.ts";
+import { test } from "node:test";
+import { assembledInvocation, everyone, until } from "../../test/assembled-invocation.ts";
 import { sampleFn } from "../../test/samples.ts";
 import type { Caller } from "../auth/auth.ts";
 import { bytesBody } from "../lib/body.ts";
 import { realWorld } from "../lib/world.ts";
-import { LogCollector } from "../logs/collector.ts";
-import { memoryLogStore } from "../logs/memory/store.ts";
-import { Admission } from "../metering/admit.ts";
 import { asPlatformError, PlatformError } from "../model/error.ts";
 import { deliveryDefaults } from "../model/fn-defaults.ts";
 import { limits } from "../model/limits.ts";
 import type { Activation, Delivery, Fn } from "../model/model.ts";
 import { memoryQueue } from "../queue/memory/queue.ts";
 import type { Queue } from "../queue/queue.ts";
-import { place } from "../scheduler/place.ts";
-import { memoryStore } from "../store/memory/store.ts";
-import { Definitions } from "./definitions.ts";
 import type { CallHooks, HookedCall } from "./invocation.ts";
-import { Recorder } from "./record.ts";
-import { TrailingLogs } from "./trailing-logs.ts";
-import { createInvocation, type Invocation } from "./whole.ts";
 
 const world = realWorld();
-const everyone: Caller = { name: "everyone", namespaces: null };
-const giveUpMs = 20_000;
 
 /** A function of the null app; its id is its name. */
 function fnNamed(name: string, delivery: Partial<Delivery> = {}, fields: Partial<Fn> = {}): Fn {
   return sampleFn({ id: name, name, timeoutMs: 2000, delivery: { ...deliveryDefaults, backoffMs: 1, ...delivery }, ...fields });
 }
 
-/** The whole room over parts in memory; `restart` is a new process on the same queue and store. */
 async function assembled(
   fns: readonly Fn[],
-  options: { queue?: Queue; callsMax?: number; queuedMax?: number; hooks?: CallHooks } = {},
+  options: { queue?: Queue; asyncCallsMax?: number; namespaceQueuedMax?: number; hooks?: CallHooks } = {},
 ) {
-  const store = memoryStore();
-  for (const name of new Set(["guest", ...fns.map(({ namespace }) => namespace)]))
-    await store.namespaces.create({ id: world.newId(), name, createdAt: 0 });
-  for (const fn of fns) await store.functions.create(fn);
-  const queue = options.queue ?? memoryQueue(world);
-  const logs = new LogCollector({ store: memoryLogStore(), world });
-  const recorder = new Recorder(store.activations, world, () => {});
-  const definitions = new Definitions(store, world);
-  const warnings: string[] = [];
-  const started = (): Invocation => {
-    const { agent } = fakeAgent();
-    const invocation = createInvocation({
-      world,
-      definitions,
-      admission: new Admission({ namespaceCallsMax: 100 }),
-      place,
-      agents: () => [{ id: "test", memoryMiB: agent.memoryMiB, accepting: true, link: agent }],
-      recorder,
-      logs,
-      trailing: new TrailingLogs(world),
-      waitMsMax: 2000,
-      queue,
-      asyncCallsMax: options.callsMax ?? 8,
-      busyAsyncCallsMax: 1,
-      namespaceQueuedMax: options.queuedMax ?? 1000,
-      warn: (message) => warnings.push(message),
-      hooks: options.hooks,
-    });
-    after(async () => {
-      await invocation.close(0);
-      await agent.close(0);
-    });
-    return invocation;
-  };
+  const parts = await assembledInvocation(fns, { world, ...options });
+  const { recorder, logs, started } = parts;
   const invocation = started();
   const send = async (functionId: string, behaviour: string, namespace = "guest") => {
     const request = { caller: everyone, namespace, headers: [], http: null, body: bytesBody(Buffer.from(behaviour)) };
@@ -77,17 +33,7 @@ async function assembled(
   };
   const ended = (id: string, namespace = "guest") => until(() => recorder.get(namespace, id));
   const lines = (id: string) => logs.read("guest", id).then((all) => all.map(({ text }) => text));
-  return { store, queue, definitions, invocation, send, ended, lines, recorder, started, warnings };
-}
-
-async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
-  const giveUpAt = performance.now() + giveUpMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    assert.ok(performance.now() < giveUpAt, "it did not happen in time");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  return { ...parts, invocation, send, ended, lines };
 }
 
 const shown = ({ status, attempt, error }: Activation) => [status, attempt, error?.code ?? null];
@@ -147,7 +93,7 @@ test("a call of a function that was deleted ends", async () => {
 });
 
 test("cancelled: one that waits never runs, one that runs is killed, one that is over is not there", async () => {
-  const { invocation, send, ended, queue } = await assembled([fnNamed("f"), fnNamed("g")], { callsMax: 4 });
+  const { invocation, send, ended, queue } = await assembled([fnNamed("f"), fnNamed("g")], { asyncCallsMax: 4 });
   const waiting = await send("f", "print ran");
   assert.equal(await queue.cancel("guest", waiting), true);
   invocation.start();
@@ -291,7 +237,7 @@ test("who looks at calls hears of destinations and of what is redriven, and may 
 
 test("one namespace's backlog does not hold up another's, nor a slow function a quick one", async () => {
   const fns = [fnNamed("slow", {}, { sandboxesMax: 2 }), fnNamed("quick"), fnNamed("other", {}, { namespace: "other" })];
-  const { invocation, send, ended, queue } = await assembled(fns, { callsMax: 4 });
+  const { invocation, send, ended, queue } = await assembled(fns, { asyncCallsMax: 4 });
   for (let call = 0; call < 200; call++) await send("slow", "sleep 100");
   const quick = await send("quick", "hello");
   const other = await send("other", "hello", "other");
@@ -333,7 +279,7 @@ const full = (error: unknown) =>
 
 test("a namespace whose calls fill the queue is refused more of them; what was accepted goes on", async () => {
   const fns = [fnNamed("f", { attemptsMax: 2, onFailure: "_/g" }), fnNamed("g"), fnNamed("h", {}, { namespace: "other" })];
-  const { invocation, send, ended, recorder, queue } = await assembled(fns, { queuedMax: 3 });
+  const { invocation, send, ended, recorder, queue } = await assembled(fns, { namespaceQueuedMax: 3 });
   const answers = await Promise.allSettled(Array.from({ length: 5 }, () => send("f", "throw")));
   const ids = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
   assert.deepEqual([ids.length, queue.waitingCount("guest")], [3, 3], "those that come at once are counted too");
@@ -350,7 +296,7 @@ test("while the disk is slow, what waits for it has bounds; what fits is accepte
   const disk = Promise.withResolvers<void>();
   const write = queue.send.bind(queue);
   queue.send = (messages) => disk.promise.then(() => write(messages));
-  const { send } = await assembled([fnNamed("f")], { queue, queuedMax: 6 });
+  const { send } = await assembled([fnNamed("f")], { queue, namespaceQueuedMax: 6 });
   const large = "x".repeat(limits.requestBytesMax);
   const fits = Array.from({ length: 4 }, () => send("f", large));
   await assert.rejects(send("f", "one byte more"), (error) => asPlatformError(error).details["limit"] === "acceptBytes");

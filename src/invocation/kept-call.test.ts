@@ -1,64 +1,23 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { fakeAgent } from "../../test/fake-agent.ts";
+import { test } from "node:test";
+import { assembledInvocation, everyone, until } from "../../test/assembled-invocation.ts";
 import { sampleFn } from "../../test/samples.ts";
-import type { Caller } from "../auth/auth.ts";
 import { bytesBody } from "../lib/body.ts";
 import { realWorld, type World } from "../lib/world.ts";
-import { LogCollector } from "../logs/collector.ts";
-import { memoryLogStore } from "../logs/memory/store.ts";
-import { Admission } from "../metering/admit.ts";
 import { deliveryDefaults } from "../model/fn-defaults.ts";
 import type { Activation, Fn } from "../model/model.ts";
-import { memoryQueue } from "../queue/memory/queue.ts";
-import { place } from "../scheduler/place.ts";
-import { memoryStore } from "../store/memory/store.ts";
-import { Definitions } from "./definitions.ts";
 import type { EnteredCall, InvokeResult } from "./invocation.ts";
-import { Recorder } from "./record.ts";
-import { TrailingLogs } from "./trailing-logs.ts";
-import { createInvocation } from "./whole.ts";
 
 const real = realWorld();
-const everyone: Caller = { name: "everyone", namespaces: null };
 const never = new AbortController().signal;
-const giveUpMs = 20_000;
 
 /** A server over parts in memory, whose clock a test moves. */
 async function assembled(fields: Partial<Fn> = {}) {
   const clock = { aheadMs: 0 };
   const world: World = { ...real, now: () => real.now() + clock.aheadMs, monotonic: () => real.monotonic() + clock.aheadMs };
-  const store = memoryStore();
   const fn = sampleFn({ timeoutMs: 2000, delivery: { ...deliveryDefaults, attemptsMax: 1 }, ...fields });
-  await store.namespaces.create({ id: world.newId(), name: "guest", createdAt: 0 });
-  await store.functions.create(fn);
-  const queue = memoryQueue(world);
-  const recorder = new Recorder(store.activations, world, () => {});
-  const definitions = new Definitions(store, world);
-  const started = () => {
-    const { agent } = fakeAgent();
-    const invocation = createInvocation({
-      world,
-      definitions,
-      admission: new Admission({ namespaceCallsMax: 100 }),
-      place,
-      agents: () => [{ id: "test", memoryMiB: agent.memoryMiB, accepting: true, link: agent }],
-      recorder,
-      logs: new LogCollector({ store: memoryLogStore(), world }),
-      trailing: new TrailingLogs(world),
-      waitMsMax: 2000,
-      queue,
-      asyncCallsMax: 8,
-      busyAsyncCallsMax: 1,
-      namespaceQueuedMax: 100,
-      warn: () => {},
-    });
-    after(async () => {
-      await invocation.close(0);
-      await agent.close(0);
-    });
-    return invocation;
-  };
+  const parts = await assembledInvocation([fn], { world });
+  const { started } = parts;
   const { invoker, calls } = started();
   const begin = (behaviour: string) => {
     const entered = Promise.withResolvers<EnteredCall>();
@@ -69,17 +28,7 @@ async function assembled(fields: Partial<Fn> = {}) {
     invoker.begin({ ...request, target: { by: "id", functionId: fn.id } }, never, caller);
     return { entered: entered.promise, told: told.promise };
   };
-  return { store, queue, recorder, calls, started, begin, clock };
-}
-
-async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
-  const giveUpAt = performance.now() + giveUpMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    assert.ok(performance.now() < giveUpAt, "it did not happen in time");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  return { ...parts, calls, begin, clock };
 }
 
 test("a kept answer is written with its record, and told of when both are made", async () => {
