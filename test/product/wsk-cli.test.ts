@@ -1,20 +1,15 @@
 /** OpenWhisk's own client, or what it sent: test/fixtures/openwhisk/cli/README.md. */
-import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeZip } from "../archives.ts";
-import { commandsIn, run, settled } from "../fn-client.ts";
-import { askAgain, dialogueOf, type Exchanged, exchangesIn, Normal, recorder } from "../fn-tour.ts";
+import { askTourAgain, takeTour, type Tour } from "../client-tour.ts";
+import { Normal } from "../fn-tour.ts";
 import { type Platform, startPlatform } from "../platform.ts";
 
 /** Its program; "": none. */
 const client = process.env["WSK_CLI"] ?? "";
 const isRecorded = client !== "" && process.env["WSK_CLI_RECORD"] === "1";
-const folder = join(import.meta.dirname, "../fixtures/openwhisk/cli");
-const [tourFile, requestsFile] = [join(folder, "tour.txt"), join(folder, "requests.txt")];
-
 const hello = `function main({ name }) {
   console.log("greeting", name);
   return { greeting: "Hello, " + name + "!" };
@@ -54,56 +49,35 @@ class WskNormal extends Normal {
   }
 }
 
-function wordsFor(platform: Platform, url: string): Record<string, string> {
-  return { "<url>": url, "<auth>": platform.auth, "<basic>": `Basic ${btoa(platform.auth)}` };
-}
+const credentials = ({ auth }: Platform) => `Basic ${btoa(auth)}`;
 
-test("a tour with OpenWhisk's client reads as with OpenWhisk's server", {
-  skip: client === "" && "WSK_CLI names no client",
-}, async () => {
-  const platform = await startPlatform();
-  const home = mkdtempSync(join(tmpdir(), "kiln-wsk-"));
-  const exchanged: Exchanged[] = [];
-  const between = await recorder(platform.port, (one) => exchanged.push(one));
-  // Apart, since an activation's id may be printed that is in no body.
-  const words = { ...wordsFor(platform, between.url), "<home>": home };
-  const [normal, normalSent] = [new WskNormal(words), new WskNormal(words)];
-  for (const [name, data] of Object.entries(files)) writeFileSync(join(home, name), data);
-  writeFileSync(join(home, ".wskprops"), `APIHOST=${between.url}\nAUTH=${platform.auth}\nNAMESPACE=_\n`);
-  const lines: string[] = [];
-  const requests: string[] = [];
-  try {
-    for (const command of commandsIn(readFileSync(tourFile, "utf8"))) {
-      const typed = normal.from(command).split(" ").slice(1);
-      const printed = await run(client, typed, { home, input: "", cwd: home });
-      const sent = exchanged.splice(0).map((one) => normalSent.of(dialogueOf(one)));
-      if (sent.length > 0) requests.push(`# ${command}\n${sent.join("")}`);
-      lines.push(`$ ${command}\n${settled(normal.of(printed))}`);
-    }
-  } finally {
-    await between.close();
-    await platform.stop();
-    rmSync(home, { recursive: true, force: true });
-  }
-  if (isRecorded) {
-    writeFileSync(tourFile, lines.join("\n"));
-    writeFileSync(requestsFile, requests.join("\n"));
-  }
-  assert.equal(lines.join("\n"), readFileSync(tourFile, "utf8"));
-  assert.equal(requests.join("\n"), readFileSync(requestsFile, "utf8"));
-});
+const tour: Tour = {
+  client,
+  folder: join(import.meta.dirname, "../fixtures/openwhisk/cli"),
+  isRecorded,
+  start: startPlatform,
+  furnish(home, { auth }, url) {
+    for (const [name, data] of Object.entries(files)) writeFileSync(join(home, name), data);
+    writeFileSync(join(home, ".wskprops"), `APIHOST=${url}\nAUTH=${auth}\nNAMESPACE=_\n`);
+  },
+  normal: (platform, { url, home }) =>
+    new WskNormal({
+      "<url>": url,
+      "<auth>": platform.auth,
+      "<basic>": credentials(platform),
+      ...(home !== "" && { "<home>": home }),
+    }),
+  headers: (platform) => ["authorization", credentials(platform)],
+};
 
-test("what OpenWhisk's client sends is answered as it was", { skip: isRecorded && "it is being recorded" }, async () => {
-  const platform = await startPlatform();
-  const words = wordsFor(platform, platform.url);
-  const normal = new WskNormal(words);
-  try {
-    for (const exchanged of exchangesIn(readFileSync(requestsFile, "utf8"))) {
-      const { method, target, body, status, answer } = exchanged;
-      const asked = { ...exchanged, headers: [...exchanged.headers, "authorization", words["<basic>"] as string] };
-      assert.equal(await askAgain(platform.port, asked, normal), `${status} ${answer}`, `${method} ${target} ${body}`);
-    }
-  } finally {
-    await platform.stop();
-  }
-});
+test(
+  "a tour with OpenWhisk's client reads as with OpenWhisk's server",
+  {
+    skip: client === "" && "WSK_CLI names no client",
+  },
+  () => takeTour(tour),
+);
+
+test("what OpenWhisk's client sends is answered as it was", { skip: isRecorded && "it is being recorded" }, () =>
+  askTourAgain(tour),
+);
