@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { importFolder, noDocker, type TestEngine } from "./docker.ts";
+import { importFolder, noDocker, startEngine, type TestEngine } from "./docker.ts";
 import { npmKit } from "./kits.ts";
 import { cleanEnvironment } from "./platform.ts";
 import { makeRoot, type RootPrograms } from "./root-folder.ts";
@@ -46,8 +46,43 @@ function find(name: string): string | undefined {
   return folders.map((folder) => `${folder}/${name}`).find((file) => existsSync(file));
 }
 
+/** A machine of its own, as far as its network goes, with an engine that has the server's image. */
+export interface ServerMachine {
+  readonly engine: TestEngine;
+  /** What listens there on port 8080. */
+  readonly url: string;
+  remove(): Promise<void>;
+}
+
+/** `prepare`: more that the engine is to have, while it reaches what this machine does. */
+export async function startServerMachine(
+  tag: string,
+  { withDocker = false, prepare }: { withDocker?: boolean; prepare?(engine: TestEngine): Promise<unknown> } = {},
+): Promise<ServerMachine> {
+  const engine = await startEngine();
+  try {
+    await buildServerImage(engine, tag, { withDocker });
+    await prepare?.(engine);
+    await engine.stop();
+    await engine.start("apart");
+    const way = await forward(engine, 8080);
+    const remove = async () => {
+      way.close();
+      await engine.remove();
+    };
+    return { engine, url: way.url, remove };
+  } catch (error) {
+    await engine.remove();
+    throw error;
+  }
+}
+
 /** `withDocker`: the variant that has an engine of its own. */
-export async function buildServerImage(engine: TestEngine, tag: string, { withDocker = false } = {}): Promise<void> {
+async function buildServerImage(
+  engine: TestEngine,
+  tag: string,
+  { withDocker }: { readonly withDocker: boolean },
+): Promise<void> {
   await importBase(engine, "registry.test/node:24", withDocker ? `${ofServer} ${ofDocker}` : ofServer);
   const args = ["BASE=registry.test/node:24", ...(withDocker ? ["ENGINE=yes"] : [])].flatMap((each) => ["--build-arg", each]);
   const file = join(project, "packaging/docker/Dockerfile");
@@ -63,7 +98,7 @@ export async function docker(engine: TestEngine, args: readonly string[]): Promi
 }
 
 /** Leads from a port of this machine to one of an engine that runs apart. */
-export async function forward(engine: TestEngine, port: number) {
+async function forward(engine: TestEngine, port: number) {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     const into = ["--target", String(engine.process().pid), "--net", "socat", "-t", "1", "STDIO", `TCP:127.0.0.1:${port}`];
     const child = spawn("nsenter", into, { stdio: ["pipe", "pipe", "ignore"] });

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { call, recordOf, send } from "../client.ts";
-import { imageFunction, importFdkImage, startEngine, type TestEngine } from "../docker.ts";
+import { imageFunction, importFdkImage, type TestEngine } from "../docker.ts";
 import { cleanEnvironment } from "../platform.ts";
-import { buildServerImage, docker, eventually, forward, noServerImage } from "../server-image.ts";
+import { docker, eventually, noServerImage, type ServerMachine, startServerMachine } from "../server-image.ts";
 
 const execute = promisify(execFile);
 const client = process.env["FN_CLI"] ?? "";
@@ -19,20 +19,15 @@ const hello = "registry.test/hello:0.0.1";
 
 describe("fn start", { skip: noServerImage, timeout: 600_000 }, () => {
   const home = mkdtempSync(join(tmpdir(), "kiln-fn-"));
+  let machine: ServerMachine;
   let engine: TestEngine;
-  let way: Awaited<ReturnType<typeof forward>>;
 
   before(async () => {
-    engine = await startEngine();
-    await buildServerImage(engine, image);
-    await importFdkImage(engine.engine, hello);
-    await engine.stop();
-    await engine.start("apart");
-    way = await forward(engine, 8080);
+    machine = await startServerMachine(image, { prepare: ({ engine }) => importFdkImage(engine, hello) });
+    engine = machine.engine;
   });
   after(async () => {
-    way?.close();
-    await engine?.remove();
+    await machine?.remove();
     rmSync(home, { recursive: true, force: true });
   });
 
@@ -45,7 +40,7 @@ describe("fn start", { skip: noServerImage, timeout: 600_000 }, () => {
     ...cleanEnvironment,
     HOME: home,
     DOCKER_HOST: engine.host,
-    FN_API_URL: way.url,
+    FN_API_URL: machine.url,
     NO_PROXY: "127.0.0.1",
     no_proxy: "127.0.0.1",
   });
@@ -59,7 +54,7 @@ describe("fn start", { skip: noServerImage, timeout: 600_000 }, () => {
     for (const stream of [process.stdout, process.stderr]) stream.setEncoding("utf8").on("data", (text) => (said += text));
     await eventually(async () => {
       assert.equal(process.exitCode, null, said);
-      assert.equal((await send("GET", `${way.url}/`)).status, 200, said);
+      assert.equal((await send("GET", `${machine.url}/`)).status, 200, said);
     });
     return { process, said: () => said };
   }
@@ -81,21 +76,21 @@ describe("fn start", { skip: noServerImage, timeout: 600_000 }, () => {
 
   test("an app, a function of an image that the engine has, and a call of it", async () => {
     const server = await start(null);
-    if (client === "") id = await imageFunction(way.url, "hello", hello);
+    if (client === "") id = await imageFunction(machine.url, "hello", hello);
     else {
       await fn("create", "app", "app-hello");
       await fn("create", "function", "app-hello", "hello", hello);
       const invoked = execute(client, ["invoke", "app-hello", "hello"], { env: environment(), timeout: 60_000 });
       invoked.child.stdin?.end('{"name":"Ada"}');
       assert.match((await invoked).stdout, /"message":"Hello Ada"/);
-      const { items } = (await send("GET", `${way.url}/v2/apps`)).json as { items: { id: string }[] };
-      const fns = (await send("GET", `${way.url}/v2/fns?app_id=${items[0]?.id}`)).json as { items: { id: string }[] };
+      const { items } = (await send("GET", `${machine.url}/v2/apps`)).json as { items: { id: string }[] };
+      const fns = (await send("GET", `${machine.url}/v2/fns?app_id=${items[0]?.id}`)).json as { items: { id: string }[] };
       id = fns.items[0]?.id ?? "";
     }
-    const answer = await call(`${way.url}/invoke/${id}`, { name: "Grace" });
+    const answer = await call(`${machine.url}/invoke/${id}`, { name: "Grace" });
     assert.equal(answer.status, 200, `${answer.text} ${server.said()}`);
     assert.equal(answer.json["message"], "Hello Grace");
-    assert.equal((await recordOf(way.url, answer.activationId)).status, "success");
+    assert.equal((await recordOf(machine.url, answer.activationId)).status, "success");
     assert.equal((await containers()).length, 1, "its sandbox is a container of that engine");
 
     const inside = [
@@ -115,7 +110,7 @@ describe("fn start", { skip: noServerImage, timeout: 600_000 }, () => {
     const iofs = join(home, "iofs");
     mkdirSync(iofs);
     const server = await start(iofs);
-    const answer = await call(`${way.url}/invoke/${id}`, { name: "Alan" });
+    const answer = await call(`${machine.url}/invoke/${id}`, { name: "Alan" });
     assert.equal(answer.json["message"], "Hello Alan", server.said());
     assert.equal(await stop(server), 0, server.said());
     assert.deepEqual(await containers(), []);
@@ -124,9 +119,9 @@ describe("fn start", { skip: noServerImage, timeout: 600_000 }, () => {
   test("under its own name it asks for keys, and tells what it lacks", async () => {
     const name = await docker(engine, ["run", "--rm", "--detach", "--publish", "8080:8080", image]);
     try {
-      await eventually(async () => assert.equal((await send("GET", `${way.url}/v2/apps`)).status, 401));
+      await eventually(async () => assert.equal((await send("GET", `${machine.url}/v2/apps`)).status, 401));
       const key = await docker(engine, ["exec", name, "cat", "/app/data/guest.key"]);
-      const known = await send("GET", `${way.url}/v2/apps`, undefined, { authorization: `Bearer ${key}` });
+      const known = await send("GET", `${machine.url}/v2/apps`, undefined, { authorization: `Bearer ${key}` });
       assert.equal(known.status, 200);
       const { stderr } = await execute("docker", ["logs", name], { env: environment() });
       assert.match(stderr, /code cannot be isolated in this container.*--privileged/);

@@ -7,28 +7,22 @@ import { realWorld } from "../../src/lib/world.ts";
 import { parseDockerHost } from "../../src/sandbox/docker/address.ts";
 import { DockerEngine } from "../../src/sandbox/docker/engine.ts";
 import { call, send, type ShownRecord } from "../client.ts";
-import { imageFunction, importFdkImage, startEngine, type TestEngine } from "../docker.ts";
-import { buildServerImage, docker, eventually, forward, noServerImage } from "../server-image.ts";
+import { imageFunction, importFdkImage, type TestEngine } from "../docker.ts";
+import { docker, eventually, noServerImage, type ServerMachine, startServerMachine } from "../server-image.ts";
 
 const image = "registry.test/polykiln:whole";
 const hello = "registry.test/hello:0.0.1";
 const kills = 2;
 
 describe("docker in docker", { skip: noServerImage, timeout: 600_000 }, () => {
+  let machine: ServerMachine;
   let engine: TestEngine;
-  let way: Awaited<ReturnType<typeof forward>>;
 
   before(async () => {
-    engine = await startEngine();
-    await buildServerImage(engine, image, { withDocker: true });
-    await engine.stop();
-    await engine.start("apart");
-    way = await forward(engine, 8080);
+    machine = await startServerMachine(image, { withDocker: true });
+    engine = machine.engine;
   });
-  after(async () => {
-    way?.close();
-    await engine?.remove();
-  });
+  after(() => machine?.remove());
 
   const run = (name: string) =>
     docker(
@@ -51,11 +45,11 @@ describe("docker in docker", { skip: noServerImage, timeout: 600_000 }, () => {
 
   test("a killed one is followed by one that serves, and no accepted call is lost", async (t) => {
     await run("outer-0");
-    await eventually(async () => assert.equal((await send("GET", `${way.url}/`)).status, 200));
+    await eventually(async () => assert.equal((await send("GET", `${machine.url}/`)).status, 200));
     await importFdkImage(await innerEngine("outer-0"), hello);
-    const id = await imageFunction(way.url, "hello", hello);
-    const url = `${way.url}/invoke/${id}`;
-    const later = `${way.url}/kiln/v1/namespaces/guest/apps/app-hello/functions/hello/invoke?wait=none`;
+    const id = await imageFunction(machine.url, "hello", hello);
+    const url = `${machine.url}/invoke/${id}`;
+    const later = `${machine.url}/kiln/v1/namespaces/guest/apps/app-hello/functions/hello/invoke?wait=none`;
     assert.equal((await call(url, { name: "first" })).json["message"], "Hello first");
 
     const accepted = new Set<string>();
@@ -81,7 +75,7 @@ describe("docker in docker", { skip: noServerImage, timeout: 600_000 }, () => {
       });
     }
     const records = await eventually(async () => {
-      const all = await recordsOf(way.url);
+      const all = await recordsOf(machine.url);
       const missing = [...accepted].filter((each) => !all.some((record) => record.id === each));
       assert.deepEqual(missing, []);
       return all.filter((record) => accepted.has(record.id));
