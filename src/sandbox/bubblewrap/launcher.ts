@@ -48,7 +48,8 @@ export class BubblewrapLauncher implements Launcher {
   readonly #finished = new FinishedStock();
   /** Null: there is none, and sandboxes have loopback alone. */
   readonly #opening: Promise<Network | null>;
-  #network: Network | null = null;
+  /** Undefined until it is known. */
+  #network: Network | null | undefined;
   #tmp: Tmp = { bytes: 64 * 1024 * 1024, files: 4096 };
   #tools: Tools | null = null;
   #callOffRefill: (() => void) | null = null;
@@ -145,6 +146,7 @@ export class BubblewrapLauncher implements Launcher {
   }
 
   async #startAnew(request: SpawnRequest): Promise<Launched> {
+    this.#reach(request);
     const sources = this.#sources(request);
     const spare = this.#takeSpare(request.limits);
     this.#refillLater(refillMs);
@@ -163,7 +165,8 @@ export class BubblewrapLauncher implements Launcher {
     spare.run({
       limits: request.limits,
       command: this.#command(request),
-      bwrapArguments: bwrapArguments(request, sources),
+      // A spare without a way out gets a network with loopback alone, whatever was asked for: nothing runs in the machine's own.
+      bwrapArguments: bwrapArguments(request, spare.outlet === null ? { ...sources, resolverFile: null } : sources),
       dataKiB: this.#controls("memory") ? null : dataKiB(request),
       cores: this.#controls("cpuset") ? null : (request.limits.cores ?? null),
     });
@@ -172,6 +175,12 @@ export class BubblewrapLauncher implements Launcher {
   async #limit(spare: Spare, { egress, platform, limits }: SpawnRequest): Promise<void> {
     if (egress !== "none") await spare.outlet?.restrict(egress, platform);
     spare.cgroup.limit(limits);
+  }
+
+  /** Folders that nobody has used yet are mounted first: a spare from before that would lack them. */
+  #reach({ root, code, runtime }: SpawnRequest): void {
+    if (!this.#isolation.privileged) return;
+    for (const folder of [root, code, runtime]) if (folder !== null) this.#binds.reachable(folder);
   }
 
   #sources(request: SpawnRequest): MountSources {
@@ -239,7 +248,8 @@ export class BubblewrapLauncher implements Launcher {
   /** One at a time: making one costs milliseconds of a processor, and a start may be waiting for it. */
   #fill(): void {
     this.#callOffRefill = null;
-    if (this.#closed || this.#isolation.spares === 0) return;
+    // What is prepared before there is a network has none, and would be of no use to most.
+    if (this.#closed || this.#isolation.spares === 0 || this.#network === undefined) return;
     const shape = this.#finished.wanted();
     if (shape !== null) this.#finish(shape);
     else if (this.#spares.length < (this.#finished.isIdle ? this.#isolation.spares : 1)) {
@@ -252,6 +262,7 @@ export class BubblewrapLauncher implements Launcher {
     const shop = { runFolder: this.#shop.runFolder, placesFolder: this.#placesFolder ?? "", program: this.#placeholder };
     const folders = makeFolders(shape, this.#world.newId(), shop);
     const template = templateOf(shape, folders);
+    this.#reach(template);
     const sources = this.#sources(template);
     const spare = this.#takeSpare(template.limits);
     this.#finished.add(new Finished(shape, spare, folders, this.#run(spare, template, sources)));
