@@ -1,6 +1,15 @@
 /** Valid objects of the model for tests; every field has a default, so that one that is given is one that matters. */
 import { fnDefaults } from "../src/model/fn-defaults.ts";
-import { type Activation, type App, type Fn, type ProtocolName, protocolNames } from "../src/model/model.ts";
+import {
+  type Activation,
+  type App,
+  type Fn,
+  type ProtocolName,
+  protocolNames,
+  type Rule,
+  type Trigger,
+} from "../src/model/model.ts";
+import type { Schedule } from "../src/model/schedule.ts";
 
 export function sampleFn(fields: Partial<Fn> = {}): Fn {
   return {
@@ -65,4 +74,38 @@ export function sampleActivation(fields: Partial<Activation> = {}): Activation {
 /** The same way to speak to code under every name. */
 export function allProtocols<Protocol>(protocol: Protocol): Readonly<Record<ProtocolName, Protocol>> {
   return Object.fromEntries(protocolNames.map((name) => [name, protocol])) as Record<ProtocolName, Protocol>;
+}
+
+export function sampleTrigger(fields: Partial<Trigger> = {}): Trigger {
+  const times = { revision: 1, createdAt: 10, updatedAt: 11 };
+  return { id: "t1", namespace: "guest", name: "fired", parameters: {}, annotations: {}, ...times, ...fields };
+}
+
+export function sampleRule(fields: Partial<Rule> = {}): Rule {
+  const times = { revision: 1, createdAt: 10, updatedAt: 11 };
+  const target = { namespace: "guest", app: "shop", name: "hello" };
+  const keys = { id: "u1", namespace: "guest", name: "rule", triggerId: "t1", triggerName: "fired" };
+  return { ...keys, target, active: true, annotations: {}, ...times, ...fields };
+}
+
+/** Once, at 5000. */
+export function sampleSchedule(fields: Partial<Schedule> = {}): Schedule {
+  return {
+    id: "s1",
+    namespace: "guest",
+    triggerId: "t1",
+    trigger: "fired",
+    timing: { by: "once", at: 5000 },
+    startsAt: null,
+    endsAt: null,
+    firesMax: null,
+    missed: "once",
+    afterwards: "nothing",
+    payload: "{}",
+    note: null,
+    nextAt: 5000,
+    fired: 0,
+    createdAt: 1000,
+    ...fields,
+  };
 }

@@ -1,5 +1,5 @@
 import { limits } from "./limits.ts";
-import type { Delivery, Fn } from "./model.ts";
+import { byNamespace, type Delivery, type Fn } from "./model.ts";
 
 /** What becomes of asynchronous calls where nothing was said: as with Lambda, two retries within six hours. */
 export const deliveryDefaults: Delivery = {
@@ -21,7 +21,7 @@ export const fnDefaults = {
   sandboxAgeMsMax: limits.sandboxAgeMsMax.default,
   provisioned: limits.provisioned.default,
   keepAlive: "fixed",
-  egress: "internet",
+  egress: byNamespace,
   delivery: deliveryDefaults,
   traffic: [],
   config: {},

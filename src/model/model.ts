@@ -5,12 +5,25 @@
  * every key. Deliberately absent: any dialect's words, statuses or limits that only one door has (docs/decisions/0002-one-model.md),
  * and any import from another room.
  */
+import type { FunctionName } from "./function-name.ts";
 
 /** A tenant. Everything else lives in exactly one. `guest` is made at first start and is where Fn's door lives. */
 export interface Namespace {
   readonly id: string;
   readonly name: string;
   readonly createdAt: number;
+  /** What code connects to that leaves it to the namespace. Absent: `internet`, and the platform itself for code that is given a key to it. */
+  readonly egress?: Egress;
+}
+
+/** What a namespace may do, as far as it is counted. Zero: nothing. */
+export interface NamespaceLimits {
+  /** Calls that are on their way at once. */
+  readonly callsMax: number;
+  /** Calls that begin within a minute. */
+  readonly callsPerMinuteMax: number;
+  /** Events that are fired within a minute. */
+  readonly firesPerMinuteMax: number;
 }
 
 /** A group of functions: Fn's app, OpenWhisk's package. OpenWhisk's default package is the null app, which is no row. */
@@ -23,6 +36,12 @@ export interface App {
   readonly syslogUrl: string | null;
   /** Processor shape as Fn names it: "", GENERIC_X86, GENERIC_ARM, GENERIC_X86_ARM. */
   readonly shape: string;
+  /** JSON parameters under those of its functions, as `Fn.parameters`. Absent: none. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  /** Every namespace may read it and call its functions; each call is then the caller's, in a sandbox of the caller's. Absent: only its own. */
+  readonly published?: true;
+  /** It stands for another app, which is no such one itself: it has no functions, but settings over those of that app. Absent: it is an app of its own. */
+  readonly binding?: AppBinding;
   /** Starts at 1 and rises by one with each change. */
   readonly revision: number;
   /** Milliseconds since the epoch, like every `...At`. */
@@ -30,15 +49,22 @@ export interface App {
   readonly updatedAt: number;
 }
 
+/** An app by its names. */
+export interface AppBinding {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** Values are kept as the compact JSON text they arrived as, so `1.50` and the order of keys survive. */
 export type Annotations = Readonly<Record<string, string>>;
 
-/** How the platform speaks to the code: `protocol/`. Those after `stdio` are a stream of calls to one program over STDIN and STDOUT. */
+/** How the platform speaks to the code: `protocol/`. Those that begin with `stdio-` are a stream of calls to one program over STDIN and STDOUT. */
 export const protocolNames = [
   "frames",
   "http-stream",
   "stdio",
   "http-port",
+  "action-proxy",
   "stdio-http",
   "stdio-json",
   "stdio-cloudevent",
@@ -79,21 +105,35 @@ export type Source =
       /** Key of the packages that were installed for it (`image/`); absent: none. */
       readonly dependencies?: string;
     }
-  /** A container image by reference. */
-  | { readonly type: "image"; readonly image: string }
+  /** A container image by reference. With protocol `action-proxy` it may be given code: what `digest` names, and the function in it. `kind`: the one that the image is for, where it is not the function's own. */
+  | {
+      readonly type: "image";
+      readonly image: string;
+      readonly kind?: string;
+      readonly digest?: string;
+      readonly handler?: string | null;
+    }
   /** A program that needs no runtime: kinds `go:1` and `native:1`. `command[0]` is a path inside the archive. */
   | {
       readonly type: "executable";
       readonly kind: string;
       readonly digest: string;
       readonly command: readonly string[];
-    };
+    }
+  /** No code: other functions, one after the other, each sent what the one before answered (`flow/`). */
+  | { readonly type: "sequence"; readonly components: readonly FunctionName[] };
+
+/** A source that there is code of, or an image. */
+export type StartableSource = Exclude<Source, { type: "sequence" }>;
 
 /**
  * What the code may connect to. `internet`: all but this machine, private networks, metadata services and the platform itself;
- * a list: only these `HOST:PORT`, where `platform` stands for the platform's own API.
+ * a list: only these `HOST:PORT`, where `platform` stands for the platform's own API and `internet` for what it is alone.
  */
 export type Egress = "none" | "internet" | readonly string[];
+
+/** A function's word that its namespace says what it connects to, at each start anew. */
+export const byNamespace = "namespace";
 
 /** What decides how long a sandbox is kept without calls: `agent/keep-alive.ts`. */
 export const keepAliveNames = ["fixed", "learned"] as const;
@@ -144,7 +184,7 @@ export interface Fn {
   readonly provisioned: number;
   /** When the sandboxes beyond those end: `fixed`, after `idleTimeoutMs`; `learned`, by when the function's calls came so far. */
   readonly keepAlive: KeepAliveName;
-  readonly egress: Egress;
+  readonly egress: Egress | typeof byNamespace;
   readonly delivery: Delivery;
   /** Who gets the calls that name no revision; empty: the newest gets all. Not part of a revision: changing it makes none. */
   readonly traffic: readonly TrafficShare[];
@@ -155,7 +195,7 @@ export interface Fn {
   readonly annotations: Annotations;
   /** As `App.shape`, copied from the app. */
   readonly shape: string;
-  /** Of a function as one call runs it, changed by an extension: sandboxes are for equal ones. Never stored. */
+  /** Of a function as one call runs it, changed by a binding or an extension: sandboxes are for equal ones. Never stored. */
   readonly variant?: string;
   readonly revision: number;
   readonly createdAt: number;
@@ -177,7 +217,7 @@ export interface Route {
   readonly updatedAt: number;
 }
 
-/** A named event that can be fired. */
+/** A named event that can be fired. One that is removed leaves its rules. */
 export interface Trigger {
   readonly id: string;
   readonly namespace: string;
@@ -189,14 +229,19 @@ export interface Trigger {
   readonly updatedAt: number;
 }
 
-/** "When this trigger fires, call that function." */
+/** "When this trigger fires, call that function." It outlives both: without its trigger nothing fires it, without its function each call of it fails. */
 export interface Rule {
   readonly id: string;
   readonly namespace: string;
   readonly name: string;
+  /** The one of this id alone, not one that gets its name later. */
   readonly triggerId: string;
-  readonly functionId: string;
+  /** What that one is, or was, called. */
+  readonly triggerName: string;
+  /** What it calls, which need not be there. */
+  readonly target: FunctionName;
   readonly active: boolean;
+  readonly annotations: Annotations;
   readonly revision: number;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -259,6 +304,16 @@ export interface Activation {
   readonly billedUnits: number;
   /** The caller's trace, 32 hex digits; absent where the call began one: its id is then the record's, in hex. */
   readonly traceId?: string;
+  /** Id of the activation that made this call, as a sequence makes those of its steps; absent: nobody's. */
+  readonly cause?: string;
+  /** The namespace of the function, where it is shared: another one than that of the call. */
+  readonly provider?: string;
+  /** Name of the app through which it was called, if that is a binding. */
+  readonly binding?: string;
+  /** What was activated is a trigger, whose id, name and revision stand for the function's. Absent: a function. */
+  readonly activated?: "trigger";
+  /** Of a call that consists of others (`flow/`): the most memory that one of them had. Absent: code ran. */
+  readonly stepsMemoryMiB?: number;
 }
 
 /** One line that a function printed. */

@@ -37,10 +37,28 @@ const record: fc.Arbitrary<Activation> = fc
       responseBytes: count,
       billedUnits: count,
       traceId: fc.option(name, { nil: undefined }),
+      cause: fc.option(name, { nil: undefined }),
+      provider: fc.option(name, { nil: undefined }),
+      binding: fc.option(name, { nil: undefined }),
+      activated: fc.constantFrom("trigger" as const, undefined),
+      stepsMemoryMiB: fc.option(fc.integer({ min: 1, max: 4096 }), { nil: undefined }),
     },
     { noNullPrototype: true },
   )
-  .map(({ traceId, ...rest }) => (traceId === undefined ? rest : Object.assign(rest, { traceId })));
+  .map(withoutAbsent);
+
+/** What is not there is no member. */
+function withoutAbsent({ traceId, cause, provider, binding, activated, stepsMemoryMiB, ...rest }: Activation): Activation {
+  return {
+    ...rest,
+    ...(traceId === undefined ? {} : { traceId }),
+    ...(cause === undefined ? {} : { cause }),
+    ...(provider === undefined ? {} : { provider }),
+    ...(binding === undefined ? {} : { binding }),
+    ...(activated === undefined ? {} : { activated }),
+    ...(stepsMemoryMiB === undefined ? {} : { stepsMemoryMiB }),
+  };
+}
 
 describe("packed records", () => {
   test("come out as they went in, in order, also from a batch that was filled before", () => {

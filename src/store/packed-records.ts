@@ -21,6 +21,10 @@ const codeColumns = [
   "errorCode",
   "errorMessage",
   "trace",
+  "cause",
+  "provider",
+  "binding",
+  "activated",
 ] as const;
 
 const numberColumns = [
@@ -35,6 +39,7 @@ const numberColumns = [
   "requestBytes",
   "responseBytes",
   "billedUnits",
+  "stepsMemoryMiB",
 ] as const;
 
 const recordBytes = numberColumns.length * 8 + codeColumns.length * 4 + idBytes;
@@ -51,6 +56,7 @@ export class PackedRecords implements Iterable<Activation> {
   #names = new Texts();
   #texts = new Texts();
   #count = 0;
+  #isPlain = true;
 
   /** A batch of those records; one that is a batch already stays as it is. */
   static of(records: Iterable<Activation>): PackedRecords {
@@ -64,17 +70,22 @@ export class PackedRecords implements Iterable<Activation> {
     return this.#count;
   }
 
+  /** None of the records says anything in the columns from `cause` on, and in `stepsMemoryMiB`: as it mostly is. */
+  get isPlain(): boolean {
+    return this.#isPlain;
+  }
+
   /** Memory that the records take, about. */
   get bytes(): number {
     return this.#count * recordBytes + this.#names.bytes + this.#texts.bytes;
   }
 
-  /** Of namespaces, apps, functions and routes; the first is null. */
+  /** Of namespaces, apps, functions, routes and bindings; the first is null. */
   get names(): readonly (string | null)[] {
     return this.#names.values;
   }
 
-  /** Of errors, and ids of traces; the first is null. */
+  /** Of errors, and ids of traces and causes; the first is null. */
   get texts(): readonly (string | null)[] {
     return this.#texts.values;
   }
@@ -102,6 +113,10 @@ export class PackedRecords implements Iterable<Activation> {
     columns.errorCode[row] = texts.codeOf(record.error?.code ?? null);
     columns.errorMessage[row] = texts.codeOf(record.error?.message ?? null);
     columns.trace[row] = texts.codeOf(record.traceId ?? null);
+    columns.cause[row] = texts.codeOf(record.cause ?? null);
+    columns.provider[row] = names.codeOf(record.provider ?? null);
+    columns.binding[row] = names.codeOf(record.binding ?? null);
+    columns.activated[row] = texts.codeOf(record.activated ?? null);
     columns.revision[row] = record.revision;
     columns.attempt[row] = record.attempt;
     columns.startedAt[row] = record.startedAt;
@@ -113,7 +128,9 @@ export class PackedRecords implements Iterable<Activation> {
     columns.requestBytes[row] = record.requestBytes;
     columns.responseBytes[row] = record.responseBytes;
     columns.billedUnits[row] = record.billedUnits;
+    columns.stepsMemoryMiB[row] = record.stepsMemoryMiB ?? 0;
     this.#count++;
+    this.#isPlain &&= isPlain(record);
   }
 
   /** As they were added. */
@@ -125,6 +142,7 @@ export class PackedRecords implements Iterable<Activation> {
   clear(): void {
     const isLarge = this.#room > Math.max(roomKept, 4 * this.#count);
     this.#count = 0;
+    this.#isPlain = true;
     this.#names = new Texts();
     this.#texts = new Texts();
     if (isLarge) this.#moveTo(roomAtFirst);
@@ -137,6 +155,10 @@ export class PackedRecords implements Iterable<Activation> {
     this.#columns = columnsOf(this.#memory, room, room);
     for (const name of [...codeColumns, ...numberColumns, "id"] as const) this.#columns[name].set(filled[name]);
   }
+}
+
+function isPlain({ cause, provider, binding, activated, stepsMemoryMiB }: Activation): boolean {
+  return (cause ?? provider ?? binding ?? activated ?? stepsMemoryMiB) === undefined;
 }
 
 /** Texts by the order in which they came; 0 is none. */
@@ -218,5 +240,10 @@ function recordIn(
     responseBytes: number(columns.responseBytes),
     billedUnits: number(columns.billedUnits),
     ...(columns.trace[row] === 0 ? undefined : { traceId: text(columns.trace) }),
+    ...(columns.cause[row] === 0 ? undefined : { cause: text(columns.cause) }),
+    ...(columns.provider[row] === 0 ? undefined : { provider: name(columns.provider) }),
+    ...(columns.binding[row] === 0 ? undefined : { binding: name(columns.binding) }),
+    ...(columns.activated[row] === 0 ? undefined : { activated: "trigger" as const }),
+    ...(columns.stepsMemoryMiB[row] === 0 ? undefined : { stepsMemoryMiB: number(columns.stepsMemoryMiB) }),
   };
 }

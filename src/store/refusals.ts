@@ -10,7 +10,7 @@ export interface StoreRefusal {
 }
 
 /** The nouns that can be missing or taken. */
-export type Noun = "Namespace" | "Key" | "App" | "Function" | "Route" | "Trigger" | "Rule";
+export type Noun = "Namespace" | "Key" | "App" | "Function" | "Route" | "Trigger" | "Rule" | "Schedule";
 
 /** `key`: the id, or the name of a namespace. */
 export function missing(noun: Noun, key: string): StoreRefusal {
@@ -39,6 +39,15 @@ export function unknownCursor(id: string): StoreRefusal {
 /** Of a function: never deployed, or too long ago to be kept. */
 export function missingRevision(revision: number): StoreRefusal {
   return { code: "invalid", message: `Revision ${revision} is not kept: see the list of revisions`, details: { revision } };
+}
+
+/** `appId`: of an app that stands for another one. */
+export function functionInBinding(appId: string): StoreRefusal {
+  return {
+    code: "invalid",
+    message: `App ${appId} is a binding of another one and has no functions of its own: make it in that app`,
+    details: { noun: "App", key: appId, reason: "binding" },
+  };
 }
 
 /** The refusal as the error callers get. */

@@ -4,9 +4,22 @@
  * Promises: a change that resolved is on disk (implementations with a disk), and so is everything before it; a refused change
  * changed nothing; names are unique where the model says so; `list` always pages, ordered by name (bytes) or, for
  * activations, newest first; deleting an app deletes its functions and routes in the same transaction, deleting a function
- * its routes and rules, deleting a trigger its rules. Deliberately absent: caching (invocation/), code (image/), logs (logs/), any dialect.
+ * its routes, deleting a trigger its schedule; rules outlive their trigger and their function. Deliberately absent: caching (invocation/), code (image/), logs (logs/), any dialect.
  */
-import type { Activation, ActivationStatus, App, Fn, Namespace, Route, Rule, TrafficShare, Trigger } from "../model/model.ts";
+import type {
+  Activation,
+  ActivationStatus,
+  App,
+  Egress,
+  Fn,
+  Namespace,
+  NamespaceLimits,
+  Route,
+  Rule,
+  TrafficShare,
+  Trigger,
+} from "../model/model.ts";
+import type { Schedule } from "../model/schedule.ts";
 
 export interface Store {
   readonly namespaces: Namespaces;
@@ -16,6 +29,7 @@ export interface Store {
   readonly routes: Routes;
   readonly triggers: Triggers;
   readonly rules: Rules;
+  readonly schedules: Schedules;
   readonly activations: Activations;
   /** Waits for what was sent, then ends. */
   close(): Promise<void>;
@@ -57,6 +71,20 @@ export interface Namespaces {
   create(namespace: Namespace): Promise<void>;
   getByName(name: string): Promise<Namespace | undefined>;
   list(page: PageRequest): Promise<Page<Namespace>>;
+  /** What it is given instead of the platform's own limits; what these leave out it has no longer. Throws not_found. */
+  setLimits(name: string, limits: Partial<NamespaceLimits>): Promise<void>;
+  /** All that were given some. */
+  limited(): Promise<readonly LimitedNamespace[]>;
+  /** What its functions connect to that leave it to the namespace; null: as in those of which nothing is said. Throws not_found. */
+  setEgress(name: string, egress: Egress | null): Promise<void>;
+  /** All of which it is said. */
+  withEgress(): Promise<readonly (Namespace & { readonly egress: Egress })[]>;
+}
+
+/** What a namespace was given. */
+export interface LimitedNamespace {
+  readonly namespace: string;
+  readonly limits: Partial<NamespaceLimits>;
 }
 
 /** A credential of a namespace. The secret is kept only as its SHA-256 in hex. */
@@ -74,9 +102,19 @@ export interface Keys {
   remove(namespace: string, id: string): Promise<void>;
 }
 
-export interface Apps extends Repository<App> {
-  getByName(namespace: string, name: string): Promise<App | undefined>;
-  list(namespace: string, page: PageRequest): Promise<Page<App>>;
+/** A noun whose name is unique in its namespace. */
+export interface NamedRepository<T> extends Repository<T> {
+  getByName(namespace: string, name: string): Promise<T | undefined>;
+  list(namespace: string, page: PageRequest): Promise<Page<T>>;
+  /** Whatever changed last first; `skip` of them are left out. */
+  latest(namespace: string, page: SkipRequest): Promise<readonly T[]>;
+  count(namespace: string): Promise<number>;
+}
+
+export interface Apps extends NamedRepository<App> {
+  /** As `latest`, of those that are published. */
+  latestPublished(namespace: string, page: SkipRequest): Promise<readonly App[]>;
+  countPublished(namespace: string): Promise<number>;
 }
 
 /** Every function that was created or updated is kept under its revision too, the newest few of each. */
@@ -116,14 +154,29 @@ export interface Routes extends Repository<Route> {
   ): Promise<Page<Route>>;
 }
 
-export interface Triggers extends Repository<Trigger> {
-  getByName(namespace: string, name: string): Promise<Trigger | undefined>;
-  list(namespace: string, page: PageRequest): Promise<Page<Trigger>>;
+export type Triggers = NamedRepository<Trigger>;
+
+/** To be created or updated a rule needs its trigger; what its target names need not be there. */
+export interface Rules extends NamedRepository<Rule> {
+  /** All of one trigger, active or not, the oldest first. */
+  ofTrigger(namespace: string, triggerId: string): Promise<readonly Rule[]>;
 }
 
-export interface Rules extends Repository<Rule> {
-  getByName(namespace: string, name: string): Promise<Rule | undefined>;
-  list(namespace: string, page: PageRequest): Promise<Page<Rule>>;
+/** By the triggers that they fire, and gone with them. */
+export interface Schedules {
+  /** Instead of the one that the trigger has. Throws not_found for the trigger. */
+  put(schedule: Schedule): Promise<void>;
+  get(namespace: string, trigger: string): Promise<Schedule | undefined>;
+  /** Throws not_found. */
+  remove(namespace: string, trigger: string): Promise<void>;
+  /** By the names of their triggers. */
+  list(namespace: string, page: PageRequest): Promise<Page<Schedule>>;
+  /** Those of all namespaces that are to fire up to then, the longest due first. */
+  due(at: number, limit: number): Promise<readonly Schedule[]>;
+  /** When the next one is to fire; null: none is. */
+  nextAt(): Promise<number | null>;
+  /** What became of one; nothing where it was set anew or removed meanwhile. */
+  advance(schedule: Schedule): Promise<void>;
 }
 
 export interface ActivationFilter {

@@ -9,6 +9,7 @@ import { testFunctions, testProvisioned } from "./store/functions.ts";
 import { testNamespacesAndKeys } from "./store/namespaces.ts";
 import { testRevisions } from "./store/revisions.ts";
 import { testRoutes } from "./store/routes.ts";
+import { testSchedules } from "./store/schedules.ts";
 
 /** Registers the suite; `open` gives a new, empty store each time. */
 export function storeContract(name: string, open: () => Promise<Store>): void {
@@ -32,6 +33,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     testRevisions(it);
     testRoutes(it);
     testTriggersAndRules(it);
+    testSchedules(it);
     testCascades(it);
     testActivations(it);
   });

@@ -3,7 +3,7 @@ import type { Fn, TrafficShare } from "../../model/model.ts";
 import { toPage } from "../page.ts";
 import { missing, missingRevision, refuse } from "../refusals.ts";
 import type { Functions, Page, PageRequest, SkipRequest } from "../store.ts";
-import { compareBytes } from "./order.ts";
+import { compareBytes, latestOf } from "./order.ts";
 import { MemoryRepository, type Rules } from "./repository.ts";
 
 /** Functions, and what was deployed under their names before. */
@@ -69,11 +69,8 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
     return toPage(structuredClone(found.slice(0, page.limit + 1)), page.limit, (fn) => fn.id);
   }
 
-  async latest(namespace: string, appId: string | null | undefined, { skip, limit }: SkipRequest): Promise<readonly Fn[]> {
-    const latestFirst = this.#inApp(namespace, appId).toSorted(
-      (one, other) => other.updatedAt - one.updatedAt || compareBytes(other.id, one.id),
-    );
-    return structuredClone(latestFirst.slice(skip, skip + limit));
+  async latest(namespace: string, appId: string | null | undefined, page: SkipRequest): Promise<readonly Fn[]> {
+    return latestOf(this.#inApp(namespace, appId), page);
   }
 
   async count(namespace: string, appId: string | null | undefined): Promise<number> {
@@ -87,7 +84,7 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
 
   async usesCode(digest: string, id: string | null): Promise<boolean> {
     const kept = [...this.#revisions.values()].flat();
-    return kept.some((fn) => (id === null || fn.id === id) && fn.source.type !== "image" && fn.source.digest === digest);
+    return kept.some((fn) => (id === null || fn.id === id) && fn.source.type !== "sequence" && fn.source.digest === digest);
   }
 
   async exists(id: string): Promise<boolean> {

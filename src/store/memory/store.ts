@@ -1,13 +1,27 @@
 /** The store in memory: for tests, and for a server that may forget. */
 import { limits } from "../../model/limits.ts";
-import type { App, Namespace, Route, Rule, Trigger } from "../../model/model.ts";
+import type { App, Egress, Namespace, Route, Rule, Trigger } from "../../model/model.ts";
 import { toNamedPage, toPage, parseNamedCursor } from "../page.ts";
-import { missing, type Noun, refuse, taken } from "../refusals.ts";
-import type { Key, Keys, Namespaces, Page, PageRequest, Routes, Store } from "../store.ts";
+import { functionInBinding, missing, type Noun, refuse, taken } from "../refusals.ts";
+import type {
+  Apps,
+  Key,
+  Keys,
+  LimitedNamespace,
+  NamedRepository,
+  Namespaces,
+  Page,
+  PageRequest,
+  Routes,
+  Rules,
+  SkipRequest,
+  Store,
+} from "../store.ts";
 import { MemoryActivations } from "./activations.ts";
 import { MemoryFunctions } from "./functions.ts";
-import { compareBytes } from "./order.ts";
+import { type ChangedDefinition, compareBytes, latestOf } from "./order.ts";
 import { type Definition, MemoryRepository } from "./repository.ts";
+import { MemorySchedules } from "./schedules.ts";
 
 export interface MemoryStoreOptions {
   /** How many activations are remembered. */
@@ -21,20 +35,18 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const namespaces = new MemoryNamespaces();
   const inNamespace = (item: Definition) => namespaces.require(item.namespace);
 
-  const rules = new NamedRepository<Rule>({
-    noun: "Rule",
-    clash: sameName,
-    cascade: () => {},
-    requireParents(rule) {
-      requireItem("Trigger", triggers, rule.namespace, rule.triggerId);
-      requireItem("Function", functions, rule.namespace, rule.functionId);
-    },
-  });
-  const triggers = new NamedRepository<Trigger>({
+  const triggers = new MemoryNamed<Trigger>({
     noun: "Trigger",
     clash: sameName,
     requireParents: inNamespace,
-    cascade: (trigger) => dropAll(rules, trigger.namespace, (rule) => rule.triggerId === trigger.id),
+    cascade: ({ namespace, id }) => schedules.dropOf(namespace, id),
+  });
+  const schedules = new MemorySchedules((namespace, id) => triggers.has(namespace, id));
+  const rules = new MemoryRules({
+    noun: "Rule",
+    clash: sameName,
+    cascade: () => {},
+    requireParents: (rule) => requireItem("Trigger", triggers, rule.namespace, rule.triggerId),
   });
   const routes = new MemoryRoutes({
     noun: "Route",
@@ -53,16 +65,16 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       clash: (one, other) => one.appId === other.appId && sameName(one, other),
       requireParents(fn) {
         inNamespace(fn);
-        if (fn.appId !== null) requireItem("App", apps, fn.namespace, fn.appId);
+        if (fn.appId === null) return;
+        requireItem("App", apps, fn.namespace, fn.appId);
+        const isBinding = apps.all(fn.namespace).some(({ id, binding }) => id === fn.appId && binding !== undefined);
+        if (isBinding) throw refuse(functionInBinding(fn.appId));
       },
-      cascade(fn) {
-        dropAll(routes, fn.namespace, (route) => route.functionId === fn.id);
-        dropAll(rules, fn.namespace, (rule) => rule.functionId === fn.id);
-      },
+      cascade: (fn) => dropAll(routes, fn.namespace, (route) => route.functionId === fn.id),
     },
     options.revisionsKept ?? limits.revisionsKept.default,
   );
-  const apps = new NamedRepository<App>({
+  const apps = new MemoryApps({
     noun: "App",
     clash: sameName,
     requireParents: inNamespace,
@@ -81,6 +93,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     routes,
     triggers,
     rules,
+    schedules,
     activations,
     close: async () => {},
   };
@@ -99,13 +112,42 @@ function dropAll<T extends Definition>(repository: MemoryRepository<T>, namespac
 }
 
 /** Nouns whose name is unique in their namespace. */
-class NamedRepository<T extends Definition> extends MemoryRepository<T> {
+class MemoryNamed<T extends ChangedDefinition> extends MemoryRepository<T> implements NamedRepository<T> {
   async getByName(namespace: string, name: string): Promise<T | undefined> {
     return this.find(namespace, (item) => item.name === name);
   }
 
   async list(namespace: string, page: PageRequest): Promise<Page<T>> {
     return this.page(namespace, () => true, page);
+  }
+
+  async latest(namespace: string, page: SkipRequest): Promise<readonly T[]> {
+    return latestOf(this.all(namespace), page);
+  }
+
+  async count(namespace: string): Promise<number> {
+    return this.all(namespace).length;
+  }
+}
+
+class MemoryApps extends MemoryNamed<App> implements Apps {
+  async latestPublished(namespace: string, page: SkipRequest): Promise<readonly App[]> {
+    return latestOf(this.#published(namespace), page);
+  }
+
+  async countPublished(namespace: string): Promise<number> {
+    return this.#published(namespace).length;
+  }
+
+  #published(namespace: string): readonly App[] {
+    return this.all(namespace).filter(({ published }) => published === true);
+  }
+}
+
+class MemoryRules extends MemoryNamed<Rule> implements Rules {
+  async ofTrigger(namespace: string, triggerId: string): Promise<readonly Rule[]> {
+    const found = this.all(namespace).filter((rule) => rule.triggerId === triggerId);
+    return structuredClone(found.toSorted((one, other) => compareBytes(one.id, other.id)));
   }
 }
 
@@ -132,6 +174,7 @@ class MemoryRoutes extends MemoryRepository<Route> implements Routes {
 
 class MemoryNamespaces implements Namespaces {
   readonly #byName = new Map<string, Namespace>();
+  readonly #limits = new Map<string, LimitedNamespace["limits"]>();
 
   async create(namespace: Namespace): Promise<void> {
     const clash = [...this.#byName.values()].some((other) => other.id === namespace.id || other.name === namespace.name);
@@ -141,7 +184,7 @@ class MemoryNamespaces implements Namespaces {
 
   async getByName(name: string): Promise<Namespace | undefined> {
     const found = this.#byName.get(name);
-    return found === undefined ? undefined : { ...found };
+    return structuredClone(found);
   }
 
   async list(page: PageRequest): Promise<Page<Namespace>> {
@@ -149,6 +192,30 @@ class MemoryNamespaces implements Namespaces {
       .filter((namespace) => compareBytes(namespace.name, page.after ?? "") > 0)
       .toSorted((one, other) => compareBytes(one.name, other.name));
     return toPage(structuredClone(found.slice(0, page.limit + 1)), page.limit, (namespace) => namespace.name);
+  }
+
+  async setLimits(name: string, given: LimitedNamespace["limits"]): Promise<void> {
+    this.require(name);
+    if (Object.keys(given).length === 0) this.#limits.delete(name);
+    else this.#limits.set(name, { ...given });
+  }
+
+  async limited(): Promise<readonly LimitedNamespace[]> {
+    const found = [...this.#limits].map(([namespace, given]) => ({ namespace, limits: structuredClone(given) }));
+    return found.toSorted((one, other) => compareBytes(one.namespace, other.namespace));
+  }
+
+  async setEgress(name: string, egress: Egress | null): Promise<void> {
+    this.require(name);
+    const { id, createdAt } = this.#byName.get(name) as Namespace;
+    this.#byName.set(name, structuredClone({ id, name, createdAt, ...(egress === null ? {} : { egress }) }));
+  }
+
+  async withEgress(): Promise<readonly (Namespace & { readonly egress: Egress })[]> {
+    const found = [...this.#byName.values()].flatMap((each) =>
+      each.egress === undefined ? [] : [{ ...each, egress: each.egress }],
+    );
+    return structuredClone(found.toSorted((one, other) => compareBytes(one.name, other.name)));
   }
 
   /** Throws not_found unless it is there. */

@@ -83,6 +83,18 @@ function toColumns(batch: PackedRecords, refs: ReadonlyMap<string, number>): Rea
     response_bytes: columns.responseBytes,
     billed_units: columns.billedUnits,
     trace_id: coded(columns.trace, texts),
+    // Each column costs something in each row, also one that is empty.
+    ...(batch.isPlain ? undefined : rareColumns(batch, names)),
+  };
+}
+
+function rareColumns({ columns, texts }: PackedRecords, names: readonly SqlValue[]): Readonly<Record<string, BulkColumn>> {
+  return {
+    cause: coded(columns.cause, texts),
+    provider: coded(columns.provider, names),
+    binding: coded(columns.binding, names),
+    activated: coded(columns.activated, texts),
+    steps_memory_mib: columns.stepsMemoryMiB,
   };
 }
 
@@ -121,6 +133,11 @@ export function toActivation(row: Row): Activation {
     responseBytes: Number(row.response_bytes),
     billedUnits: Number(row.billed_units),
     ...(row.trace_id === null ? {} : { traceId: String(row.trace_id) }),
+    ...(row.cause === null ? {} : { cause: String(row.cause) }),
+    ...(row.provider === null ? {} : { provider: String(row.provider) }),
+    ...(row.binding === null ? {} : { binding: String(row.binding) }),
+    ...(row.activated === null ? {} : { activated: "trigger" as const }),
+    ...(row.steps_memory_mib === 0 ? {} : { stepsMemoryMiB: Number(row.steps_memory_mib) }),
   };
 }
 

@@ -63,17 +63,14 @@ export class SqliteFunctions extends SqliteRepository<Fn> implements Functions {
     return toPage(found, page.limit, (fn) => fn.id);
   }
 
-  async latest(namespace: string, appId: string | null | undefined, { skip, limit }: SkipRequest): Promise<readonly Fn[]> {
+  latest(namespace: string, appId: string | null | undefined, page: SkipRequest): Promise<readonly Fn[]> {
     const { condition, params } = inApp(namespace, appId);
-    const sql = `SELECT * FROM functions INDEXED BY functions_by_change WHERE ${condition} ORDER BY updated_at DESC, id DESC LIMIT ? OFFSET ?`;
-    const rows = await this.#database.read(sql, [...params, limit, skip]);
-    return rows.map((row) => functionTable.fromRow(row));
+    return this.latestOf(condition, params, page);
   }
 
-  async count(namespace: string, appId: string | null | undefined): Promise<number> {
+  count(namespace: string, appId: string | null | undefined): Promise<number> {
     const { condition, params } = inApp(namespace, appId);
-    const [row] = await this.#database.read(`SELECT count(*) AS count FROM functions WHERE ${condition}`, params);
-    return Number(row?.count ?? 0);
+    return this.countOf(condition, params);
   }
 
   /** Ids begin with the time: the primary key has them in this order. */

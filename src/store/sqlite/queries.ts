@@ -1,7 +1,7 @@
 /** The nouns as rows: table, columns in both directions, and what must be there for an item to be. */
-import type { App, Fn, Route, Rule, Trigger } from "../../model/model.ts";
+import type { App, AppBinding, Fn, Route, Rule, Trigger } from "../../model/model.ts";
 import type { Row, SqlValue, Statement } from "../../sql/sql.ts";
-import { missing, type Noun } from "../refusals.ts";
+import { functionInBinding, missing, type Noun } from "../refusals.ts";
 
 /** What every defined noun has. */
 export interface Definition {
@@ -31,6 +31,9 @@ export const appTable: Table<App> = {
     annotations_json: JSON.stringify(app.annotations),
     syslog_url: app.syslogUrl,
     shape: app.shape,
+    parameters_json: jsonOrNull(app.parameters),
+    published: app.published === true ? 1 : 0,
+    binding_json: jsonOrNull(app.binding),
     ...toTimes(app),
   }),
   fromRow: (row) => ({
@@ -39,6 +42,9 @@ export const appTable: Table<App> = {
     annotations: json(row.annotations_json),
     syslogUrl: textOrNull(row.syslog_url),
     shape: String(row.shape),
+    ...(row.parameters_json === null ? {} : { parameters: json<Record<string, unknown>>(row.parameters_json) }),
+    ...(row.published === 1 ? { published: true as const } : {}),
+    ...(row.binding_json === null ? {} : { binding: json<AppBinding>(row.binding_json) }),
     ...fromTimes(row),
   }),
   parents: (app) => [namespaceExists(app.namespace)],
@@ -93,7 +99,7 @@ export const functionTable: Table<Fn> = {
     shape: String(row.shape),
     ...fromTimes(row),
   }),
-  parents: (fn) => [namespaceExists(fn.namespace), ...(fn.appId === null ? [] : [exists("App", "apps", fn.namespace, fn.appId)])],
+  parents: (fn) => [namespaceExists(fn.namespace), ...(fn.appId === null ? [] : appWithFunctions(fn.namespace, fn.appId))],
 };
 
 export const routeTable: Table<Route> = {
@@ -149,21 +155,22 @@ export const ruleTable: Table<Rule> = {
   toColumns: (rule) => ({
     name: rule.name,
     trigger_id: rule.triggerId,
-    function_id: rule.functionId,
+    trigger_name: rule.triggerName,
+    target_json: JSON.stringify(rule.target),
     active: rule.active ? 1 : 0,
+    annotations_json: JSON.stringify(rule.annotations),
     ...toTimes(rule),
   }),
   fromRow: (row) => ({
     ...fromKey(row),
     triggerId: String(row.trigger_id),
-    functionId: String(row.function_id),
+    triggerName: String(row.trigger_name),
+    target: json(row.target_json),
     active: row.active === 1,
+    annotations: json(row.annotations_json),
     ...fromTimes(row),
   }),
-  parents: (rule) => [
-    exists("Trigger", "triggers", rule.namespace, rule.triggerId),
-    exists("Function", "functions", rule.namespace, rule.functionId),
-  ],
+  parents: (rule) => [exists("Trigger", "triggers", rule.namespace, rule.triggerId)],
 };
 
 /** Refuses the write unless the namespace is there. */
@@ -174,6 +181,12 @@ export function namespaceExists(name: string): Statement {
 function exists(noun: Noun, table: string, namespace: string, id: string): Statement {
   const sql = `SELECT 1 FROM ${table} WHERE namespace = ? AND id = ?`;
   return { sql, params: [namespace, id], oneRowElse: missing(noun, id) };
+}
+
+/** An app that is no binding. */
+function appWithFunctions(namespace: string, id: string): readonly Statement[] {
+  const isNoBinding = "SELECT 1 FROM apps WHERE namespace = ? AND id = ? AND binding_json IS NULL";
+  return [exists("App", "apps", namespace, id), { sql: isNoBinding, params: [namespace, id], oneRowElse: functionInBinding(id) }];
 }
 
 interface Times {
@@ -197,6 +210,10 @@ function fromKey(row: Row): { id: string; namespace: string; name: string } {
 /** The column was written by `toColumns`, so its text has the type it had there. */
 function json<T>(value: SqlValue | undefined): T {
   return JSON.parse(String(value)) as T;
+}
+
+function jsonOrNull(value: unknown): string | null {
+  return value === undefined ? null : JSON.stringify(value);
 }
 
 /** A nullable text column. */

@@ -2,7 +2,7 @@
 import type { Database, Statement } from "../../sql/sql.ts";
 import { toPage } from "../page.ts";
 import { missing, stale, taken } from "../refusals.ts";
-import type { Page, PageRequest, Repository } from "../store.ts";
+import type { Page, PageRequest, Repository, SkipRequest } from "../store.ts";
 import type { Definition, Table } from "./queries.ts";
 
 /** One noun's repository. `finders` of the store are built on `find` and `page`. */
@@ -77,6 +77,27 @@ export class SqliteRepository<T extends Definition> implements Repository<T> {
     const sql = `SELECT * FROM ${this.#table.table} WHERE ${condition} ORDER BY ${order} LIMIT ?`;
     const rows = await this.#database.read(sql, [...params, limit + 1]);
     return rows.map((row) => this.#table.fromRow(row));
+  }
+
+  /** All of which the condition holds. */
+  async all(condition: string, params: readonly (string | null)[], order: string): Promise<readonly T[]> {
+    const sql = `SELECT * FROM ${this.#table.table} WHERE ${condition} ORDER BY ${order}`;
+    const rows = await this.#database.read(sql, params);
+    return rows.map((row) => this.#table.fromRow(row));
+  }
+
+  /** Those of which the condition holds, whatever changed last first. */
+  async latestOf(condition: string, params: readonly (string | null)[], { skip, limit }: SkipRequest): Promise<readonly T[]> {
+    const { table } = this.#table;
+    const sql = `SELECT * FROM ${table} INDEXED BY ${table}_by_change WHERE ${condition} ORDER BY updated_at DESC, id DESC LIMIT ? OFFSET ?`;
+    const rows = await this.#database.read(sql, [...params, limit, skip]);
+    return rows.map((row) => this.#table.fromRow(row));
+  }
+
+  async countOf(condition: string, params: readonly (string | null)[]): Promise<number> {
+    const sql = `SELECT count(*) AS count FROM ${this.#table.table} WHERE ${condition}`;
+    const [row] = await this.#database.read(sql, params);
+    return Number(row?.count ?? 0);
   }
 
   /** A page in order of names, which are unique under the condition. */

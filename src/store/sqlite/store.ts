@@ -1,15 +1,29 @@
 /** The store on SQLite. The database is handed in: rooms may share one file and its commits. */
 import { limits } from "../../model/limits.ts";
-import type { Namespace, Route } from "../../model/model.ts";
+import type { App, Egress, Namespace, Route, Rule } from "../../model/model.ts";
 import type { Database, Row } from "../../sql/sql.ts";
 import { Names } from "../../sql/sqlite/names.ts";
 import { parseNamedCursor, toNamedPage, toPage } from "../page.ts";
 import { missing, taken } from "../refusals.ts";
-import type { Apps, Key, Keys, Namespaces, Page, PageRequest, Routes, Rules, Store, Triggers } from "../store.ts";
+import type {
+  Apps,
+  Key,
+  Keys,
+  LimitedNamespace,
+  NamedRepository,
+  Namespaces,
+  Page,
+  PageRequest,
+  Routes,
+  Rules,
+  SkipRequest,
+  Store,
+} from "../store.ts";
 import { SqliteActivations } from "./activations.ts";
-import { appTable, type Definition, namespaceExists, routeTable, ruleTable, type Table, triggerTable } from "./queries.ts";
+import { appTable, type Definition, namespaceExists, routeTable, ruleTable, triggerTable } from "./queries.ts";
 import { SqliteFunctions } from "./functions.ts";
 import { SqliteRepository } from "./repository.ts";
+import { SqliteSchedules } from "./schedules.ts";
 
 export interface SqliteStoreOptions {
   /** Revisions of each function that can be gone back to. (Default: 10) */
@@ -21,18 +35,19 @@ export function sqliteStore(database: Database, options: SqliteStoreOptions = {}
   return {
     namespaces: namespaces(database),
     keys: keys(database),
-    apps: named(database, appTable) satisfies Apps,
+    apps: new SqliteApps(database, appTable),
     functions: new SqliteFunctions(database, options.revisionsKept ?? limits.revisionsKept.default),
     routes: new SqliteRoutes(database, routeTable),
-    triggers: named(database, triggerTable) satisfies Triggers,
-    rules: named(database, ruleTable) satisfies Rules,
+    triggers: new SqliteNamed(database, triggerTable),
+    rules: new SqliteRules(database, ruleTable),
+    schedules: new SqliteSchedules(database),
     activations: new SqliteActivations(database, new Names(database)),
     close: () => database.close(),
   };
 }
 
 /** Nouns whose name is unique in their namespace. */
-class NamedRepository<T extends Definition> extends SqliteRepository<T> {
+class SqliteNamed<T extends Definition> extends SqliteRepository<T> implements NamedRepository<T> {
   getByName(namespace: string, name: string): Promise<T | undefined> {
     return this.find("namespace = ? AND name = ?", [namespace, name]);
   }
@@ -40,10 +55,30 @@ class NamedRepository<T extends Definition> extends SqliteRepository<T> {
   list(namespace: string, page: PageRequest): Promise<Page<T>> {
     return this.page("namespace = ?", [namespace], page);
   }
+
+  latest(namespace: string, page: SkipRequest): Promise<readonly T[]> {
+    return this.latestOf("namespace = ?", [namespace], page);
+  }
+
+  count(namespace: string): Promise<number> {
+    return this.countOf("namespace = ?", [namespace]);
+  }
 }
 
-function named<T extends Definition>(database: Database, table: Table<T>): NamedRepository<T> {
-  return new NamedRepository(database, table);
+class SqliteApps extends SqliteNamed<App> implements Apps {
+  latestPublished(namespace: string, page: SkipRequest): Promise<readonly App[]> {
+    return this.latestOf("namespace = ? AND published = 1", [namespace], page);
+  }
+
+  countPublished(namespace: string): Promise<number> {
+    return this.countOf("namespace = ? AND published = 1", [namespace]);
+  }
+}
+
+class SqliteRules extends SqliteNamed<Rule> implements Rules {
+  ofTrigger(namespace: string, triggerId: string): Promise<readonly Rule[]> {
+    return this.all("namespace = ? AND trigger_id = ?", [namespace, triggerId], "id");
+  }
 }
 
 class SqliteRoutes extends SqliteRepository<Route> implements Routes {
@@ -83,11 +118,46 @@ function namespaces(database: Database): Namespaces {
       const rows = await database.read(sql, [page.after ?? "", page.limit + 1]);
       return toPage(rows.map(toNamespace), page.limit, (namespace) => namespace.name);
     },
+    setLimits: (name, given) =>
+      database.write([
+        {
+          sql: "UPDATE namespaces SET limits_json = ? WHERE name = ?",
+          params: [Object.keys(given).length === 0 ? null : JSON.stringify(given), name],
+          oneRowElse: missing("Namespace", name),
+        },
+      ]),
+    setEgress: (name, egress) =>
+      database.write([
+        {
+          sql: "UPDATE namespaces SET egress_json = ? WHERE name = ?",
+          params: [egress === null ? null : JSON.stringify(egress), name],
+          oneRowElse: missing("Namespace", name),
+        },
+      ]),
+    async withEgress() {
+      const rows = await database.read("SELECT * FROM namespaces WHERE egress_json IS NOT NULL ORDER BY name", []);
+      return rows.map(({ id, name, created_at: createdAt, egress_json: egress }) => {
+        const said = JSON.parse(String(egress)) as Egress;
+        return { id: String(id), name: String(name), createdAt: Number(createdAt), egress: said };
+      });
+    },
+    async limited() {
+      const rows = await database.read(
+        "SELECT name, limits_json FROM namespaces WHERE limits_json IS NOT NULL ORDER BY name",
+        [],
+      );
+      return rows.map((row) => ({
+        namespace: String(row.name),
+        limits: JSON.parse(String(row.limits_json)) as LimitedNamespace["limits"],
+      }));
+    },
   };
 }
 
 function toNamespace(row: Row): Namespace {
-  return { id: String(row.id), name: String(row.name), createdAt: Number(row.created_at) };
+  const { egress_json: egress } = row;
+  const said = egress === null ? {} : { egress: JSON.parse(String(egress)) as Egress };
+  return { id: String(row.id), name: String(row.name), createdAt: Number(row.created_at), ...said };
 }
 
 function keys(database: Database): Keys {

@@ -15,6 +15,8 @@ export function testActivations(it: It): void {
       waitMs: 0.125,
       runMs: 1234.0001,
       traceId: "0af7651916cd43dd8448eb211c80319c",
+      cause: plain.id,
+      stepsMemoryMiB: 512,
     });
     await activations.append([plain, failed]);
     assert.deepEqual(await activations.get("guest", plain.id), plain);

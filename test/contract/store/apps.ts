@@ -1,6 +1,6 @@
 /** Apps. */
 import assert from "node:assert/strict";
-import { type It, anApp, pages, refused } from "./samples.ts";
+import { type It, aFunction, anApp, namesOf, pages, refused } from "./samples.ts";
 
 export function testApps(it: It): void {
   it("apps: come back as they went in, to the byte", async ({ apps }) => {
@@ -13,6 +13,33 @@ export function testApps(it: It): void {
     await apps.create(app);
     assert.deepEqual(await apps.get("guest", app.id), app);
     assert.deepEqual(await apps.getByName("guest", app.name), app);
+  });
+
+  it("apps: parameters, a binding and being published come back, and are gone when they were taken away", async ({ apps }) => {
+    const app = anApp({ parameters: { a: [1], b: null }, published: true, binding: { namespace: "other", name: "shop" } });
+    await apps.create(app);
+    assert.deepEqual(await apps.get("guest", app.id), app);
+    await apps.update(anApp({ revision: 2 }));
+    assert.deepEqual(await apps.get("guest", app.id), anApp({ revision: 2 }));
+  });
+
+  it("apps: a binding has no functions", async ({ apps, functions }) => {
+    await apps.create(anApp({ binding: { namespace: "other", name: "shop" } }));
+    await refused("invalid", functions.create(aFunction({})));
+    await apps.update(anApp({ revision: 2 }));
+    await functions.create(aFunction({}));
+  });
+
+  it("apps: whatever changed last comes first, all of them or those that are published", async ({ apps }) => {
+    await apps.create(anApp({ id: "1", name: "a", updatedAt: 1, published: true }));
+    await apps.create(anApp({ id: "2", name: "b", updatedAt: 3 }));
+    await apps.create(anApp({ id: "3", name: "c", updatedAt: 2, published: true }));
+    await apps.create(anApp({ id: "1", name: "d", namespace: "other", published: true }));
+    assert.deepEqual(namesOf(await apps.latest("guest", { skip: 0, limit: 10 })), ["b", "c", "a"]);
+    assert.deepEqual(namesOf(await apps.latest("guest", { skip: 1, limit: 1 })), ["c"]);
+    assert.deepEqual(namesOf(await apps.latestPublished("guest", { skip: 0, limit: 10 })), ["c", "a"]);
+    assert.deepEqual(namesOf(await apps.latestPublished("guest", { skip: 1, limit: 10 })), ["a"]);
+    assert.deepEqual([await apps.count("guest"), await apps.countPublished("guest")], [3, 2]);
   });
 
   it("apps: names differ by case and are free in another namespace", async ({ apps }) => {

@@ -4,29 +4,33 @@ import type { Store } from "../../../src/store/store.ts";
 import { type It, aFunction, aRoute, aRule, aTrigger, anApp } from "./samples.ts";
 
 export function testCascades(it: It): void {
-  it("removing an app removes its functions, routes and their rules, and nobody else's", async (store) => {
+  it("removing an app removes its functions and routes, no rules, and nobody else's", async (store) => {
     await furnish(store);
     await store.functions.create(aFunction({ id: "free", appId: null }));
     await store.apps.create(anApp({ namespace: "other" }));
     await store.functions.create(aFunction({ namespace: "other" }));
     await store.apps.remove("guest", "app1");
-    assert.deepEqual(await left(store), [undefined, undefined, undefined]);
+    assert.deepEqual(await left(store), [undefined, undefined, "u1"]);
     assert.equal((await store.functions.get("guest", "free"))?.id, "free");
     assert.equal((await store.functions.get("other", "fn1"))?.id, "fn1");
     await store.triggers.remove("guest", "t1");
+    await store.rules.remove("guest", "u1");
     await furnish(store);
   });
 
-  it("removing a function removes its routes and rules", async (store) => {
+  it("removing a function removes its routes and leaves its rules", async (store) => {
     await furnish(store);
     await store.functions.remove("guest", "fn1");
-    assert.deepEqual(await left(store), [undefined, undefined, undefined]);
+    assert.deepEqual(await left(store), [undefined, undefined, "u1"]);
   });
 
-  it("removing a trigger removes its rules", async (store) => {
+  it("removing a trigger leaves its rules, which no other one of that name gets", async (store) => {
     await furnish(store);
     await store.triggers.remove("guest", "t1");
-    assert.deepEqual(await left(store), ["fn1", "r1", undefined]);
+    assert.deepEqual(await left(store), ["fn1", "r1", "u1"]);
+    await store.triggers.create(aTrigger({ id: "t2" }));
+    assert.deepEqual(await store.rules.ofTrigger("guest", "t2"), []);
+    assert.deepEqual(await store.rules.ofTrigger("guest", "t1"), [aRule({})]);
   });
 }
 

@@ -11,6 +11,39 @@ export function testNamespacesAndKeys(it: It): void {
     assert.deepEqual(await pages((page) => namespaces.list(page), 1), ["guest", "other"]);
   });
 
+  it("limits of namespaces: kept as given, replaced, taken away", async ({ namespaces }) => {
+    assert.deepEqual(await namespaces.limited(), []);
+    await namespaces.setLimits("other", { callsMax: 0 });
+    await namespaces.setLimits("guest", { callsPerMinuteMax: 60, firesPerMinuteMax: 1 });
+    const guest = { namespace: "guest", limits: { callsPerMinuteMax: 60, firesPerMinuteMax: 1 } };
+    assert.deepEqual(await namespaces.limited(), [guest, { namespace: "other", limits: { callsMax: 0 } }]);
+    await namespaces.setLimits("other", {});
+    assert.deepEqual(await namespaces.limited(), [guest]);
+    await refused("not_found", namespaces.setLimits("nobody", {}));
+    assert.deepEqual(await namespaces.getByName("guest"), { id: "n1", name: "guest", createdAt: 1 });
+  });
+
+  it("egress of namespaces: kept as given, replaced, taken away", async ({ namespaces }) => {
+    assert.deepEqual(await namespaces.withEgress(), []);
+    const egress = ["internet", "platform", "redis.internal:6379"];
+    await namespaces.setEgress("other", "none");
+    await namespaces.setEgress("guest", egress);
+    const guest = { id: "n1", name: "guest", createdAt: 1, egress };
+    assert.deepEqual(await namespaces.getByName("guest"), guest);
+    const other = await namespaces.getByName("other");
+    assert.equal(other?.egress, "none");
+    assert.deepEqual(await namespaces.withEgress(), [guest, other]);
+    await namespaces.setLimits("guest", { callsMax: 1 });
+    await namespaces.setEgress("other", null);
+    const { items } = await namespaces.list({ limit: 10 });
+    assert.deepEqual(
+      items.map((each) => each.egress),
+      [egress, undefined],
+    );
+    assert.deepEqual(await namespaces.withEgress(), [guest]);
+    await refused("not_found", namespaces.setEgress("nobody", null));
+  });
+
   it("keys: belong to a namespace and are removed only there", async ({ keys }) => {
     const key = { id: "k1", namespace: "guest", secretHash: "ab", createdAt: 5 };
     await refused("not_found", keys.create({ ...key, namespace: "nobody" }));

@@ -1,9 +1,9 @@
 /** What the parts of the store's contract share: items with valid values, how a refusal is expected, all pages of a list. */
 import assert from "node:assert/strict";
 import { type ErrorCode, PlatformError } from "../../../src/model/error.ts";
-import type { Activation, App, Fn, Route, Rule, Trigger } from "../../../src/model/model.ts";
+import type { Activation, App, Fn, Route } from "../../../src/model/model.ts";
 import type { Page, PageRequest, Store } from "../../../src/store/store.ts";
-import { sampleActivation } from "../../samples.ts";
+import { sampleActivation, sampleRule, sampleTrigger } from "../../samples.ts";
 
 /** A test with a new, empty store in which the namespaces `guest` and `other` are. */
 export type It = (title: string, run: (store: Store) => Promise<void>) => void;
@@ -31,6 +31,10 @@ export async function pages<T extends { id: string }>(
     after = page.next ?? undefined;
   } while (after !== undefined);
   return found;
+}
+
+export function namesOf(items: readonly { readonly name: string }[]): string[] {
+  return items.map(({ name }) => name);
 }
 
 export function anApp(change: Partial<App>): App {
@@ -85,16 +89,6 @@ export function aRoute(change: Partial<Route>): Route {
   return { ...keys, name: "hello", source: "/hello", annotations: { x: "[1]" }, ...times, ...change };
 }
 
-export function aTrigger(change: Partial<Trigger>): Trigger {
-  const times = { revision: 1, createdAt: 10, updatedAt: 11 };
-  return { id: "t1", namespace: "guest", name: "fired", parameters: {}, annotations: {}, ...times, ...change };
-}
-
-export function aRule(change: Partial<Rule>): Rule {
-  const times = { revision: 1, createdAt: 10, updatedAt: 11 };
-  return { id: "u1", namespace: "guest", name: "rule", triggerId: "t1", functionId: "fn1", active: true, ...times, ...change };
-}
-
 export function activationId(index: number): string {
   return `01J${String(index).padStart(23, "0")}`;
 }
@@ -117,3 +111,6 @@ export function anActivation(index: number, change: Partial<Activation>): Activa
 export function aBatch(first: number, length: number): Activation[] {
   return Array.from({ length }, (_, index) => anActivation(first + index, {}));
 }
+
+export const aTrigger = sampleTrigger;
+export const aRule = sampleRule;

@@ -5,8 +5,16 @@
 CREATE TABLE namespaces (
   name       TEXT NOT NULL PRIMARY KEY,
   id         TEXT NOT NULL UNIQUE,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  -- What it was given instead of the platform's own limits; NULL: nothing.
+  limits_json TEXT,
+  -- What functions connect to that leave it to the namespace; NULL: as where nothing is said.
+  egress_json TEXT
 ) STRICT, WITHOUT ROWID;
+
+-- Few have any.
+CREATE INDEX namespaces_limited ON namespaces (name) WHERE limits_json IS NOT NULL;
+CREATE INDEX namespaces_with_egress ON namespaces (name) WHERE egress_json IS NOT NULL;
 
 CREATE TABLE keys (
   id          TEXT NOT NULL PRIMARY KEY,
@@ -25,12 +33,17 @@ CREATE TABLE apps (
   annotations_json TEXT NOT NULL,
   syslog_url       TEXT,
   shape            TEXT NOT NULL,
+  parameters_json  TEXT,
+  published        INTEGER NOT NULL CHECK (published IN (0, 1)),
+  binding_json     TEXT,
   revision         INTEGER NOT NULL,
   created_at       INTEGER NOT NULL,
   updated_at       INTEGER NOT NULL,
   PRIMARY KEY (namespace, id),
   UNIQUE (namespace, name)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX apps_by_change ON apps (namespace, updated_at, id);
 
 -- app_id NULL: in the null app.
 CREATE TABLE functions (
@@ -98,21 +111,39 @@ CREATE TABLE triggers (
   UNIQUE (namespace, name)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX triggers_by_change ON triggers (namespace, updated_at, id);
+
+-- A rule outlives its trigger and its function: it names one by an id that nothing gets again, the other by its path.
 CREATE TABLE rules (
-  namespace   TEXT NOT NULL,
-  id          TEXT NOT NULL,
-  name        TEXT NOT NULL,
-  trigger_id  TEXT NOT NULL,
-  function_id TEXT NOT NULL,
-  active      INTEGER NOT NULL CHECK (active IN (0, 1)),
-  revision    INTEGER NOT NULL,
-  created_at  INTEGER NOT NULL,
-  updated_at  INTEGER NOT NULL,
+  namespace        TEXT NOT NULL REFERENCES namespaces (name),
+  id               TEXT NOT NULL,
+  name             TEXT NOT NULL,
+  trigger_id       TEXT NOT NULL,
+  trigger_name     TEXT NOT NULL,
+  target_json      TEXT NOT NULL,
+  active           INTEGER NOT NULL CHECK (active IN (0, 1)),
+  annotations_json TEXT NOT NULL,
+  revision         INTEGER NOT NULL,
+  created_at       INTEGER NOT NULL,
+  updated_at       INTEGER NOT NULL,
   PRIMARY KEY (namespace, id),
-  UNIQUE (namespace, name),
-  FOREIGN KEY (namespace, trigger_id) REFERENCES triggers (namespace, id) ON DELETE CASCADE,
-  FOREIGN KEY (namespace, function_id) REFERENCES functions (namespace, id) ON DELETE CASCADE
+  UNIQUE (namespace, name)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX rules_by_trigger ON rules (namespace, trigger_id);
-CREATE INDEX rules_by_function ON rules (namespace, function_id);
+CREATE INDEX rules_by_trigger ON rules (namespace, trigger_id, id);
+CREATE INDEX rules_by_change ON rules (namespace, updated_at, id);
+
+-- next_at NULL: it is over.
+CREATE TABLE schedules (
+  namespace     TEXT NOT NULL,
+  trigger_id    TEXT NOT NULL,
+  trigger_name  TEXT NOT NULL,
+  id            TEXT NOT NULL,
+  next_at       INTEGER,
+  schedule_json TEXT NOT NULL,
+  PRIMARY KEY (namespace, trigger_id),
+  UNIQUE (namespace, trigger_name),
+  FOREIGN KEY (namespace, trigger_id) REFERENCES triggers (namespace, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX schedules_by_next ON schedules (next_at) WHERE next_at IS NOT NULL;

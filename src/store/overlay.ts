@@ -1,0 +1,176 @@
+/** A store with one more namespace, which is read from elsewhere and cannot be changed. */
+import { PlatformError } from "../model/error.ts";
+import type { App, Fn, Namespace, TrafficShare } from "../model/model.ts";
+import type { Apps, Functions, Namespaces, Page, PageRequest, SkipRequest, Store } from "./store.ts";
+
+/** `name` is read from `shown`, all others, and what belongs to none, from `store`. Lists of namespaces do not have it. */
+export function withNamespace(store: Store, name: string, shown: Store): Store {
+  return {
+    ...store,
+    namespaces: new OverlaidNamespaces(store.namespaces, name, shown.namespaces),
+    apps: new OverlaidApps(store.apps, name, shown.apps),
+    functions: new OverlaidFunctions(store.functions, name, shown.functions),
+  };
+}
+
+class OverlaidNamespaces implements Namespaces {
+  readonly #below: Namespaces;
+  readonly #name: string;
+  readonly #shown: Namespaces;
+
+  constructor(below: Namespaces, name: string, shown: Namespaces) {
+    this.#below = below;
+    this.#name = name;
+    this.#shown = shown;
+  }
+
+  create(namespace: Namespace): Promise<void> {
+    return namespace.name === this.#name ? refused(this.#name) : this.#below.create(namespace);
+  }
+
+  getByName(name: string): Promise<Namespace | undefined> {
+    return (name === this.#name ? this.#shown : this.#below).getByName(name);
+  }
+
+  list: Namespaces["list"] = (page) => this.#below.list(page);
+  setLimits: Namespaces["setLimits"] = (name, limits) => this.#below.setLimits(name, limits);
+  limited: Namespaces["limited"] = () => this.#below.limited();
+  setEgress: Namespaces["setEgress"] = (name, egress) => this.#below.setEgress(name, egress);
+  withEgress: Namespaces["withEgress"] = () => this.#below.withEgress();
+}
+
+/** What apps and functions have in common. */
+abstract class Overlaid<T extends { readonly namespace: string }, R extends Pick<Apps | Functions, "remove">> {
+  protected readonly below: R;
+  protected readonly name: string;
+  protected readonly shown: R;
+
+  constructor(below: R, name: string, shown: R) {
+    this.below = below;
+    this.name = name;
+    this.shown = shown;
+  }
+
+  protected at(namespace: string): R {
+    return namespace === this.name ? this.shown : this.below;
+  }
+
+  /** Throws `forbidden`. */
+  protected async changeable({ namespace }: T): Promise<void> {
+    if (namespace === this.name) await refused(namespace);
+  }
+
+  async remove(namespace: string, id: string): Promise<void> {
+    if (namespace === this.name) return await refused(namespace);
+    await this.below.remove(namespace, id);
+  }
+}
+
+class OverlaidApps extends Overlaid<App, Apps> implements Apps {
+  async create(app: App): Promise<App> {
+    await this.changeable(app);
+    return await this.below.create(app);
+  }
+
+  async update(app: App): Promise<App> {
+    await this.changeable(app);
+    return await this.below.update(app);
+  }
+
+  get(namespace: string, id: string): Promise<App | undefined> {
+    return this.at(namespace).get(namespace, id);
+  }
+
+  getByName(namespace: string, name: string): Promise<App | undefined> {
+    return this.at(namespace).getByName(namespace, name);
+  }
+
+  list(namespace: string, page: PageRequest): Promise<Page<App>> {
+    return this.at(namespace).list(namespace, page);
+  }
+
+  latest(namespace: string, page: SkipRequest): Promise<readonly App[]> {
+    return this.at(namespace).latest(namespace, page);
+  }
+
+  latestPublished(namespace: string, page: SkipRequest): Promise<readonly App[]> {
+    return this.at(namespace).latestPublished(namespace, page);
+  }
+
+  count(namespace: string): Promise<number> {
+    return this.at(namespace).count(namespace);
+  }
+
+  countPublished(namespace: string): Promise<number> {
+    return this.at(namespace).countPublished(namespace);
+  }
+}
+
+class OverlaidFunctions extends Overlaid<Fn, Functions> implements Functions {
+  async create(fn: Fn): Promise<Fn> {
+    await this.changeable(fn);
+    return await this.below.create(fn);
+  }
+
+  async update(fn: Fn): Promise<Fn> {
+    await this.changeable(fn);
+    return await this.below.update(fn);
+  }
+
+  async setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void> {
+    if (namespace === this.name) return await refused(namespace);
+    await this.below.setTraffic(namespace, id, traffic);
+  }
+
+  get(namespace: string, id: string): Promise<Fn | undefined> {
+    return this.at(namespace).get(namespace, id);
+  }
+
+  getByName(namespace: string, appId: string | null, name: string): Promise<Fn | undefined> {
+    return this.at(namespace).getByName(namespace, appId, name);
+  }
+
+  getByPath(namespace: string, appId: string, path: string): Promise<Fn | undefined> {
+    return this.at(namespace).getByPath(namespace, appId, path);
+  }
+
+  list(namespace: string, appId: string | null, page: PageRequest): Promise<Page<Fn>> {
+    return this.at(namespace).list(namespace, appId, page);
+  }
+
+  latest(namespace: string, appId: string | null | undefined, page: SkipRequest): Promise<readonly Fn[]> {
+    return this.at(namespace).latest(namespace, appId, page);
+  }
+
+  count(namespace: string, appId: string | null | undefined): Promise<number> {
+    return this.at(namespace).count(namespace, appId);
+  }
+
+  newest(namespace: string, limit: number): Promise<readonly Fn[]> {
+    return this.at(namespace).newest(namespace, limit);
+  }
+
+  revision(namespace: string, id: string, revision: number): Promise<Fn | undefined> {
+    return this.at(namespace).revision(namespace, id, revision);
+  }
+
+  revisions(namespace: string, id: string, page: PageRequest): Promise<Page<Fn>> {
+    return this.at(namespace).revisions(namespace, id, page);
+  }
+
+  provisioned(namespace: string | null, page: PageRequest): Promise<Page<Fn>> {
+    return this.below.provisioned(namespace, page);
+  }
+
+  async usesCode(digest: string, id: string | null): Promise<boolean> {
+    return (await this.shown.usesCode(digest, id)) || (await this.below.usesCode(digest, id));
+  }
+
+  async exists(id: string): Promise<boolean> {
+    return (await this.shown.exists(id)) || (await this.below.exists(id));
+  }
+}
+
+function refused(namespace: string): Promise<never> {
+  return Promise.reject(new PlatformError("forbidden", `Namespace ${namespace} belongs to the platform and cannot be changed`));
+}
