@@ -37,7 +37,8 @@ const octets = "application/octet-stream";
 
 function sendText(outlet, call, text, contentType) {
   // A character has at most three bytes.
-  if (text.length * 3 <= call.credit && outlet.resultText(call.id, flagEnd, headOf(call, contentType), text)) call.end();
+  const isShort = text.length * 3 <= call.credit;
+  if (isShort && outlet.resultText(call.id, flagEnd, headOf(call, contentType), text, call.headers === null)) call.end();
   else sendBytes(outlet, call, Buffer.from(text), contentType);
 }
 

@@ -1,4 +1,5 @@
 "use strict";
+const { readU32 } = require("./bytes.cjs");
 const { Call } = require("./call.cjs");
 const { describeError } = require("./errors.cjs");
 
@@ -169,9 +170,9 @@ class Calls {
 
 /** A `call` frame: reads the head, and runs the handler as soon as the body is complete. */
 function beginCall(calls, target, id, flags, buffer, start, end) {
-  const bodyStart = start + 4 + buffer.readUInt32BE(start);
+  const bodyStart = start + 4 + readU32(buffer, start);
   if (bodyStart > end) throw new RangeError("The head of a call is longer than its frame");
-  const call = new Call(calls, target, id, buffer.toString("utf8", start + 4, bodyStart));
+  const call = new Call(calls, target, id, buffer.utf8Slice(start + 4, bodyStart));
   calls.add(call);
   if (target.streamed) stream(calls, call, flags, Buffer.from(buffer.subarray(bodyStart, end)));
   else if ((flags & flagEnd) !== 0) receive(calls, call, buffer, bodyStart, end);

@@ -1,4 +1,6 @@
 "use strict";
+const { readU32 } = require("./bytes.cjs");
+
 const headBytes = 10;
 const payloadBytesMax = 16 * 1024 * 1024;
 
@@ -19,7 +21,7 @@ class Inlet {
   push(buffer, bytes) {
     let offset = this.#filled === 0 ? 0 : this.#complete(buffer, bytes);
     while (bytes - offset >= headBytes) {
-      const end = offset + headBytes + checked(buffer.readUInt32BE(offset));
+      const end = offset + headBytes + checked(readU32(buffer, offset));
       if (end > bytes) break;
       this.#emit(buffer, offset, end);
       offset = end;
@@ -28,7 +30,7 @@ class Inlet {
   }
 
   #emit(buffer, start, end) {
-    this.#hear(buffer[start + 8], buffer.readUInt32BE(start + 4), buffer[start + 9], buffer, start + headBytes, end);
+    this.#hear(buffer[start + 8], readU32(buffer, start + 4), buffer[start + 9], buffer, start + headBytes, end);
   }
 
   /** Goes on with the partial frame; returns how much of the new bytes it took. */
@@ -63,7 +65,7 @@ class Inlet {
   }
 
   #grow() {
-    const whole = Buffer.allocUnsafe(headBytes + checked(this.#partial.readUInt32BE(0)));
+    const whole = Buffer.allocUnsafe(headBytes + checked(readU32(this.#partial, 0)));
     this.#partial.copy(whole, 0, 0, headBytes);
     this.#partial = whole;
   }

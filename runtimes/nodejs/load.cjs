@@ -7,8 +7,9 @@ const { eventOf } = require("./event.cjs");
 const { runHandler } = require("./handler.cjs");
 const { signatureOf } = require("./signature.cjs");
 
-const extensions = [".js", ".mjs", ".cjs"];
-const entries = ["index.js", "index.mjs", "index.cjs", "handler.js", "func.js"];
+const isNode = process.versions.bun === undefined && process.versions.deno === undefined;
+const extensions = [".js", ".mjs", ".cjs", ...(isNode ? [] : [".ts"])];
+const entries = ["index.js", "index.mjs", "index.cjs", "handler.js", "func.js", ...(isNode ? [] : ["index.ts"])];
 const exportNames = ["handler", "main", "default"];
 
 /**
@@ -134,7 +135,7 @@ function addPlace(error, entry) {
 }
 
 function isModule(file) {
-  if (file.endsWith(".mjs")) return true;
+  if (file.endsWith(".mjs") || file.endsWith(".ts")) return true;
   if (file.endsWith(".cjs")) return false;
   for (let folder = dirname(file); ; folder = dirname(folder)) {
     if (existsSync(join(folder, "package.json"))) return readPackage(folder).type === "module";

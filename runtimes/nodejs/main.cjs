@@ -21,16 +21,17 @@ if (path === undefined) {
 }
 
 const inlet = new Inlet(hear);
-const socket = connect({
-  path,
-  onread: {
-    buffer: Buffer.allocUnsafeSlow(64 * 1024),
-    callback(bytes, buffer) {
-      calls.read(inlet, buffer, bytes);
-      return true;
-    },
+const onread = {
+  buffer: Buffer.allocUnsafeSlow(64 * 1024),
+  callback(bytes, buffer) {
+    calls.read(inlet, buffer, bytes);
+    return true;
   },
-});
+};
+// Deno knows nothing of reading into a buffer of ours.
+const isDeno = process.versions.deno !== undefined;
+const socket = connect(isDeno ? { path } : { path, onread });
+if (isDeno) socket.on("data", (data) => calls.read(inlet, data, data.length));
 const outlet = new Outlet(socket);
 const calls = new Calls(outlet, socket);
 /** Undefined until code is loaded; of a sample of ours while there is none. */
@@ -93,7 +94,7 @@ async function load(run) {
   try {
     target = await run();
   } catch (error) {
-    die(error);
+    return die(error);
   }
   loading = false;
   outlet.json(type.ready, 0, {});
@@ -104,5 +105,7 @@ async function load(run) {
 function die(error) {
   if (loading) outlet.json(type.failed, 0, describeError(error, true));
   else calls.breakOff(error);
-  process.exit(1);
+  if (outlet.isDirect) process.exit(1);
+  outlet.flush();
+  socket.end();
 }

@@ -1,5 +1,6 @@
 "use strict";
 const { writeSync } = require("node:fs");
+const { writeU32 } = require("./bytes.cjs");
 
 const headBytes = 10;
 const slabBytes = 128 * 1024;
@@ -31,7 +32,13 @@ class Outlet {
 
   /** To be called once the socket is connected. */
   open() {
-    this.#descriptor = this.#socket._handle?.fd ?? -1;
+    // In Deno it is a number of its own.
+    this.#descriptor = process.versions.deno === undefined ? (this.#socket._handle?.fd ?? -1) : -1;
+  }
+
+  /** What is written is out before anything else happens. */
+  get isDirect() {
+    return this.#descriptor >= 0;
   }
 
   /** To be called when the connection is gone: its descriptor may soon be another file's. */
@@ -67,13 +74,18 @@ class Outlet {
     this.#end = at + end - start;
   }
 
-  /** A result frame with a short text as its whole body; false when it is too long for that. */
-  resultText(id, flags, head, text) {
+  /**
+   * A result frame with a short text as its whole body; false when it is too long for that. `plain`: a character of the head is a byte. Both are
+   * written at once, as each text by itself is a way out of JavaScript and back.
+   */
+  resultText(id, flags, head, text, plain) {
     if (text.length * 3 > pieceBytesMax) return false;
-    const at = this.#resultHead(id, flags, head, text.length * 3);
-    const bytes = this.#slab.write(text, at);
-    this.#slab.writeUInt32BE(at + bytes - this.#end - headBytes, this.#end);
-    this.#end = at + bytes;
+    const start = this.#reserve(headBytes + 4 + (head.length + text.length) * 3);
+    const at = start + headBytes;
+    const bytes = this.#slab.utf8Write(head + text, at + 4);
+    writeU32(this.#slab, plain ? head.length : Buffer.byteLength(head), at);
+    this.#head(start, 18, id, flags, 4 + bytes);
+    this.#end = at + 4 + bytes;
     return true;
   }
 
@@ -92,7 +104,7 @@ class Outlet {
   /** A credit frame: so many bytes more of the request are welcome. Leaves with what else is written in this turn. */
   credit(id, bytes) {
     const at = this.#frame(21, id, 0, 4);
-    this.#slab.writeUInt32BE(bytes, at);
+    writeU32(this.#slab, bytes, at);
     this.schedule();
   }
 
@@ -122,11 +134,11 @@ class Outlet {
 
   /** Writes what has gathered. `patient`: rather blocks than queues, as a pipe would. */
   flush(patient = false) {
-    if (this.#end === 0) return;
-    const data = this.#slab.subarray(0, this.#end);
+    const end = this.#end;
+    if (end === 0) return;
     this.#end = 0;
-    const written = this.#inFlight === null ? this.#write(data, patient ? 5_000 : 0) : 0;
-    if (written < data.length) this.#queue(Buffer.from(data.subarray(written)));
+    const written = this.#inFlight === null ? this.#write(this.#slab, end, patient ? 5_000 : 0) : 0;
+    if (written < end) this.#queue(Buffer.from(this.#slab.subarray(written, end)));
   }
 
   /** Before the process ends: writes everything, waiting for the platform up to a second. */
@@ -138,7 +150,7 @@ class Outlet {
     }
     this.#backlog.push(Buffer.from(this.#slab.subarray(0, this.#end)));
     this.#end = 0;
-    for (const data of this.#backlog) if (this.#write(data, 1_000) < data.length) return;
+    for (const data of this.#backlog) if (this.#write(data, data.length, 1_000) < data.length) return;
   }
 
   #frame(type, id, flags, payloadBytes) {
@@ -151,16 +163,16 @@ class Outlet {
   #resultHead(id, flags, head, bodyBytesMax) {
     const headMax = head.length * 3;
     const start = this.#reserve(headBytes + 4 + headMax + bodyBytesMax);
-    const bytes = this.#slab.write(head, start + headBytes + 4);
-    this.#slab.writeUInt32BE(bytes, start + headBytes);
+    const bytes = this.#slab.utf8Write(head, start + headBytes + 4);
+    writeU32(this.#slab, bytes, start + headBytes);
     this.#head(start, 18, id, flags, 4 + bytes + bodyBytesMax);
     return start + headBytes + 4 + bytes;
   }
 
   #head(start, type, id, flags, payloadBytes) {
     const slab = this.#slab;
-    slab.writeUInt32BE(payloadBytes, start);
-    slab.writeUInt32BE(id, start + 4);
+    writeU32(slab, payloadBytes, start);
+    writeU32(slab, id, start + 4);
     slab[start + 8] = type;
     slab[start + 9] = flags;
   }
@@ -173,16 +185,16 @@ class Outlet {
     return this.#end;
   }
 
-  /** Returns how much was written; waits for room up to `patienceMs`. */
-  #write(data, patienceMs) {
+  /** Writes the first bytes of it. Returns how many were written; waits for room up to `patienceMs`. */
+  #write(data, bytes, patienceMs) {
     if (this.#descriptor < 0) return 0;
     let written = 0;
     let waitedMs = 0;
-    while (written < data.length) {
+    while (written < bytes) {
       try {
-        written += writeSync(this.#descriptor, data, written, data.length - written);
+        written += writeSync(this.#descriptor, data, written, bytes - written);
       } catch (error) {
-        if (error.code !== "EAGAIN") return data.length; // The connection is gone; its close event ends the process.
+        if (error.code !== "EAGAIN") return bytes; // The connection is gone; its close event ends the process.
         if (waitedMs++ >= patienceMs) break;
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       }

@@ -17,12 +17,23 @@ const shownCharactersMax = 1024;
 
 /** Loads the code and finds its function: `name`, a function's or `file.function`; null means `main`. Throws what the code throws. */
 async function loadMain(folder, name, parameters, reserved = []) {
+  const contract = process.env.KILN_PROGRAM;
+  if (contract !== undefined) return loadProgram(folder, contract, parameters, reserved);
   const { file, functionName } = placeOf(folder, name ?? "main");
   enter(folder, file);
   tellIdentity();
   tellCalls();
   const handler = await load(file, functionName);
   return { handler, receiver: undefined, streamed: false, read, run, parameters, reserved };
+}
+
+/** What is called is no JavaScript. */
+function loadProgram(folder, contract, parameters, reserved) {
+  process.chdir(folder);
+  tellIdentity();
+  tellCalls();
+  const handler = require("./program.cjs").loadProgram(folder, contract);
+  return { handler, receiver: undefined, streamed: false, read, run: runProgram, parameters, reserved };
 }
 
 function placeOf(folder, name) {
@@ -32,9 +43,15 @@ function placeOf(folder, name) {
 }
 
 async function load(file, name) {
-  const found = isModule(file) ? memberOf(await importFile(file), name) : await loadScript(file, name);
+  const found = isModule(file) ? await loadModule(file, name) : await loadScript(file, name);
   if (typeof found === "function") return checked({ handler: found }, file).handler;
   throw notFound(`${file} has no function "${name}", at its top or exported`);
+}
+
+async function loadModule(file, name) {
+  const wanted = file.endsWith(".ts") ? require("./typescript.cjs").moduleFile(file, name) : file;
+  const exports = await importFile(wanted);
+  return memberOf(exports, name) ?? (name === "main" ? exports.default : undefined);
 }
 
 /** Code that exports nothing has its function at the top. */
@@ -77,7 +94,7 @@ function tellIdentity() {
   const { env } = process;
   const { KILN_NAMESPACE: namespace, KILN_APP: app, KILN_FUNCTION: name, KILN_REVISION: revision, KILN_API_URL: url } = env;
   env.__OW_NAMESPACE = namespace ?? "";
-  env.__OW_ACTION_NAME = `/${namespace ?? ""}/${app ? `${app}/` : ""}${name ?? ""}`;
+  env.__OW_ACTION_NAME = `/${env.KILN_OWNER ?? namespace ?? ""}/${app ? `${app}/` : ""}${name ?? ""}`;
   env.__OW_ACTION_VERSION = `0.0.${revision ?? 0}`;
   env.__OW_API_HOST = url ?? "";
 }
@@ -161,6 +178,23 @@ function run(call) {
     (value) => finish(call, value),
     (error) => refuse(call, error),
   );
+}
+
+function runProgram(call) {
+  latest = call;
+  call.target.handler(call.event).then(
+    (line) => finish(call, jsonIn(line)),
+    (error) => call.fail(error),
+  );
+}
+
+/** Null is no answer. */
+function jsonIn(line) {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
 }
 
 /** The code broke: its stack is logged, and this is what its caller reads. */

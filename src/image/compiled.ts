@@ -1,5 +1,5 @@
 import { basename, dirname } from "node:path";
-import type { ProtocolName, Source } from "../model/model.ts";
+import type { ProtocolName, StartableSource } from "../model/model.ts";
 import type { CompiledKey, CompiledStore } from "./code/compiled-store.ts";
 import type { Prepared, StoredCode } from "./image.ts";
 import type { Kind } from "./kinds.ts";
@@ -16,7 +16,7 @@ const worthFilesMin = 8;
 export interface CompilableCode {
   /** Id of the function. */
   readonly owner: string;
-  readonly source: Exclude<Source, { type: "image" }>;
+  readonly source: Exclude<StartableSource, { type: "image" }>;
   readonly kind: Kind;
   readonly stored: StoredCode;
   readonly layout: Layout;
@@ -38,7 +38,7 @@ export async function withCompiled(prepared: Prepared, code: CompilableCode, sto
 
 function isWorthIt({ kind, stored, source }: CompilableCode): boolean {
   const { family } = kind.runtime;
-  if (family === "executable" || family === "java" || source.type !== "code") return false;
+  if ((family !== "nodejs" && family !== "python") || source.type !== "code") return false;
   return stored.bytes >= worthBytesMin[family] || stored.files >= worthFilesMin;
 }
 

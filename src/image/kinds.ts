@@ -3,7 +3,17 @@ import { PlatformError } from "../model/error.ts";
 import { type ProtocolName, protocolNames } from "../model/model.ts";
 import type { KindSummary, Kinds } from "./image.ts";
 import type { NodeMajor } from "./roots/node-binary.ts";
-import { baseRoot, emptyRoot, javaRoot, pythonRoot, type RootRecipe } from "./roots/recipes.ts";
+import {
+  baseRoot,
+  bunRoot,
+  denoRoot,
+  emptyRoot,
+  javaRoot,
+  phpRoot,
+  pythonRoot,
+  type RootRecipe,
+  rubyRoot,
+} from "./roots/recipes.ts";
 
 /** A kind and how its sandboxes come about. */
 export interface Kind extends KindSummary {
@@ -15,9 +25,25 @@ type Runtime =
   | { readonly family: "nodejs"; readonly major: NodeMajor }
   | { readonly family: "python"; readonly root: RootRecipe }
   | { readonly family: "java"; readonly root: RootRecipe }
+  | { readonly family: "shim"; readonly root: RootRecipe; readonly shim: Shim }
   | { readonly family: "executable"; readonly root: RootRecipe; readonly staticOnly: boolean };
 
+/** Our part of a kind that serves plain handlers and nothing besides. */
+export interface Shim {
+  /** Below `runtimes/`. */
+  readonly folder: string;
+  /** Looked up in `PATH`; the file is in that folder. */
+  readonly interpreter: readonly string[];
+  readonly file: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
 const everyProtocol: readonly ProtocolName[] = protocolNames;
+
+function scripted(name: string, description: string, root: RootRecipe, shim: Shim): Kind {
+  const runtime = { family: "shim", root, shim } as const;
+  return { name, aliases: [], default: true, protocols: everyProtocol, description, runtime };
+}
 
 function nodejs(major: NodeMajor, isDefault: boolean, note: string): Kind {
   return {
@@ -52,6 +78,30 @@ const table: readonly Kind[] = [
     description: "Classes or jars on Java 17: a handler CLASS::METHOD with Fn's kit, or any program",
     runtime: { family: "java", root: javaRoot },
   },
+  scripted("deno:2", "JavaScript and TypeScript on Deno 2, fetched at first use", denoRoot, {
+    folder: "nodejs",
+    interpreter: ["deno", "run", "--allow-all", "--no-prompt", "--quiet"],
+    file: "main.cjs",
+    env: { DENO_DIR: "/tmp/deno", DENO_NO_UPDATE_CHECK: "1" },
+  }),
+  scripted("bun:1", "JavaScript and TypeScript on Bun 1, fetched at first use", bunRoot, {
+    folder: "nodejs",
+    interpreter: ["bun"],
+    file: "main.cjs",
+    env: {},
+  }),
+  scripted("ruby:3.1", "Ruby 3.1 with its standard library", rubyRoot, {
+    folder: "ruby",
+    interpreter: ["ruby", "--disable=did_you_mean,error_highlight"],
+    file: "main.rb",
+    env: {},
+  }),
+  scripted("php:8.2", "PHP 8.2 with curl and mbstring", phpRoot, {
+    folder: "php",
+    interpreter: ["php", "-d", "extension=curl", "-d", "extension=mbstring"],
+    file: "main.php",
+    env: {},
+  }),
   {
     name: "go:1",
     aliases: [],

@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { OwnKind } from "../config/own-kinds.ts";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
-import type { Source } from "../model/model.ts";
+import type { Source, StartableSource } from "../model/model.ts";
 import { CodeStore } from "./code/code-store.ts";
 import { CompiledStore } from "./code/compiled-store.ts";
 import { Leftovers } from "./code/leftovers.ts";
@@ -18,9 +18,11 @@ import { hostLayout, type Layout, rootLayout } from "./layout.ts";
 import { machineRegistries, type RegistrySettings } from "./packages/machine.ts";
 import { publicRegistries, type Registries } from "./packages/packages.ts";
 import { planOf } from "./packages/plan.ts";
+import type { ProvidedPackages } from "./packages/provided.ts";
 import { executableCommand } from "./programs/executable.ts";
-import { javaMemory, javaProgram } from "./programs/java.ts";
+import { javaAction, javaMemory, javaProgram } from "./programs/java.ts";
 import { nodejsMemory, nodejsProgram, nodejsShim } from "./programs/nodejs.ts";
+import { nothingToRun, topFiles } from "./programs/program.ts";
 import { pythonBlank, pythonEnvironment, pythonProgram, pythonShim } from "./programs/python.ts";
 import { type ImageOwner, PulledImages, type PullSettings } from "./pulled/pulled-images.ts";
 import { RootStore } from "./roots/root-store.ts";
@@ -40,6 +42,8 @@ export interface ImagesOptions {
   readonly files: "roots" | { readonly path: string };
   /** Where packages are installed from; by default as npm and pip of this machine are set. */
   readonly registries?: RegistrySettings;
+  /** Packages that handlers of the convention `parameters` may use without naming them; absent: none. */
+  readonly provided?: ProvidedPackages;
   /** How container images are had; absent: they are not. Only with `files: "roots"`. */
   readonly pulls?: PullSettings;
   /** Kinds that the operator added; absent: none. */
@@ -133,6 +137,7 @@ class LocalImages implements Images {
   }
 
   async prepare(source: Source, owner?: string, revision?: number): Promise<Prepared> {
+    if (source.type === "sequence") throw new PlatformError("unsupported", "A sequence has no code that could be started");
     if (source.type === "image") return this.#imagesPulled().prepare(source.image, ownerOf(owner, revision));
     const own = this.#own.find(source.kind);
     if (own !== null) return await this.#prepareOwn(own, source, ownerOf(owner, revision));
@@ -155,7 +160,7 @@ class LocalImages implements Images {
     if (this.#own.find(kindName) !== null) return null;
     const kind = findKind(kindName);
     const { family } = kind.runtime;
-    if (family === "executable" || family === "java") return null;
+    if (family !== "nodejs" && family !== "python") return null;
     const root = this.#options.files === "roots" ? await rootOf(kind, this.#roots) : null;
     const runtime = await this.#shims.of(kind, root);
     const layout = await this.#layout(kind, "", runtime);
@@ -194,6 +199,7 @@ class LocalImages implements Images {
       kind,
       folder,
       store: this.#packages,
+      provided: this.#options.provided ?? {},
       runtime: join(projectFolder, "runtimes", "install"),
       registries: (manager) => this.#machineRegistries(manager),
       interpreter: async () => (runtime.family === "nodejs" ? (await node()).version : kind.name),
@@ -233,7 +239,7 @@ class LocalImages implements Images {
   }
 
   async #prepare(source: Startable, owner: string | undefined): Promise<Prepared> {
-    const kind = findKind(source.kind);
+    const kind = servingKind(findKind(source.kind), source);
     const { stored, folder } = await this.#withPackages(source);
     const root = this.#options.files === "roots" ? await rootOf(kind, this.#roots) : null;
     const runtime = await this.#shims.of(kind, root);
@@ -273,7 +279,7 @@ class LocalImages implements Images {
   }
 }
 
-type Startable = Exclude<Source, { type: "image" }>;
+type Startable = Exclude<StartableSource, { type: "image" }>;
 
 function dependenciesOf(source: Startable): string | null {
   return source.type === "code" ? (source.dependencies ?? null) : null;
@@ -299,13 +305,29 @@ async function programsOf(
   const own = given === null ? null : () => ownCommand(given, layout);
   switch (kind.runtime.family) {
     case "nodejs":
-      return { shimCommand: nodejsShim(layout), command: own ?? (await nodejsProgram(kind.name, folder, layout)), env: {} };
+      return {
+        shimCommand: nodejsShim(layout),
+        command: own ?? (await nodejsProgram(kind.name, folder, layout)),
+        env: programEnv(source),
+      };
     case "python": {
       const command = own ?? (await pythonProgram(kind.name, folder, handler, layout));
       return { shimCommand: pythonShim(layout), command, env: await pythonEnvironment(folder, layout) };
     }
-    case "java":
-      return { shimCommand: null, command: own ?? (await javaProgram(kind.name, folder, handler, layout)), env: {} };
+    case "shim": {
+      const { interpreter, file, env } = kind.runtime.shim;
+      const shimCommand = [...interpreter, `${layout.runtime}/${file}`];
+      const files = own === null ? await topFiles(folder) : new Set<string>();
+      const command = () => {
+        throw nothingToRun(kind.name, "a command of the function", files);
+      };
+      return { shimCommand, command: own ?? command, env };
+    }
+    case "java": {
+      const shimCommand = isAction(source) ? javaAction(layout) : null;
+      const command = own ?? (await javaProgram(kind.name, folder, handler, layout));
+      return { shimCommand, command, env: {} };
+    }
     case "executable": {
       const command = await executableCommand(kind.name, folder, given ?? [], kind.runtime.staticOnly, layout);
       return {
@@ -316,6 +338,19 @@ async function programsOf(
     }
   }
 }
+
+/** An action that is a program is served by Node's runtime (`runtimes/nodejs/program.cjs`). */
+function servingKind(kind: Kind, source: Startable): Kind {
+  return kind.runtime.family === "executable" && isAction(source) ? findKind(`nodejs:${runnerMajor}`) : kind;
+}
+
+/** What is said to it of the program: Go's are told of calls on STDIN, others are run for each. */
+function programEnv({ kind }: Startable): Readonly<Record<string, string>> {
+  if (findKind(kind).runtime.family !== "executable") return {};
+  return { KILN_PROGRAM: kind.startsWith("go:") ? "loop" : "each" };
+}
+
+const isAction = (source: Startable) => source.type === "code" && source.convention === "parameters";
 
 /** A program in the code is meant by `./name`; any other is looked up in `PATH`. */
 function ownCommand(given: readonly string[], layout: Layout): readonly string[] {

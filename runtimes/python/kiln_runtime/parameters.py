@@ -80,7 +80,8 @@ def _tell_identity():
     env = os.environ
     namespace, app, name = (env.get(key, "") for key in ("KILN_NAMESPACE", "KILN_APP", "KILN_FUNCTION"))
     env["__OW_NAMESPACE"] = namespace
-    env["__OW_ACTION_NAME"] = f"/{namespace}/{app}/{name}" if app else f"/{namespace}/{name}"
+    owner = env.get("KILN_OWNER", namespace)
+    env["__OW_ACTION_NAME"] = f"/{owner}/{app}/{name}" if app else f"/{owner}/{name}"
     env["__OW_ACTION_VERSION"] = f"0.0.{env.get('KILN_REVISION', 0)}"
     env["__OW_API_HOST"] = env.get("KILN_API_URL", "")
 

@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { mkdir, opendir, readdir, readFile, rename, rm, chmod, open, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "../../model/error.ts";
 import { limits as modelLimits } from "../../model/limits.ts";
 import type { World } from "../../lib/world.ts";
 import type { SentCode, StoredCode, Upload } from "../image.ts";
+import { codeDigest } from "./digest.ts";
 import { detectFormat, type Format, looksExecutable } from "./format.ts";
 import { unpackTar } from "./tar.ts";
 import { Tree, type TreeLimits, syncFolder } from "./tree.ts";
@@ -54,7 +54,7 @@ export class CodeStore {
     this.#checkSize(upload.bytes);
     const format = detectFormat(upload.bytes, upload.fileName);
     const single = format === "file" ? singleName(upload) : null;
-    const digest = digestOf(upload.bytes, single);
+    const digest = codeDigest(upload.bytes, single);
     this.unused.needed(digest);
     const stored = await (this.#running.get(digest) ?? this.#begin(upload.bytes, format, single, digest));
     if (upload.keep === true && format !== "file") await this.#keepSent(digest, upload.bytes);
@@ -71,7 +71,7 @@ export class CodeStore {
     if (name === undefined || another !== undefined) return null;
     const bytes = await readFile(join(files, name)).catch(() => null);
     // An archive may have a single file, too.
-    return bytes !== null && digestOf(bytes, name) === digest ? { bytes, isArchive: false } : null;
+    return bytes !== null && codeDigest(bytes, name) === digest ? { bytes, isArchive: false } : null;
   }
 
   /** Whole or not at all. */
@@ -173,12 +173,6 @@ export class CodeStore {
       `The uploaded code has ${bytes.length} bytes; at most ${this.#limits.bytesMax} are taken`,
     );
   }
-}
-
-function digestOf(bytes: Buffer, single: string | null): string {
-  const hash = createHash("sha256");
-  if (single !== null) hash.update(`${single}\0`);
-  return hash.update(bytes).digest("hex");
 }
 
 /** What a single file is called inside. A program may come without a name, source code may not: its ending says the language. */

@@ -1,7 +1,8 @@
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { npmProgram } from "../roots/recipes.ts";
-import { explained, type Explanation, hostOf, type PackageManager } from "./packages.ts";
+import { explained, type Explanation, hostOf, type PackageManager, type Wanted } from "./packages.ts";
+import type { ProvidedPackages } from "./provided.ts";
 
 const lockfiles = ["npm-shrinkwrap.json", "package-lock.json"] as const;
 const otherLockfile = "yarn.lock";
@@ -11,22 +12,30 @@ const manifestBytesMax = 32 * 1024 * 1024;
 export const npm: PackageManager = {
   name: "npm",
 
-  async find(folder) {
+  async find(folder, more) {
     if ((await lstat(join(folder, "node_modules")).catch(() => null)) !== null) return null;
     const text = await readText(join(folder, "package.json"));
-    const manifest = text === null ? null : parsed(text);
-    if (text === null || manifest === null) return null;
+    const manifest = (text === null ? null : parsed(text)) ?? {};
     const specs = { ...manifest.dependencies, ...manifest.optionalDependencies };
-    if (Object.keys(specs).length === 0) return null;
-    const files: Record<string, string> = { "package.json": text };
-    for (const name of [...lockfiles, otherLockfile]) {
-      const lock = await readText(join(folder, name));
-      if (lock !== null) files[name] = lock;
+    const isAmong = Object.keys(specs).length > 0;
+    const files: Record<string, string> = {};
+    if (isAmong && text !== null) {
+      files["package.json"] = text;
+      for (const name of [...lockfiles, otherLockfile]) {
+        const lock = await readText(join(folder, name));
+        if (lock !== null) files[name] = lock;
+      }
     }
+    const locked = lockfiles.some((name) => files[name] !== undefined);
+    // A lockfile is the last word, and says all.
+    const adds = !locked && Object.keys(more).some((name) => specs[name] === undefined);
+    if (!isAmong && !adds) return null;
+    if (adds) files["package.json"] = withMore(manifest, more);
     return {
       files,
       needsCode: manifest.workspaces !== undefined || Object.values(specs).some(isLocal),
-      locked: lockfiles.some((name) => files[name] !== undefined),
+      locked,
+      ...(adds && { written: ["package.json"] }),
     };
   },
 
@@ -37,7 +46,7 @@ export const npm: PackageManager = {
     return {
       copy,
       // The code's own settings are not read: they could name other programs to run, and other registries.
-      write: { "../npmrc": settings },
+      write: { "../npmrc": settings, ...writtenOf(wanted) },
       command: [
         "node",
         npmProgram,
@@ -62,6 +71,16 @@ export const npm: PackageManager = {
 
   explain: (said) => explained(said, explanations, other),
 };
+
+/** What the code names is as it says; a package without dependencies has a manifest for other reasons, which are none here. */
+function withMore(manifest: Manifest, more: ProvidedPackages): string {
+  const named = manifest.dependencies === undefined && manifest.optionalDependencies === undefined ? {} : manifest;
+  return JSON.stringify({ private: true, ...named, dependencies: { ...more, ...manifest.dependencies } });
+}
+
+function writtenOf({ files, written = [] }: Wanted): Readonly<Record<string, string>> {
+  return Object.fromEntries(written.map((name) => [name, files[name] ?? ""]));
+}
 
 function isLocal(spec: unknown): boolean {
   return typeof spec === "string" && /^(?:file:|link:|\.{0,2}\/|~\/)/.test(spec);

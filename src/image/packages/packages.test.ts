@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { npm } from "./npm.ts";
 import { buildFailed, hostOf, lastLines, type PackageManager, publicRegistries } from "./packages.ts";
 import { pip } from "./pip.ts";
+import { usedOf } from "./provided.ts";
 
 let folder = "";
 let made = 0;
@@ -25,7 +26,7 @@ function codeOf(files: Readonly<Record<string, string>>): string {
 }
 
 async function check(manager: PackageManager, files: Readonly<Record<string, string>>, expected: string | null): Promise<void> {
-  const wanted = await manager.find(codeOf(files));
+  const wanted = await manager.find(codeOf(files), {});
   const words = wanted && [
     ...(wanted.locked ? ["locked"] : []),
     ...(wanted.needsCode ? ["code"] : []),
@@ -49,6 +50,29 @@ test("code for Node needs packages where package.json has some and node_modules 
   await check(npm, { "package.json": "[]" }, null);
   await check(npm, { "package.json": "{" }, null);
   await check(npm, { "index.js": "" }, null);
+});
+
+test("packages that code may use without naming them are installed where it does", async () => {
+  const provided = { redis: "3.1.2", "redis-commands": "1.7.0", uuid: "8.3.2" };
+  const found = async (files: Readonly<Record<string, string>>) => {
+    const code = codeOf(files);
+    const wanted = await npm.find(code, await usedOf(provided, code));
+    return wanted && { ...JSON.parse(wanted.files["package.json"] as string), written: wanted.written !== undefined };
+  };
+  assert.equal(await found({ "index.js": 'require("redis2"); "redis"' }), null);
+  const asks = 'const r = require(/* a note */ "redis"); import v4 from "uuid/v4";';
+  const two = { redis: "3.1.2", uuid: "8.3.2" };
+  assert.deepEqual(await found({ "lib/deep.mjs": asks }), { private: true, dependencies: two, written: true });
+  assert.deepEqual(await found({ "index.js": asks, ...manifest({ main: "x.js" }) }), {
+    private: true,
+    dependencies: two,
+    written: true,
+  });
+  const own = { dependencies: { uuid: "9.0.0" } };
+  assert.deepEqual((await found({ "index.js": asks, ...manifest(own) }))?.dependencies, { ...two, uuid: "9.0.0" });
+  const locked = { "index.js": asks, ...manifest(own), "package-lock.json": "{}" };
+  assert.deepEqual(await found(locked), { ...own, written: false });
+  assert.equal(await found({ "index.js": asks, "node_modules/uuid/index.js": "" }), null);
 });
 
 test("code for Python needs packages where requirements.txt has some and no folder of them is there", async () => {

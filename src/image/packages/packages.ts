@@ -1,6 +1,7 @@
 /** What has to be installed for code that names its packages and does not bring them (docs/decisions/0019-dependencies.md). */
 import { PlatformError } from "../../model/error.ts";
 import type { InstallMode } from "../../model/model.ts";
+import type { ProvidedPackages } from "./provided.ts";
 
 /** Where packages come from; addresses may have `user:password@`. */
 export interface Registries {
@@ -29,6 +30,8 @@ export interface Wanted {
   readonly needsCode: boolean;
   /** Every version is written down. */
   readonly locked: boolean;
+  /** Of these files, those that are not as they are in the code. */
+  readonly written?: readonly string[];
 }
 
 /** What the program in the sandbox is told (`runtimes/install/main.cjs`). */
@@ -47,8 +50,8 @@ export interface InstallJob {
 /** A package manager. */
 export interface PackageManager {
   readonly name: "npm" | "pip";
-  /** Null: nothing is missing. */
-  find(folder: string): Promise<Wanted | null>;
+  /** Null: nothing is missing. `more`: packages that the code uses and need not name; of npm. */
+  find(folder: string, more: ProvidedPackages): Promise<Wanted | null>;
   job(wanted: Wanted, mode: InstallMode, registries: Registries, copy: readonly string[]): InstallJob;
   /** `HOST:PORT` of all that it may connect to. */
   hosts(registries: Registries): readonly string[];

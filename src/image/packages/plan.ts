@@ -10,6 +10,7 @@ import { rootLayout } from "../layout.ts";
 import { npm } from "./npm.ts";
 import { buildFailed, type InstallJob, type PackageManager, type Registries } from "./packages.ts";
 import { pip } from "./pip.ts";
+import { type ProvidedPackages, usedOf } from "./provided.ts";
 
 /** Rises when the same packages are installed in another way. */
 const formatVersion = 1;
@@ -22,6 +23,8 @@ export interface PlanParts {
   /** Host folder of the code. */
   readonly folder: string;
   readonly store: PackageStore;
+  /** What handlers of the convention `parameters` may use without naming it. */
+  readonly provided: ProvidedPackages;
   /** Our program that runs the package manager. */
   readonly runtime: string;
   /** Asked only where something has to be installed. */
@@ -38,14 +41,15 @@ export async function planOf(parts: PlanParts): Promise<InstallPlan | null> {
   const mode = source.install ?? "auto";
   const manager = managerOf(kind);
   if (manager === null || mode === "none") return null;
-  const wanted = await manager.find(folder);
+  const wanted = await manager.find(folder, await usedOf(providedFor(parts), folder));
   if (wanted === null) return null;
   const registries = await parts.registries(manager.name);
   const runsCode = mode === "scripts" || wanted.needsCode;
   const made = [formatVersion, kind.name, await parts.interpreter(), manager.name, mode];
   // Credentials in an address change nothing of what is installed.
   const key = keyOf([namespace, made, wanted.files, manager.hosts(registries), runsCode ? source.digest : null]);
-  const copy = runsCode ? (await readdir(folder)).filter((name) => name !== ".npmrc") : Object.keys(wanted.files);
+  const named = runsCode ? (await readdir(folder)).filter((name) => name !== ".npmrc") : Object.keys(wanted.files);
+  const copy = named.filter((name) => wanted.written?.includes(name) !== true);
   const job: InstallJob = manager.job(wanted, mode, registries, copy);
   const whole = () => store.join(key, source.digest, folder).catch(refuseUnusable);
   return {
@@ -72,6 +76,10 @@ export async function planOf(parts: PlanParts): Promise<InstallPlan | null> {
   };
 }
 
+function providedFor({ source, kind, provided }: PlanParts): ProvidedPackages {
+  return source.convention === "parameters" && kind.runtime.family === "nodejs" ? provided : {};
+}
+
 /** Packages come for the languages that have a registry of them. */
 function managerOf({ runtime: { family } }: Kind): PackageManager | null {
   switch (family) {
@@ -80,6 +88,7 @@ function managerOf({ runtime: { family } }: Kind): PackageManager | null {
     case "python":
       return pip;
     case "java":
+    case "shim":
     case "executable":
       return null;
   }

@@ -2,7 +2,8 @@ import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "../../model/error.ts";
 import type { Layout } from "../layout.ts";
-import { javaClasses, javaTrustStore } from "../roots/java-shim.ts";
+import { javaActions, javaClasses, javaTrustStore } from "../roots/java-shim.ts";
+import { gsonJar } from "../roots/recipes.ts";
 import { type FindProgram, nothingToRun, topFiles } from "./program.ts";
 
 /** Where jars are looked for: beside the code, and as `lib` or as Fn's images have them in `app`. */
@@ -60,6 +61,14 @@ export async function javaProgram(kind: string, folder: string, handler: string 
     if (handler === null && top.length === 1) return java("-jar", `${layout.code}/${top[0]}`);
     throw nothingToRun(kind, "a handler that names a class with a main method, or a single jar with a Main-Class", files);
   };
+}
+
+/** What serves a class with a method `main(JsonObject)`. */
+export function javaAction(layout: Layout): readonly string[] {
+  const places = [`${layout.runtime}/${javaActions}`, `/${gsonJar}`, layout.code];
+  // The environment can only be changed from inside.
+  const opened = ["--add-opens", "java.base/java.util=ALL-UNNAMED"];
+  return [layout.java, ...options(layout), ...opened, "-cp", places.join(":"), "polykiln.Action"];
 }
 
 /** A start is most of what many sandboxes do, so nothing is written that tools outside would read, and classes come from Java's archive. */

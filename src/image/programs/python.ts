@@ -14,6 +14,7 @@ const stdioNames = ["func.py", "main.py", "app.py"];
 const fileNames = {
   "http-stream": ["func.py", "handler.py", "app.py", "main.py"],
   "http-port": ["app.py", "main.py", "server.py", "func.py"],
+  "action-proxy": ["app.py", "main.py", "server.py", "func.py"],
   stdio: stdioNames,
   "stdio-http": stdioNames,
   "stdio-json": stdioNames,

@@ -52,7 +52,7 @@ export class ImageCache {
     for (const each of ["roots", "layers"]) await mkdir(join(folder, each), { recursive: true });
     for (const each of ["", "roots", "layers"]) await chmod(join(folder, each), 0o755);
     const left = readdirSync(folder).filter((name) => name.startsWith(temporaryPrefix));
-    for (const name of left) await rm(join(folder, name), { recursive: true, force: true });
+    for (const name of left) await removeFolder(join(folder, name));
     const cache = new ImageCache(folder, world, bytesMax, removed);
     await cache.#look();
     return cache;
@@ -95,7 +95,7 @@ export class ImageCache {
   }
 
   async discard(folder: string): Promise<void> {
-    await rm(folder, { recursive: true, force: true });
+    await removeFolder(folder);
   }
 
   /** Where a new image is to be. */
@@ -131,7 +131,7 @@ export class ImageCache {
       else if (unused.length > 0) for (const id of unused) gone.push(this.#removeLayer(id));
       else break;
     }
-    for (const folder of gone) await rm(folder, { recursive: true, force: true });
+    for (const folder of gone) await removeFolder(folder);
   }
 
   async #look(): Promise<void> {
@@ -146,7 +146,7 @@ export class ImageCache {
     for (const folder of this.#folders()) {
       const note = readNote<BootNote>(folder);
       const state = note === null ? "lost" : stateOf(folder, note);
-      if (state === "lost") await rm(this.#moveAway(folder), { recursive: true, force: true });
+      if (state === "lost") await removeFolder(this.#moveAway(folder));
       else if (state === "in memory") unsynced.add(folder);
     }
     // The next start tries again.
@@ -217,6 +217,11 @@ export class ImageCache {
     for (const bytes of this.#layerBytes.values()) sum += bytes;
     return sum;
   }
+}
+
+/** A process that pulled may still put a mark into it, or one of a dead server its last file. */
+async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
 }
 
 function readNote<T>(folder: string): T | null {

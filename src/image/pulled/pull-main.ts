@@ -127,13 +127,14 @@ function checkTotal(notes: readonly LayerNote[], entries: number, { limits }: Pu
   if (entries > limits.entriesMax) throw new PlatformError("registry_failed", `it has more than ${limits.entriesMax} files`);
 }
 
-/** Somebody else may have made the same meanwhile, which is as good. */
+/** Somebody else may have made the same meanwhile, which is as good: ours goes with the work folder. */
 function publish(made: string, place: string, unsynced: Unsynced): void {
+  chmodSync(made, 0o755);
+  const callOff = unsynced.add(made);
   try {
-    chmodSync(made, 0o755);
-    unsynced.add(made);
     renameSync(made, place);
   } catch (error) {
+    callOff();
     if (!existsSync(place)) throw error;
   }
 }

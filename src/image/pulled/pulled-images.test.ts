@@ -9,7 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { makeTar } from "../../../test/archives.ts";
 import { type ImageRegistry, noImageRegistry, startImageRegistry, storedBlob } from "../../../test/image-registry.ts";
 import { makeImage, pushImage, type TestImage, testRegistry } from "../../../test/images.ts";
-import { realWorld } from "../../lib/world.ts";
+import { layersOf, slowRegistry } from "../../../test/slow-registry.ts";
+import { realWorld, type World } from "../../lib/world.ts";
 import { PulledImages } from "./pulled-images.ts";
 
 const skip = noImageRegistry ?? false;
@@ -32,9 +33,15 @@ after(async () => {
 const base = makeTar([{ name: "bin/program", mode: 0o755, data: "#!/bin/sh\n" }]);
 const imageOf = (data: Buffer): TestImage => makeImage([base, makeTar([{ name: "data", data }])], { Cmd: ["program"] });
 
-async function open(place: string, cacheBytesMax = 1024 ** 3): Promise<PulledImages> {
+interface OpenOptions {
+  readonly cacheBytesMax?: number;
+  readonly world?: World;
+  readonly say?: (line: string) => void;
+}
+
+async function open(place: string, { cacheBytesMax = 1024 ** 3, world = realWorld(), say = () => {} }: OpenOptions = {}) {
   const settings = { registry: testRegistry, defaultRegistry: server.host, pullTimeoutMs: timeout, cacheBytesMax };
-  return await PulledImages.open(place, settings, { world: realWorld(), say: () => {} });
+  return await PulledImages.open(place, settings, { world, say });
 }
 
 /** What a folder of images holds. */
@@ -81,11 +88,77 @@ test("an image that is larger than all may be together is refused", { skip, time
   const place = join(folder, "large");
   await pushImage(`${server.host}/large:1`, imageOf(Buffer.alloc(2_000_000)));
   await assert.rejects(
-    (await open(place, 1_000_000)).prepare("large:1", null),
+    (await open(place, { cacheBytesMax: 1_000_000 })).prepare("large:1", null),
     /a layer is refused: it unpacks to more than 1000000 bytes/,
   );
   assertOneAtMost(place);
 });
+
+test("images with a layer in common that come at the same time are kept, whoever's copy of it is", {
+  skip,
+  timeout,
+}, async () => {
+  const files = Array.from({ length: 600 }, (_, i) => ({ name: `files/${i}`, data: String(i) }));
+  const common = makeTar([{ name: "bin/program", mode: 0o755, data: "#!/bin/sh\n" }, ...files]);
+  for (const name of ["one", "two"]) {
+    await pushImage(
+      `${server.host}/${name}:1`,
+      makeImage([common, makeTar([{ name: "data", data: name }])], { Cmd: ["program"] }),
+    );
+  }
+  // Both have to be on their way at once, which no round promises.
+  for (let round = 0; round < 3; round++) {
+    const place = join(folder, `common-${round}`);
+    const images = await open(place);
+    const prepared = await Promise.all(["one", "two"].map((name) => images.prepare(`${name}:1`, null)));
+    const read = prepared.map(({ root }) => readFileSync(join(root as string, "data"), "utf8"));
+    assert.deepEqual(read, ["one", "two"]);
+    assert.deepEqual(kept(place), { layers: 3, roots: 2, unfinished: 0 });
+  }
+});
+
+test("images that push each other out are whole as long as somebody has just been given them", { skip, timeout }, async () => {
+  const names = ["a", "b", "c", "d"];
+  for (const name of names) await pushImage(`${server.host}/push-${name}:1`, imageOf(randomFillSync(Buffer.alloc(200_000))));
+  // On a disk so slow that what takes it a moment is what others call long ago.
+  const world = { ...realWorld(), now: () => Date.now() * 20 };
+  const images = await open(join(folder, "pushed"), { cacheBytesMax: 300_000, world });
+  const wanted = [...names, ...names.toReversed(), ...names];
+  const take = async (id: string) => {
+    for (let name = wanted.shift(); name !== undefined; name = wanted.shift()) {
+      const { root, hold } = await images.prepare(`push-${name}:1`, { id, revision: 1 });
+      const letGo = hold?.();
+      assert.ok(existsSync(join(root as string, "bin/program")), name);
+      letGo?.();
+    }
+  };
+  await Promise.all(["x", "y", "z"].map(take));
+});
+
+test("a process that pulls and is killed is followed by another, and the log says so", { skip, timeout }, async () => {
+  const image = imageOf(Buffer.from("held back"));
+  await pushImage(`${server.host}/killed:1`, image);
+  const slow = await slowRegistry(server.host, layersOf(image));
+  try {
+    const said: string[] = [];
+    const images = await open(join(folder, "killed"), { say: (line) => said.push(line) });
+    const coming = images.prepare(`${slow.host}/killed:1`, null);
+    while (slow.asked() === 0) await sleep(10);
+    for (const pid of pullers()) process.kill(pid, "SIGKILL");
+    slow.go();
+    const { root } = await coming;
+    assert.equal(readFileSync(join(root as string, "data"), "utf8"), "held back");
+    assert.match(said.join("\n"), /The image killed could not be kept: The process that pulls images ended with SIGKILL/);
+  } finally {
+    await slow.stop();
+  }
+});
+
+/** Processes that pull for this one and have not yet told what became of it. */
+function pullers(): number[] {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ").map(Number);
+  return children.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("pull-main"));
+}
 
 const cannotMount = process.getuid?.() === 0 && process.platform === "linux" ? skip : "a small disk is mounted as root on Linux";
 

@@ -114,7 +114,12 @@ export class PulledImages {
     const pin = owner === null ? null : await this.#pins.find(owner.id, owner.revision, image);
     const known = pin ?? reference.digest;
     const found = (known === null ? null : this.#cache.find(known)) ?? (await this.#fetch(image, reference, known, owner));
-    return await preparedOf(image, found, () => this.#cache.hold(found.note.digest));
+    const letGo = this.#cache.hold(found.note.digest);
+    try {
+      return await preparedOf(image, found, () => this.#cache.hold(found.note.digest));
+    } finally {
+      letGo();
+    }
   }
 
   async #fetch(image: string, reference: Reference, known: string | null, owner: ImageOwner | null): Promise<CachedImage> {
@@ -126,13 +131,19 @@ export class PulledImages {
       const resolved = await this.#registry.resolve(named, hostPlatform(), limit.signal);
       refuseVolumes(resolved);
       const pinned = owner === null ? null : this.#pins.add(owner.id, owner.revision, image, resolved.digest);
-      const found = this.#cache.find(resolved.digest) ?? this.#share(named, resolved, limit.signal);
-      return (await Promise.all([found, pinned]))[0];
+      await Promise.all([this.#have(named, resolved, limit.signal), pinned]);
+      // It may have gone again where the disk took its time for the pin.
+      return await this.#have(named, resolved, limit.signal);
     } catch (error) {
+      if (asPlatformError(error).code === "internal") this.#tell(image, error);
       throw pullFailure(image, error);
     } finally {
       callOff();
     }
+  }
+
+  async #have(reference: Reference, resolved: ResolvedImage, signal: AbortSignal): Promise<CachedImage> {
+    return this.#cache.find(resolved.digest) ?? (await this.#share(reference, resolved, signal));
   }
 
   /** Whoever wants the same image at the same time shares the work, and the limit of who came first. */
@@ -149,7 +160,7 @@ export class PulledImages {
     const release = this.#cache.awaitLayers(resolved.config.rootfs.diff_ids);
     await this.#takeTurn();
     try {
-      await this.#run(reference, resolved, signal);
+      await this.#runTwice(reference, resolved, signal);
     } finally {
       this.#endTurn();
       release();
@@ -158,6 +169,17 @@ export class PulledImages {
     if (image === null) throw new PlatformError("internal", "An image was pulled and is not there");
     void this.#cache.clean().catch((error: unknown) => this.#say(`Images cannot be removed: ${String(error)}`));
     return image;
+  }
+
+  /** What goes wrong on this machine, of which memory or processes may be short for a moment, is tried once more. */
+  async #runTwice(reference: Reference, resolved: ResolvedImage, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#run(reference, resolved, signal);
+    } catch (error) {
+      if (signal.aborted || asPlatformError(error).code !== "internal") throw error;
+      this.#tell(reference.repository, error);
+      await this.#run(reference, resolved, signal);
+    }
   }
 
   /** Layers that came before something failed stay, for the next try. */
@@ -179,8 +201,17 @@ export class PulledImages {
       await runPull(job, this.#say, signal);
     } finally {
       this.#cache.came(rootFolder, diffIds);
-      await this.#cache.discard(workFolder);
+      const letGo = this.#cache.hold(digest);
+      // What is left is removed at the next start.
+      await this.#cache.discard(workFolder).catch((error: unknown) => this.#say(`Left behind by a pull: ${String(error)}`));
+      letGo();
     }
+  }
+
+  /** The operator, why an image could not be kept. */
+  #tell(image: string, error: unknown): void {
+    const { message, cause } = asPlatformError(error);
+    this.#say(`The image ${image} could not be kept: ${cause === undefined ? message : String((cause as Error).stack ?? cause)}`);
   }
 
   #layer({ digest, size }: Descriptor, diffId: string): PullLayer {

@@ -35,10 +35,16 @@ export function stateOf(folder: string, { boot }: BootNote): "on the disk" | "in
 
 /** Folders that are to be marked. They are held by descriptors: another may stand in the place of one that went meanwhile. */
 export class Unsynced {
-  readonly #descriptors: number[] = [];
+  readonly #descriptors = new Set<number>();
 
-  add(folder: string): void {
-    this.#descriptors.push(openSync(folder, "r"));
+  /** What it returns calls it off, once: nothing may be written into a folder that somebody removes. */
+  add(folder: string): () => void {
+    const descriptor = openSync(folder, "r");
+    this.#descriptors.add(descriptor);
+    return () => {
+      this.#descriptors.delete(descriptor);
+      closeSync(descriptor);
+    };
   }
 
   /**
@@ -46,12 +52,13 @@ export class Unsynced {
    * write there, too. Rejects when the disk takes no more, which leaves them as they are.
    */
   async settle(folder: string): Promise<void> {
-    if (this.#descriptors.length === 0) return;
+    if (this.#descriptors.size === 0) return;
     try {
       await sync(folder);
       for (const descriptor of this.#descriptors) mark(descriptor);
     } finally {
-      for (const descriptor of this.#descriptors.splice(0)) closeSync(descriptor);
+      for (const descriptor of this.#descriptors) closeSync(descriptor);
+      this.#descriptors.clear();
     }
   }
 }

