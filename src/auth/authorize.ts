@@ -1,5 +1,6 @@
 import { PlatformError } from "../model/error.ts";
 import type { Caller } from "./auth.ts";
+import { firstNamespace } from "./keys.ts";
 
 /**
  * Lets a caller act in a namespace, or throws what a door says of a namespace that does not exist: whoever may not
@@ -7,6 +8,11 @@ import type { Caller } from "./auth.ts";
  */
 export function authorize(caller: Caller, namespace: string): void {
   if (!mayAct(caller, namespace)) throw unknownNamespace(namespace);
+}
+
+/** Whoever runs the server is on its machine, or has the key that it made at first start. */
+export function isOperator({ namespaces }: Caller): boolean {
+  return namespaces === null || namespaces.includes(firstNamespace);
 }
 
 function mayAct(caller: Caller, namespace: string): boolean {

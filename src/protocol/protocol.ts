@@ -1,5 +1,5 @@
 /**
- * Speaks to the code inside a sandbox: one folder per contract (`frames`, `http-stream`, `stdio`, `http-port`).
+ * Speaks to the code inside a sandbox: one folder per contract (`frames`, `http-stream`, `stdio`, `http-port`, `action-proxy`).
  *
  * Promises: over connections that `dial` gives, loads the code once and runs calls; an error of the code is a result; an
  * answer that breaks the contract fails that call and marks the session broken. Deliberately absent: sandboxes, timeouts
@@ -26,7 +26,7 @@ export interface FunctionProtocol {
    * Waits until the code is ready. Rejects with `function_start_failed` (message from the code: what and where; `details.ended`
    * where the connection ended without one) or `function_protocol`, and with the signal's reason when aborted.
    */
-  open(fn: Fn, dial: Dial, hooks: SessionHooks, signal: AbortSignal): Promise<Session>;
+  open(fn: Fn, dial: Dial, hooks: SessionHooks, signal: AbortSignal, app?: LaunchApp): Promise<Session>;
   /** Output is attributed by the session (true) or, failing that, to the call that runs (false). */
   readonly attributesOutput: boolean;
   /** Programs that are started without code and get it later; absent where they can't. */
@@ -60,6 +60,8 @@ export interface LoadedCode {
 /** What a launch needs to know of the function's app. */
 export interface LaunchApp {
   readonly name: string | null;
+  /** Whose it is, where that is another namespace than the function runs in. Absent: the same. */
+  readonly namespace?: string | undefined;
   readonly config: Readonly<Record<string, string>>;
 }
 
@@ -76,6 +78,12 @@ export interface Launch {
     | { readonly via: "stdio" };
   /** How lines begin by which the program says whose output follows; absent: it prints none. */
   readonly outputMark?: string;
+  /** A line that the program prints for the platform alone; absent: there is none. */
+  readonly hiddenLine?: string;
+  /** Folders that the program writes to besides /tmp, where it is an image's; `.` is the working folder. Absent: none. */
+  readonly writable?: readonly string[];
+  /** What loading the code may take besides a start; absent: nothing. In ms. */
+  readonly loadMsMax?: number;
   /** True: the sandbox runs our shim of the kind (`runtimes/`). False: the function's own command. */
   readonly shim: boolean;
 }

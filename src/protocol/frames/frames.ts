@@ -6,6 +6,7 @@
  */
 import type { Duplex } from "node:stream";
 import type { Fn } from "../../model/model.ts";
+import { type ApiAccess, apiKeyOf, noApi } from "../api-access.ts";
 import type { FunctionProtocol, Launch, LaunchApp, Session, SessionHooks } from "../protocol.ts";
 import { openBlank } from "./blank.ts";
 import { FramesSession, type SessionInit } from "./session.ts";
@@ -13,14 +14,14 @@ import { FramesSession, type SessionInit } from "./session.ts";
 /** Where sandboxes show the code; those without a root of their own name another place in `KILN_CODE`. */
 const codeFolder = "/function";
 
-/** One for all functions of a process. `apiUrl`: where functions may find the platform's own API; empty while nobody listens. */
-export function frames(apiUrl: () => string = () => ""): FunctionProtocol {
+/** One for all functions of a process. */
+export function frames(api: ApiAccess = noApi): FunctionProtocol {
   return {
     name: "frames",
     once: false,
     serial: false,
     attributesOutput: true,
-    launch: (fn, app) => launch(fn, app, apiUrl()),
+    launch: (fn, app) => launch(fn, app, api),
     open: async (fn, dial, hooks, signal) => openSession(await dial(signal), { code: codeFolder, ...initOf(fn) }, hooks, signal),
     blank: {
       launch: { env: {}, endpoint: { via: "callback" }, shim: true },
@@ -41,9 +42,16 @@ export function frames(apiUrl: () => string = () => ""): FunctionProtocol {
   };
 }
 
-function launch(fn: Fn, app: LaunchApp, apiUrl: string): Launch {
+function launch(fn: Fn, app: LaunchApp, api: ApiAccess): Launch {
+  const key = apiKeyOf(fn, api);
   return {
-    env: { ...app.config, ...fn.config, ...identity(fn, app), KILN_API_URL: apiUrl },
+    env: {
+      ...app.config,
+      ...fn.config,
+      ...identity(fn, app),
+      KILN_API_URL: api.url(fn),
+      ...(key === null ? {} : { __OW_API_KEY: key }),
+    },
     endpoint: { via: "callback" },
     shim: true,
   };
@@ -53,6 +61,7 @@ function launch(fn: Fn, app: LaunchApp, apiUrl: string): Launch {
 function identity(fn: Fn, app: LaunchApp): Record<string, string> {
   return {
     KILN_NAMESPACE: fn.namespace,
+    KILN_OWNER: app.namespace ?? fn.namespace,
     KILN_APP: app.name ?? "",
     KILN_FUNCTION: fn.name,
     KILN_FUNCTION_ID: fn.id,
