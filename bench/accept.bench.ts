@@ -1,12 +1,11 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { example, type Platform, startPlatform } from "../test/platform.ts";
 import { depthOf } from "../test/reliability/async-load.ts";
 import { residentMiB } from "../test/reliability/footprint.ts";
 import { type Bench, compare, median, RawClient } from "./bench.ts";
+import { accepted } from "./parts/accepting.ts";
 
 const backlogCalls = 100_000;
-const connections = 48;
 const targetPerS = 5000;
 const syncRounds = 24;
 const callsARound = 250;
@@ -68,22 +67,6 @@ async function measure(calls: number) {
   }
 }
 
-/** Sends so many on keep-alive connections; the time it took, and the server's CPU time. */
-async function accepted(platform: Platform, request: string, calls: number): Promise<{ ms: number; cpuMs: number }> {
-  const clients = await Promise.all(Array.from({ length: connections }, () => RawClient.connect(platform.port)));
-  const [cpuBefore, beganAt] = [cpuMsOf(platform.pid), performance.now()];
-  let left = calls;
-  const send = async (client: RawClient) => {
-    while (left-- > 0) {
-      const answer = await client.call(request);
-      if (answer.slice(9, 12) !== "202") throw new Error(`Unexpected answer: ${answer.slice(0, 300)}`);
-    }
-    client.close();
-  };
-  await Promise.all(clients.map(send));
-  return { ms: performance.now() - beganAt, cpuMs: cpuMsOf(platform.pid) - cpuBefore };
-}
-
 async function latencies(client: RawClient, request: string): Promise<{ p50: number; p99: number }> {
   const times: number[] = [];
   for (let call = 0; call < syncRounds * callsARound; call++) {
@@ -119,13 +102,6 @@ function halves(series: readonly number[]): [number[], number[]] {
 function thinned(series: readonly number[]): number[] {
   const step = Math.max(1, Math.ceil(series.length / 20));
   return series.filter((_, index) => index % step === 0);
-}
-
-/** User and system time of a process and all its threads; a tick is 10 ms. */
-function cpuMsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 if (import.meta.main) {

@@ -1,0 +1,4 @@
+/** What time it is, as `date`. */
+exports.main = function main() {
+  return { date: new Date() };
+};

@@ -1,0 +1,4 @@
+/** Gives its parameters back. */
+exports.main = function main(parameters) {
+  return parameters;
+};
