@@ -1,26 +1,83 @@
+import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
-import type { MeteringConfig } from "./metering.ts";
+import type { NamespaceLimits } from "../model/model.ts";
+import type { MeteringConfig, NamespaceQuotas } from "./metering.ts";
+import { Minute } from "./minute.ts";
 
-/** Counts the calls of each namespace that are on their way. */
-export class Admission {
-  readonly #config: MeteringConfig;
-  readonly #calls = new Map<string, number>();
+/** Of one namespace. */
+interface Account {
+  given: Partial<NamespaceLimits>;
+  limits: NamespaceLimits;
+  /** On their way. */
+  calls: number;
+  readonly begun: Minute;
+  readonly fired: Minute;
+}
 
-  constructor(config: MeteringConfig) {
-    this.#config = config;
+const nothing = {};
+
+/** Counts what namespaces do. An account stays once it was opened: there are as many as namespaces that were called. */
+export class Admission implements NamespaceQuotas {
+  readonly usual: NamespaceLimits;
+  readonly #world: Pick<World, "monotonic">;
+  readonly #accounts = new Map<string, Account>();
+
+  constructor(config: MeteringConfig, world: Pick<World, "monotonic">) {
+    const { namespaceCallsMax, namespaceCallsPerMinuteMax, namespaceFiresPerMinuteMax } = config;
+    this.#world = world;
+    this.usual = {
+      callsMax: namespaceCallsMax,
+      callsPerMinuteMax: namespaceCallsPerMinuteMax,
+      firesPerMinuteMax: namespaceFiresPerMinuteMax,
+    };
   }
 
   /** Counts a call in, or throws `throttled`. Each one in needs one `leave`. */
   enter(namespace: string): void {
-    const calls = this.#calls.get(namespace) ?? 0;
-    if (calls >= this.#config.namespaceCallsMax) throw tooMany(namespace, this.#config.namespaceCallsMax);
-    this.#calls.set(namespace, calls + 1);
+    const account = this.#accountOf(namespace);
+    const { callsMax, callsPerMinuteMax } = account.limits;
+    const nowMs = this.#world.monotonic();
+    const count = account.begun.add(nowMs);
+    if (count > callsPerMinuteMax)
+      throw tooOften("calls", "namespaceCallsPerMinuteMax", namespace, count, callsPerMinuteMax, account.begun.leftS(nowMs));
+    if (account.calls >= callsMax) throw tooMany(namespace, callsMax);
+    account.calls++;
   }
 
   leave(namespace: string): void {
-    const calls = (this.#calls.get(namespace) ?? 1) - 1;
-    if (calls === 0) this.#calls.delete(namespace);
-    else this.#calls.set(namespace, calls);
+    this.#accountOf(namespace).calls--;
+  }
+
+  /** Counts an event that is fired, or throws `throttled`. The calls that follow from it are counted by `enter`. */
+  fire(namespace: string): void {
+    const account = this.#accountOf(namespace);
+    const { firesPerMinuteMax } = account.limits;
+    const nowMs = this.#world.monotonic();
+    const count = account.fired.add(nowMs);
+    if (count > firesPerMinuteMax)
+      throw tooOften("events", "namespaceFiresPerMinuteMax", namespace, count, firesPerMinuteMax, account.fired.leftS(nowMs));
+  }
+
+  limitsOf(namespace: string): NamespaceLimits {
+    return this.#accounts.get(namespace)?.limits ?? this.usual;
+  }
+
+  givenTo(namespace: string): Partial<NamespaceLimits> {
+    return this.#accounts.get(namespace)?.given ?? nothing;
+  }
+
+  limit(namespace: string, given: Partial<NamespaceLimits>): void {
+    const account = this.#accountOf(namespace);
+    account.given = given;
+    account.limits = { ...this.usual, ...given };
+  }
+
+  #accountOf(namespace: string): Account {
+    const found = this.#accounts.get(namespace);
+    if (found !== undefined) return found;
+    const opened = { given: nothing, limits: this.usual, calls: 0, begun: new Minute(), fired: new Minute() };
+    this.#accounts.set(namespace, opened);
+    return opened;
   }
 }
 
@@ -28,6 +85,21 @@ function tooMany(namespace: string, callsMax: number): PlatformError {
   return new PlatformError(
     "throttled",
     `Too many requests: namespace ${namespace} already has ${callsMax} calls on their way; try again when some have ended`,
-    { details: { limit: "namespaceCallsMax", max: callsMax, retryAfterS: 1 } },
+    { details: { limit: "namespaceCallsMax", count: callsMax + 1, max: callsMax, retryAfterS: 1 } },
+  );
+}
+
+function tooOften(
+  what: "calls" | "events",
+  limit: string,
+  namespace: string,
+  count: number,
+  max: number,
+  retryAfterS: number,
+): PlatformError {
+  return new PlatformError(
+    "throttled",
+    `Too many requests: namespace ${namespace} may begin ${max} ${what} within a minute, and this would be number ${count}; try again in ${retryAfterS} s`,
+    { details: { limit, count, max, retryAfterS } },
   );
 }
