@@ -1,7 +1,9 @@
 /** The whole of `invocation/` over parts in memory and a fake agent (test/fake-agent.ts). */
 import assert from "node:assert/strict";
 import { after } from "node:test";
+import type { AgentLink } from "../src/agent/link.ts";
 import type { Caller } from "../src/auth/auth.ts";
+import { createFlows } from "../src/flow/flow.ts";
 import { Definitions } from "../src/invocation/definitions.ts";
 import type { CallHooks } from "../src/invocation/invocation.ts";
 import { Recorder } from "../src/invocation/record.ts";
@@ -17,6 +19,7 @@ import type { Queue } from "../src/queue/queue.ts";
 import { place } from "../src/scheduler/place.ts";
 import { memoryStore } from "../src/store/memory/store.ts";
 import { fakeAgent } from "./fake-agent.ts";
+import { quotas } from "./quotas.ts";
 
 /** Who may call everything. */
 export const everyone: Caller = { name: "everyone", namespaces: null };
@@ -29,6 +32,10 @@ interface Options {
   readonly asyncCallsMax?: number;
   readonly namespaceQueuedMax?: number;
   readonly hooks?: CallHooks;
+  /** Calls of a namespace at a time. */
+  readonly callsMax?: number;
+  /** Instead of a fake agent. */
+  readonly link?: AgentLink;
 }
 
 /** `started` is a new process on the same queue and store; it ends with the test. */
@@ -44,12 +51,13 @@ export async function assembledInvocation(fns: readonly Fn[], options: Options) 
   const warnings: string[] = [];
   const started = (): Invocation => {
     const { agent } = fakeAgent();
+    const { link = agent } = options;
     const invocation = createInvocation({
       world,
       definitions,
-      admission: new Admission({ namespaceCallsMax: 100 }),
+      admission: new Admission(quotas(options.callsMax), world),
       place,
-      agents: () => [{ id: "test", memoryMiB: agent.memoryMiB, accepting: true, link: agent }],
+      agents: () => [{ id: link.agentId, memoryMiB: agent.memoryMiB, accepting: true, link }],
       recorder,
       logs,
       trailing: new TrailingLogs(world),
@@ -60,6 +68,13 @@ export async function assembledInvocation(fns: readonly Fn[], options: Options) 
       namespaceQueuedMax: options.namespaceQueuedMax ?? 1000,
       warn: (message) => warnings.push(message),
       hooks: options.hooks,
+      flows: (invoker) =>
+        createFlows({
+          world,
+          invoker,
+          definition: (namespace, target) => definitions.peek(namespace, target) ?? definitions.load(namespace, target),
+          failureText: ({ message }) => message,
+        }),
     });
     after(async () => {
       await invocation.close(0);

@@ -3,7 +3,7 @@ import type { World } from "../lib/world.ts";
 import type { Admission } from "../metering/admit.ts";
 import { asPlatformError, PlatformError } from "../model/error.ts";
 import { limits } from "../model/limits.ts";
-import type { Queue } from "../queue/queue.ts";
+import type { NewMessage, Queue } from "../queue/queue.ts";
 import { ByteRoom } from "./byte-room.ts";
 import { callHead } from "./call-head.ts";
 import type { Definition, Definitions } from "./definitions.ts";
@@ -63,6 +63,55 @@ export class Acceptor {
     }
   }
 
+  /**
+   * Takes several calls at once: all that are not refused become durable together. Says of each, in their order, what became of it. Rejects where none could
+   * be written.
+   */
+  async acceptAll(requests: readonly InvokeRequest[]): Promise<readonly (Accepted | PlatformError)[]> {
+    const entries = await Promise.all(requests.map((request) => this.#entry(request)));
+    const entered = entries.flatMap((entry) => (entry instanceof PlatformError ? [] : [entry]));
+    try {
+      if (entered.length > 0) await this.#parts.queue.send(entered.map(({ message }) => message));
+    } finally {
+      for (const entry of entered) this.#leave(entry);
+    }
+    this.#parts.world.crashPoint?.("enqueue");
+    this.accepted += entered.length;
+    return entries.map((entry) => (entry instanceof PlatformError ? entry : { activationId: entry.message.id }));
+  }
+
+  /** A call that is about to be written, or why it is not. */
+  async #entry(request: InvokeRequest): Promise<Entry | PlatformError> {
+    const { namespace } = request;
+    const undo: (() => void)[] = [];
+    try {
+      const found = admitted(this.#parts, request);
+      const definition = found instanceof Promise ? await found : found;
+      this.#queueRoom.enter(namespace);
+      undo.push(() => this.#queueRoom.leave(namespace));
+      this.#parts.admission.enter(namespace);
+      undo.push(() => this.#parts.admission.leave(namespace));
+      const reservation = new Reservation(this.#room);
+      undo.push(() => reservation.end());
+      const message = await this.#message(request, definition, reservation);
+      this.#parts.traffic.enter();
+      return { namespace, message, reservation };
+    } catch (cause) {
+      for (const step of undo) step();
+      request.body.cancel();
+      const error = asPlatformError(cause);
+      this.#parts.failed?.(error, { namespace, activationId: null, traceId: null });
+      return error;
+    }
+  }
+
+  #leave({ namespace, reservation }: Entry): void {
+    this.#queueRoom.leave(namespace);
+    this.#parts.admission.leave(namespace);
+    this.#parts.traffic.leave();
+    reservation.end();
+  }
+
   async #counted(request: InvokeRequest, definition: Definition): Promise<Accepted> {
     const { admission, traffic } = this.#parts;
     admission.enter(request.namespace);
@@ -75,27 +124,39 @@ export class Acceptor {
     }
   }
 
-  async #keep({ target, headers, http, body }: InvokeRequest, definition: Definition): Promise<Accepted> {
+  async #keep(request: InvokeRequest, definition: Definition): Promise<Accepted> {
     const { world, queue } = this.#parts;
-    const { fn } = definition;
     const reservation = new Reservation(this.#room);
     try {
-      const id = world.newId();
-      await this.#parts.hooks?.before({ id, definition, headers, asynchronous: true });
-      const bytes = await reservation.read(body);
-      const pinned = revisionIn(target);
-      const head = callHead(definition, { headers, http, startedAt: world.now(), pinned, chain: 0 });
-      const { ageMsMax } = fn.delivery;
-      await queue.send([
-        { id, namespace: fn.namespace, lane: fn.id, head: JSON.stringify(head), body: bytes, delayMs: 0, ageMsMax },
-      ]);
+      const message = await this.#message(request, definition, reservation);
+      await queue.send([message]);
       world.crashPoint?.("enqueue");
       this.accepted++;
-      return { activationId: id };
+      return { activationId: message.id };
     } finally {
       reservation.end();
     }
   }
+
+  async #message(request: InvokeRequest, definition: Definition, reservation: Reservation): Promise<NewMessage> {
+    const { world, hooks } = this.#parts;
+    const { target, headers, http, body } = request;
+    const { fn } = definition;
+    const id = world.newId();
+    await hooks?.before({ id, definition, headers, asynchronous: true });
+    const bytes = await reservation.read(body);
+    const pinned = revisionIn(target);
+    const head = callHead(definition, { headers, http, startedAt: world.now(), pinned, chain: 0 });
+    const { ageMsMax } = fn.delivery;
+    return { id, namespace: fn.namespace, lane: fn.id, head: JSON.stringify(head), body: bytes, delayMs: 0, ageMsMax };
+  }
+}
+
+/** A call on its way to the queue. */
+interface Entry {
+  readonly namespace: string;
+  readonly message: NewMessage;
+  readonly reservation: Reservation;
 }
 
 /** The room of one body: all of it at once where its length is known, else as it comes. */

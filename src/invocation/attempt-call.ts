@@ -10,6 +10,7 @@ export type Kept = Omit<CallResult, "activationId" | "namespace">;
 
 /** The call of one attempt. */
 export class AttemptCall extends DispatchedCall {
+  readonly background = true;
   readonly #answer = Promise.withResolvers<Kept>();
   readonly #report = Promise.withResolvers<AgentReport>();
 

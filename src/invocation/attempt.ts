@@ -7,7 +7,7 @@ import type { CallResult } from "../store/store.ts";
 import { AttemptCall, type Kept } from "./attempt-call.ts";
 import { backoffMs, platformBackoffMs } from "./backoff.ts";
 import type { ByteRoom } from "./byte-room.ts";
-import { type CallHead, identityIn, parseHead } from "./call-head.ts";
+import { type CallHead, identityIn, parseHead, referenceIn } from "./call-head.ts";
 import type { Definition, Definitions } from "./definitions.ts";
 import { destinationOf } from "./destinations.ts";
 import { CallOutput, type DispatchParts } from "./dispatch.ts";
@@ -93,7 +93,7 @@ export class Attempt {
   /** Null when the function is gone. */
   async #definition(): Promise<Definition | null> {
     const { namespace, functionId } = this.#identity;
-    const reference = { by: "id", functionId, revision: this.#head.pinned ?? undefined } as const;
+    const reference = referenceIn(functionId, this.#head);
     try {
       const { definitions } = this.#parts;
       return definitions.peek(namespace, reference) ?? (await definitions.load(namespace, reference));
@@ -188,9 +188,11 @@ export class Attempt {
   async #failed(definition: Definition, report: AgentReport, error: PlatformError): Promise<Finished> {
     const told = { ...report, error };
     const status = statusOf(error.code);
-    if (this.#stopped) return this.#again(0, false, null);
+    // Its steps would run twice.
+    const hasBegun = (report.steps?.activationIds.length ?? 0) > 0;
+    if (this.#stopped && !hasBegun) return this.#again(0, false, null);
     if (status === "cancelled") return this.#over("cancelled", told);
-    if (passes(error)) return this.#later(error);
+    if (passes(error) && !hasBegun) return this.#later(error);
     const { delivery } = definition.fn;
     const { attempt } = this.delivery;
     if (attempt >= delivery.attemptsMax) return await this.#giveUp(definition, told);

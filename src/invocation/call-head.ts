@@ -1,8 +1,8 @@
 /** What an asynchronous call is besides its body, as the JSON text that the queue keeps. */
 import type { HttpOrigin } from "../protocol/protocol.ts";
 import type { Definition } from "./definitions.ts";
-import type { CallIdentity } from "./invocation.ts";
-import { identityOf } from "./outcome.ts";
+import type { CallIdentity, FunctionReference } from "./invocation.ts";
+import { identityOf, shareOf } from "./outcome.ts";
 
 /** Calls that call each other through destinations end after so many. */
 export const chainMax = 16;
@@ -24,8 +24,8 @@ export function callHead(
   definition: Definition,
   call: Pick<CallHead, "headers" | "http" | "startedAt" | "pinned" | "chain">,
 ): CallHead {
-  const { appId, functionName, revision, routeId } = identityOf(definition, "");
-  return { version: 1, appId, functionName, revision, routeId, ...call };
+  const { appId, functionName, revision, routeId, ...identity } = identityOf(definition, "");
+  return { version: 1, appId, functionName, revision, routeId, ...call, ...shareOf(identity) };
 }
 
 export function parseHead(text: string): CallHead {
@@ -35,5 +35,12 @@ export function parseHead(text: string): CallHead {
 /** The call as its message in the queue names it: the lane of a message is its function's id. */
 export function identityIn(message: { id: string; namespace: string; lane: string }, head: CallHead): CallIdentity {
   const { appId, functionName, revision, routeId } = head;
-  return { id: message.id, namespace: message.namespace, appId, functionId: message.lane, functionName, revision, routeId };
+  const { id, namespace, lane: functionId } = message;
+  return { id, namespace, appId, functionId, functionName, revision, routeId, ...shareOf(head) };
+}
+
+/** What the call runs. */
+export function referenceIn(functionId: string, head: CallHead): FunctionReference {
+  const share = head.provider === undefined && head.binding === undefined ? undefined : shareOf(head);
+  return { by: "id", functionId, revision: head.pinned ?? undefined, share };
 }

@@ -3,11 +3,11 @@ import { asPlatformError, PlatformError } from "../model/error.ts";
 import type { World } from "../lib/world.ts";
 import type { DeadLetter, Queue, Waiting, WaitingPage } from "../queue/queue.ts";
 import type { Acceptor } from "./accept.ts";
-import { type CallHead, identityIn, parseHead } from "./call-head.ts";
+import { type CallHead, identityIn, parseHead, referenceIn } from "./call-head.ts";
 import type { Consumer } from "./consumer.ts";
 import { KeptCall } from "./kept-call.ts";
 import type { Definition, Definitions } from "./definitions.ts";
-import type { CallHooks, Calls, CallStats, DeadCall, UnderwayCall } from "./invocation.ts";
+import type { CallHooks, Calls, CallStats, DeadCall, FunctionReference, UnderwayCall } from "./invocation.ts";
 import { type RunningCalls, unwanted } from "./running.ts";
 
 /** How long `cancel` waits for the record before it answers with the mark alone, in ms. */
@@ -110,17 +110,15 @@ async function redrive(parts: CallsParts, namespace: string, id: string): Promis
 async function askBefore({ hooks, definitions }: CallsParts, id: string, letter: DeadLetter, head: CallHead): Promise<void> {
   if (hooks === undefined) return;
   const { namespace, functionId } = identityIn(letter, head);
-  const definition = await definitionOf(definitions, namespace, functionId, head.pinned);
+  const definition = await definitionOf(definitions, namespace, referenceIn(functionId, head));
   if (definition !== null) await hooks.before({ id, definition, headers: head.headers, asynchronous: true });
 }
 
 async function definitionOf(
   definitions: Definitions,
   namespace: string,
-  functionId: string,
-  pinned: number | null,
+  reference: FunctionReference,
 ): Promise<Definition | null> {
-  const reference = { by: "id", functionId, revision: pinned ?? undefined } as const;
   try {
     return definitions.peek(namespace, reference) ?? (await definitions.load(namespace, reference));
   } catch (error) {

@@ -3,12 +3,15 @@ import { PlatformError } from "../model/error.ts";
 import type { App, Fn, Route } from "../model/model.ts";
 import type { Store } from "../store/store.ts";
 import { type FunctionReference, revisionIn } from "./invocation.ts";
+import { type Share, sharedApp, type SharedApp, sharedFn, withAppParameters } from "./shared-app.ts";
 
 /** What a call needs to know before it can run. */
 export interface Definition {
   readonly fn: Fn;
   readonly app: App | null;
   readonly route: Route | null;
+  /** Absent: a function of the namespace itself, called by its own name. */
+  readonly share?: Share | undefined;
   /** What a call overrider said for placement; absent from what is kept here. */
   readonly extensions?: Readonly<Record<string, string>> | undefined;
 }
@@ -47,6 +50,8 @@ export class Definitions {
   readonly #store: Store;
   readonly #random: () => number;
   readonly #namespaces = new Map<string, Kept>();
+  /** By namespace, those that have something of its in memory, or are about to. */
+  readonly #borrowers = new Map<string, Set<string>>();
 
   constructor(store: Store, world: Pick<World, "random">) {
     this.#store = store;
@@ -88,6 +93,8 @@ export class Definitions {
 
   /** Something in this namespace was created, updated or deleted: this function with what leads to it, or (null) anything. */
   changed(namespace: string, functionId: string | null = null): void {
+    for (const borrower of this.#borrowers.get(namespace) ?? []) this.#namespaces.delete(borrower);
+    this.#borrowers.delete(namespace);
     if (functionId === null) {
       this.#namespaces.delete(namespace);
       return;
@@ -98,6 +105,12 @@ export class Definitions {
     kept.prefixed.clear();
     for (const key of kept.keys.get(functionId) ?? []) kept.entries.delete(key);
     kept.keys.delete(functionId);
+  }
+
+  /** Callers make up names of namespaces. */
+  #forgetBorrowed(): void {
+    for (const borrowers of this.#borrowers.values()) for (const borrower of borrowers) this.#namespaces.delete(borrower);
+    this.#borrowers.clear();
   }
 
   #pick({ definition, shares, weightTotal }: Entry): Definition {
@@ -123,31 +136,33 @@ export class Definitions {
   }
 
   async #revisionOf(newest: Definition, revision: number): Promise<Definition> {
-    const { fn } = newest;
+    const { fn, share } = newest;
     if (revision === fn.revision) return newest;
-    const older = await this.#store.functions.revision(fn.namespace, fn.id, revision);
+    const older = await this.#store.functions.revision(share?.provider ?? fn.namespace, fn.id, revision);
     if (older === undefined) throw missing("revision", `${revision} of function ${fn.name}`);
-    return { ...newest, fn: older };
+    // What the app and a binding add is in the newest already.
+    const { namespace, variant } = fn;
+    const { parameters } = withAppParameters(older, newest.app);
+    return { ...newest, fn: { ...older, namespace, parameters, ...(variant === undefined ? {} : { variant }) } };
   }
 
   async #read(namespace: string, reference: FunctionReference, kept: Kept): Promise<Definition> {
     switch (reference.by) {
       case "id": {
-        const fn = await this.#store.functions.get(namespace, reference.functionId);
-        if (fn === undefined) throw missing("function", reference.functionId);
-        return { fn, app: await this.#appOf(fn, kept), route: null };
+        const { functionId, share } = reference;
+        if (share !== undefined) return await this.#shared(namespace, functionId, share);
+        const fn = await this.#store.functions.get(namespace, functionId);
+        if (fn === undefined) throw missing("function", functionId);
+        const app = await this.#appOf(fn, kept);
+        return { fn: withAppParameters(fn, app), app, route: null };
       }
-      case "name": {
-        const app = reference.app === null ? null : await this.#appNamed(namespace, reference.app);
-        const fn = await this.#store.functions.getByName(namespace, app?.id ?? null, reference.name);
-        if (fn === undefined) throw missing("function", reference.name);
-        return { fn, app, route: null };
-      }
+      case "name":
+        return await this.#named(namespace, reference);
       case "path": {
         const app = await this.#appNamed(namespace, reference.app);
         const fn = await this.#store.functions.getByPath(namespace, app.id, reference.path);
         if (fn === undefined) throw missing("path", reference.path);
-        return { fn, app, route: null };
+        return { fn: withAppParameters(fn, app), app, route: null };
       }
       case "route": {
         const app = await this.#appNamed(namespace, reference.app);
@@ -155,9 +170,47 @@ export class Definitions {
         if (route === undefined) throw missing("route", reference.source);
         const fn = await this.#store.functions.get(namespace, route.functionId);
         if (fn === undefined) throw missing("function", route.functionId);
-        return { fn, app, route };
+        return { fn: withAppParameters(fn, app), app, route };
       }
     }
+  }
+
+  async #named(
+    namespace: string,
+    { app: appName, name, provider = namespace }: Extract<FunctionReference, { by: "name" }>,
+  ): Promise<Definition> {
+    const { apps, functions } = this.#store;
+    if (appName === null) {
+      if (provider !== namespace) throw notShared(provider, name);
+      const fn = await functions.getByName(namespace, null, name);
+      if (fn === undefined) throw missing("function", name);
+      return { fn, app: null, route: null };
+    }
+    const found = await sharedApp(apps, namespace, provider, appName, (owner) => this.#borrow(namespace, owner));
+    const fn = await functions.getByName(found.app.namespace, found.app.id, name);
+    if (fn === undefined) throw missing("function", name);
+    return { ...sharedFn(fn, found, namespace), route: null };
+  }
+
+  /** A call that was accepted: its binding may be gone meanwhile. */
+  async #shared(namespace: string, functionId: string, { provider = namespace, binding }: Share): Promise<Definition> {
+    const { apps, functions } = this.#store;
+    this.#borrow(namespace, provider);
+    const fn = await functions.get(provider, functionId);
+    const app = fn?.appId == null ? undefined : await apps.get(provider, fn.appId);
+    if (fn === undefined || app === undefined) throw missing("function", functionId);
+    const through = binding === undefined ? undefined : await apps.getByName(namespace, binding);
+    const found: SharedApp = { app, binding: through?.binding === undefined ? null : through };
+    return { ...sharedFn(fn, found, namespace), route: null };
+  }
+
+  /** Whatever changes in `owner` from now on changes what is read for `namespace`. */
+  #borrow(namespace: string, owner: string): void {
+    if (owner === namespace) return;
+    if (this.#borrowers.size >= entriesMax) this.#forgetBorrowed();
+    const borrowers = this.#borrowers.get(owner) ?? new Set();
+    borrowers.add(namespace);
+    this.#borrowers.set(owner, borrowers);
   }
 
   /** The route of that very source; else the one with the longest prefix that it begins with: `/api/*` is all below `/api/`. */
@@ -231,15 +284,25 @@ function forget(keys: Map<string, Set<string>>, functionId: string, key: string)
 
 function keyOf(reference: FunctionReference): string {
   switch (reference.by) {
-    case "id":
-      return reference.revision === undefined ? reference.functionId : `${reference.functionId}\n${reference.revision}`;
+    case "id": {
+      const { functionId, revision, share } = reference;
+      const key = revision === undefined ? functionId : `${functionId}\n${revision}`;
+      return share === undefined ? key : `s\n${share.provider ?? ""}\n${share.binding ?? ""}\n${key}`;
+    }
     case "name":
+      if (reference.provider !== undefined)
+        return `f\n${reference.provider}\n${reference.app ?? ""}\n${reference.name}\n${reference.revision ?? ""}`;
       return `n\n${reference.app ?? ""}\n${reference.app === null ? "" : "a"}\n${reference.name}${reference.revision === undefined ? "" : `\n${reference.revision}`}`;
     case "route":
       return `r\n${reference.app}\n${reference.source}`;
     case "path":
       return `p\n${reference.app}\n${reference.path}`;
   }
+}
+
+function notShared(namespace: string, name: string): PlatformError {
+  const message = `Function ${name} of namespace ${namespace} is not shared with you, or does not exist`;
+  return new PlatformError("forbidden", message, { details: { namespace, function: name } });
 }
 
 function missing(what: "app" | "function" | "route" | "path" | "revision", name: string): PlatformError {

@@ -32,7 +32,8 @@ export async function destinationOf(
   const { fn, head, record } = outcome;
   const { onSuccess, onFailure } = fn.delivery;
   const name = record.status === "success" ? onSuccess : record.status === "cancelled" ? null : onFailure;
-  if (name === null) return [];
+  // Those of a function that others share are its provider's.
+  if (name === null || head.provider !== undefined) return [];
   if (head.chain + 1 > chainMax) {
     say(`Destination ${name} was not called: this is call ${head.chain + 1} of a chain, and ${chainMax} is the most`);
     return [];

@@ -1,7 +1,8 @@
-import type { AgentCall, AgentLink, AgentReport } from "../agent/link.ts";
+import type { AgentLink, AgentReport } from "../agent/link.ts";
 import type { BodySource } from "../lib/body.ts";
 import type { World } from "../lib/world.ts";
 import type { CallLog, LogCollector } from "../logs/collector.ts";
+import { compositionOf } from "../model/composition.ts";
 import { PlatformError } from "../model/error.ts";
 import { idToHex } from "../model/id.ts";
 import type { App, Fn, LogLine } from "../model/model.ts";
@@ -9,6 +10,7 @@ import type { FunctionRequest } from "../protocol/protocol.ts";
 import type { AgentSnapshot, Decision, Placement } from "../scheduler/scheduler.ts";
 import { traceOf } from "../telemetry/trace-context.ts";
 import type { Definition } from "./definitions.ts";
+import type { CallCause, FlowCall, Flows, InvokeRequest } from "./invocation.ts";
 import { nothingRan } from "./outcome.ts";
 import { RunningCall } from "./running.ts";
 import type { TrailingLogs } from "./trailing-logs.ts";
@@ -25,6 +27,8 @@ export interface DispatchParts {
   readonly failed?: ((error: PlatformError, call: FailedCall) => void) | undefined;
   /** How long a call may wait for a slot, in ms. */
   readonly waitMsMax: number;
+  /** For calls that consist of others; absent: there are none. */
+  readonly flows?: Flows | undefined;
 }
 
 /** Whose failure it is; ids null when the call was not taken. */
@@ -35,19 +39,20 @@ export interface FailedCall {
 }
 
 /** What a call is sent. */
-export type CallRequest = Pick<FunctionRequest, "headers" | "http" | "body">;
+export type CallRequest = Pick<FunctionRequest, "headers" | "http" | "body"> & Pick<InvokeRequest, "cause">;
 
 /**
  * A call between a door, or a queue, and the agent that the scheduler chooses. `ended` is called exactly once, after the last byte of the answer or
  * right before `failed`.
  */
-export abstract class DispatchedCall extends RunningCall implements AgentCall {
+export abstract class DispatchedCall extends RunningCall implements FlowCall {
   readonly headers: readonly string[];
   readonly http: FunctionRequest["http"];
   readonly body: BodySource;
   readonly traceparent: string;
   /** Of the trace, if the caller gave one. */
   readonly traceId: string | null;
+  readonly cause: CallCause | undefined;
   readonly #parts: DispatchParts;
   #output: CallOutput | null = null;
   #reported = false;
@@ -67,6 +72,7 @@ export abstract class DispatchedCall extends RunningCall implements AgentCall {
     this.body = request.body;
     this.traceparent = trace.traceparent;
     this.traceId = trace.traceId;
+    this.cause = request.cause;
     this.#parts = parts;
   }
 
@@ -94,8 +100,10 @@ export abstract class DispatchedCall extends RunningCall implements AgentCall {
     return this.#parts.waitMsMax;
   }
 
-  /** Runs it on the agent that the scheduler chooses, or says why there is none. */
+  /** Runs it on the agent that the scheduler chooses, or says why there is none; one that consists of others runs here. */
   dispatch(): void {
+    const { flows } = this.#parts;
+    if (flows !== undefined && isFlow(this.fn, this.cause)) return flows.run(this, this);
     const agents = this.#parts.agents();
     const decision = this.#parts.place(this.fn, agents, this.definition.extensions);
     if ("agentId" in decision) {
@@ -125,6 +133,11 @@ export abstract class DispatchedCall extends RunningCall implements AgentCall {
   #failedCall(): FailedCall {
     return { namespace: this.fn.namespace, activationId: this.id, traceId: this.traceId ?? idToHex(this.id) };
   }
+}
+
+/** Whether the call consists of others. */
+export function isFlow(fn: Fn, cause: CallCause | undefined): boolean {
+  return compositionOf(fn) !== null && cause?.asCode !== true;
 }
 
 /** The log of a call, opened with its first line: most calls print nothing. */

@@ -7,12 +7,14 @@
  * when the definition is cached. Deliberately absent: dialects (api/), where code runs (scheduler/, agent/).
  */
 import type { CancelSignal } from "../lib/cancel.ts";
+import type { AgentCall } from "../agent/link.ts";
 import type { Caller } from "../auth/auth.ts";
 import type { BodySource } from "../lib/body.ts";
 import type { PlatformError } from "../model/error.ts";
 import type { Activation, Fn } from "../model/model.ts";
 import type { HttpOrigin } from "../protocol/protocol.ts";
 import type { Definition } from "./definitions.ts";
+import type { Share } from "./shared-app.ts";
 import type { DeadLetter, QueueStats, WaitingPage } from "../queue/queue.ts";
 import type { CallResult } from "../store/store.ts";
 
@@ -27,6 +29,11 @@ export interface Invoker {
   begin(request: InvokeRequest, signal: CancelSignal, caller: InvokeCaller): void;
   /** Takes a call to run later; resolves once it can't be lost. An invoker without a queue has no such method. */
   accept?(request: InvokeRequest): Promise<Accepted>;
+  /**
+   * Several at once: all that are not refused become durable together, or none, which rejects. Says of each, in their order, what became of it.
+   * There where `accept` is.
+   */
+  acceptAll?(requests: readonly InvokeRequest[]): Promise<readonly (Accepted | PlatformError)[]>;
 }
 
 export interface Accepted {
@@ -42,6 +49,46 @@ export interface InvokeRequest {
   readonly body: BodySource;
   /** Of a synchronous call: its answer, or the beginning of it, is kept with its record, and it is told of when it is over. Absent: it flows. */
   readonly keep?: boolean;
+  /** The call that makes this one, which was admitted, and which this one is a part of. */
+  readonly cause?: CallCause | undefined;
+}
+
+/** A call that makes others. */
+export interface CallCause {
+  /** Of its activation. */
+  readonly activationId: string;
+  /** Of a function that conducts others: its code is to run, and not what that conducts. */
+  readonly asCode: boolean;
+  readonly by: "sequence" | "conductor";
+  /** Nobody waits for its answer. */
+  readonly background: boolean;
+  /** How many such calls it is below, itself included. */
+  readonly depth: number;
+  readonly tally: StepTally;
+}
+
+/** How many calls were made by one that consists of others, and by those of its kind that are among them. */
+export interface StepTally {
+  /** But for sequences in a sequence, and conductors below a conductor. */
+  steps: number;
+  /** Runs of the code of conductors. */
+  conductors: number;
+  /** Of everything below the topmost one. */
+  readonly all: { runs: number };
+}
+
+/** What runs calls that consist of others: `flow/`. */
+export interface Flows {
+  /** As `AgentLink.run` does. The report says `steps`. */
+  run(call: FlowCall, signal: CancelSignal): void;
+}
+
+/** A call of a function that `model/composition.ts` names. */
+export interface FlowCall extends AgentCall {
+  readonly id: string;
+  readonly definition: Definition;
+  readonly traceparent: string;
+  readonly cause: CallCause | undefined;
 }
 
 /** Who looks at calls before they run: extensions. */
@@ -61,9 +108,21 @@ export interface HookedCall {
 
 /** How a door names a function. */
 export type FunctionReference =
-  | { readonly by: "id"; readonly functionId: string; readonly revision?: number | undefined }
-  /** `revision`: that one, whatever the function's traffic says. */
-  | { readonly by: "name"; readonly app: string | null; readonly name: string; readonly revision?: number | undefined }
+  /** `share`: as the call was found to be when it was accepted; nobody asks again whether the app is published. */
+  | {
+      readonly by: "id";
+      readonly functionId: string;
+      readonly revision?: number | undefined;
+      readonly share?: Share | undefined;
+    }
+  /** `revision`: that one, whatever the function's traffic says. `provider`: the namespace of the app, where that is another one, which has it published. */
+  | {
+      readonly by: "name";
+      readonly app: string | null;
+      readonly name: string;
+      readonly revision?: number | undefined;
+      readonly provider?: string | undefined;
+    }
   | { readonly by: "route"; readonly app: string; readonly source: string }
   /** A path that a function of the app declares (`model/declared.ts`). */
   | { readonly by: "path"; readonly app: string; readonly path: string };
@@ -96,6 +155,8 @@ export interface KeptOutcome {
   readonly record: Activation;
   /** Null where there was no answer. */
   readonly result: CallResult | null;
+  /** Of a call that consists of others: the activations of those. */
+  readonly steps?: readonly string[] | undefined;
 }
 
 /** Either an answer of the function or an error; the activation's id as soon as there is one. */
@@ -148,7 +209,7 @@ export interface Calls {
 }
 
 /** What is known of a call before it is over. */
-export interface CallIdentity {
+export interface CallIdentity extends Share {
   readonly id: string;
   readonly namespace: string;
   readonly appId: string | null;

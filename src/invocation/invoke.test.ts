@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { type FakeAgent, fakeAgent } from "../../test/fake-agent.ts";
+import { quotas } from "../../test/quotas.ts";
 import { sampleApp, sampleFn } from "../../test/samples.ts";
 import type { AgentLink } from "../agent/link.ts";
 import type { Caller } from "../auth/auth.ts";
@@ -47,7 +48,7 @@ async function assembled(fields: Partial<Fn> = {}, options: { callsMax?: number;
   const parts = {
     world,
     definitions: new Definitions(store, world),
-    admission: new Admission({ namespaceCallsMax: options.callsMax ?? 100 }),
+    admission: new Admission(quotas(options.callsMax), world),
     place,
     agents: () => [{ id: "test", memoryMiB: fake.agent.memoryMiB, accepting: true, link: fake.agent }],
     recorder,

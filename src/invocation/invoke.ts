@@ -1,5 +1,6 @@
 import { authorize } from "../auth/authorize.ts";
 import type { CancelSignal } from "../lib/cancel.ts";
+import { compositionOf } from "../model/composition.ts";
 import { asPlatformError, type PlatformError } from "../model/error.ts";
 import type { Definition, Definitions } from "./definitions.ts";
 import type { CallHooks, FunctionReference, HookedCall, InvokeCaller, InvokeRequest, Invoker } from "./invocation.ts";
@@ -46,8 +47,8 @@ function come(
   if (hooks === undefined) return enter(parts, request, definition, signal, caller);
   hooked(hooks, { id: parts.world.newId(), definition, headers: request.headers, asynchronous: false }).then(
     ({ id, definition: overridden, headers }) => {
-      const { caller: who, namespace, target, http, body, keep = false } = request;
-      enter(parts, { caller: who, namespace, target, http, body, headers, keep }, overridden, signal, caller, id);
+      const { caller: who, namespace, target, http, body, keep = false, cause } = request;
+      enter(parts, { caller: who, namespace, target, http, body, headers, keep, cause }, overridden, signal, caller, id);
     },
     (cause: unknown) => refuse(parts, request, caller, cause),
   );
@@ -69,8 +70,7 @@ function enter(
   id?: string,
 ): void {
   try {
-    checkRoom(parts, definition);
-    parts.admission.enter(request.namespace);
+    if (request.cause === undefined) admit(parts, request, definition);
   } catch (cause) {
     refuse(parts, request, caller, cause);
     return;
@@ -98,6 +98,12 @@ export function admitted(
 
 function definitionOf(definitions: Definitions, namespace: string, target: FunctionReference): Definition | Promise<Definition> {
   return definitions.peek(namespace, target) ?? definitions.load(namespace, target);
+}
+
+/** A call that is a step of another was admitted with it. One that consists of others finds room for each of them. */
+function admit(parts: InvokerParts, { namespace }: InvokeRequest, definition: Definition): void {
+  if (compositionOf(definition.fn) === null) checkRoom(parts, definition);
+  parts.admission.enter(namespace);
 }
 
 /** One agent that takes calls and has a place is enough; that there is none at all is told with a record. */

@@ -1,3 +1,4 @@
+import type { AgentReport } from "../agent/link.ts";
 import { headerOf } from "../http/headers.ts";
 import { type BodySource, WholeBody } from "../lib/body.ts";
 import type { CancelSignal } from "../lib/cancel.ts";
@@ -9,6 +10,7 @@ import type { Kept } from "./attempt-call.ts";
 import { callHead } from "./call-head.ts";
 import type { Definition } from "./definitions.ts";
 import type { EnteredCall, InvokeCaller, InvokeRequest } from "./invocation.ts";
+import { isFlow } from "./dispatch.ts";
 import { SyncCall, type SyncCallParts } from "./sync-call.ts";
 
 export interface KeptCallParts extends SyncCallParts {
@@ -20,6 +22,9 @@ export interface KeptCallParts extends SyncCallParts {
 
 /** Beyond the time that a call can take, in ms: a message whose lease ran out before would run beside it. */
 const leaseMoreMs = 60_000;
+
+/** A call that consists of others has no limit of its own, but each of them has: in ms. */
+const flowMsMax = 30 * 24 * 3_600_000;
 
 /**
  * A synchronous call whose answer is kept with its record, and which is told of when both are made.
@@ -34,6 +39,7 @@ export class KeptCall extends SyncCall implements EnteredCall {
   #answered = false;
   #record: Activation | null = null;
   #headers: readonly string[] = [];
+  #steps: readonly string[] | undefined;
   #handedOver: Promise<Receipt> | null = null;
 
   constructor(parts: KeptCallParts, id: string, definition: Definition, request: InvokeRequest, caller: InvokeCaller) {
@@ -66,6 +72,11 @@ export class KeptCall extends SyncCall implements EnteredCall {
     }
   }
 
+  protected override ended(report: AgentReport): void {
+    this.#steps = report.steps?.activationIds;
+    super.ended(report);
+  }
+
   /** Waits for the answer, if there is one that did not break off. */
   protected override keep(record: Activation): void {
     this.#record = record;
@@ -75,7 +86,7 @@ export class KeptCall extends SyncCall implements EnteredCall {
 
   override failed(error: PlatformError): void {
     this.body.cancel();
-    const kept = this.#record === null ? undefined : { record: this.#record, result: null };
+    const kept = this.#record === null ? undefined : { record: this.#record, result: null, steps: this.#steps };
     this.caller.told({ ok: false, activationId: this.id, fn: this.fn, error, recorded: this.over, kept });
   }
 
@@ -86,8 +97,8 @@ export class KeptCall extends SyncCall implements EnteredCall {
     if (record === null) return;
     if (record.status !== "success" && record.status !== "function_error") return this.#broken(record);
     const result = { activationId: this.id, namespace: this.fn.namespace, ...kept };
-    this.#write(record, result);
     const { status, body } = kept;
+    // First, as somebody waits; the record is written within the same turn.
     this.caller.told({
       ok: true,
       activationId: this.id,
@@ -96,8 +107,9 @@ export class KeptCall extends SyncCall implements EnteredCall {
       headers: this.#headers,
       body: new WholeBody(Buffer.from(body.buffer, body.byteOffset, body.byteLength)),
       recorded: this.over,
-      kept: { record, result },
+      kept: { record, result, steps: this.#steps },
     });
+    this.#write(record, result);
   }
 
   /** The answer broke off. */
@@ -118,6 +130,12 @@ export class KeptCall extends SyncCall implements EnteredCall {
       .catch((error: unknown) => warn?.("A call that has ended could not be taken out of the queue", error));
   }
 
+  /** How long it can take, in ms. */
+  get #lastsMsMax(): number {
+    if (isFlow(this.fn, this.cause)) return flowMsMax;
+    return this.fn.timeoutMs + this.waitMsMax;
+  }
+
   async #hold(body: Buffer): Promise<Receipt> {
     const { queue } = this.#parts;
     if (queue === undefined)
@@ -126,6 +144,6 @@ export class KeptCall extends SyncCall implements EnteredCall {
     const head = callHead(this.definition, { headers, http, startedAt, pinned: this.#pinned, chain: 0 });
     const { ageMsMax } = fn.delivery;
     const message = { id, namespace: fn.namespace, lane: fn.id, head: JSON.stringify(head), body, delayMs: 0, ageMsMax };
-    return await queue.hold(message, fn.timeoutMs + this.waitMsMax + leaseMoreMs);
+    return await queue.hold(message, this.#lastsMsMax + leaseMoreMs);
   }
 }

@@ -4,6 +4,7 @@ import type { World } from "../lib/world.ts";
 import { limits } from "../model/limits.ts";
 import type { Fn } from "../model/model.ts";
 import type { Store } from "../store/store.ts";
+import { withAppParameters } from "./shared-app.ts";
 
 export interface ProvisionerParts {
   readonly world: World;
@@ -94,13 +95,14 @@ export class Provisioner {
     const app = fn.appId === null ? null : await apps.get(fn.namespace, fn.appId);
     // It was deleted meanwhile, with its functions.
     if (app === undefined) return [];
-    if (fn.traffic.length === 0) return [{ fn, app, count: fn.provisioned }];
+    if (fn.traffic.length === 0) return [{ fn: withAppParameters(fn, app), app, count: fn.provisioned }];
     const sum = fn.traffic.reduce((all, { weight }) => all + weight, 0);
     const shares: Provisioned[] = [];
     for (const { revision, weight } of fn.traffic) {
       const called = revision === fn.revision ? fn : await functions.revision(fn.namespace, fn.id, revision);
       const count = Math.ceil((fn.provisioned * weight) / sum);
-      if (called !== undefined) shares.push({ fn: called, app, count: Math.min(count, called.sandboxesMax) });
+      if (called !== undefined)
+        shares.push({ fn: withAppParameters(called, app), app, count: Math.min(count, called.sandboxesMax) });
     }
     return shares;
   }

@@ -8,7 +8,7 @@ import type { ActivationFilter, Activations, CallResult, Page, PageRequest, Skip
 const flushAfterMs = 40;
 const batchMax = 1000;
 /** Memory of what waits, above which calls have to wait as well: some hundred thousand records. */
-const pendingBytesMax = 16 * 1024 * 1024;
+const pendingBytesMax = 18 * 1024 * 1024;
 /** A call waits so long for that at most, in ms, and so many calls. */
 const roomWaitMs = 5000;
 const roomWaitersMax = 10_000;

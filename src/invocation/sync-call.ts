@@ -35,10 +35,14 @@ export class SyncCall extends DispatchedCall {
     this.caller = caller;
   }
 
+  get background(): boolean {
+    return this.cause?.background ?? false;
+  }
+
   begin(signal: CancelSignal): void {
     this.#callerSignal = signal;
     this.#parts.running.add(this);
-    this.#parts.traffic.enter();
+    if (this.cause === undefined) this.#parts.traffic.enter();
     signal.addEventListener("abort", this);
     if (signal.aborted) this.handleEvent();
     this.dispatch();
@@ -73,13 +77,16 @@ export class SyncCall extends DispatchedCall {
   protected override ended(report: AgentReport): void {
     const { running, traffic, admission, world } = this.#parts;
     running.remove(this);
-    traffic.leave();
-    admission.leave(this.fn.namespace);
+    // A step of a call is part of that.
+    if (this.cause === undefined) {
+      traffic.leave();
+      admission.leave(this.fn.namespace);
+    }
     const { startedAt, attempt, traceId } = this;
     const verdict = verdictOf(this.fn, this.#status, report);
     const record = activationOf(
       identityOf(this.definition, this.id),
-      { startedAt, endedAt: world.now(), attempt, traceId },
+      { startedAt, endedAt: world.now(), attempt, traceId, cause: this.cause?.activationId },
       verdict === null ? report : { ...report, error: verdict.error },
       verdict?.status,
     );

@@ -2,12 +2,14 @@ import type { Queue } from "../queue/queue.ts";
 import { Acceptor } from "./accept.ts";
 import { createCalls } from "./calls.ts";
 import { Consumer } from "./consumer.ts";
-import type { Calls, Invoker } from "./invocation.ts";
+import type { Calls, Flows, Invoker } from "./invocation.ts";
 import { createInvoker, type InvokerParts } from "./invoke.ts";
 import { RunningCalls } from "./running.ts";
 import { Traffic } from "./traffic.ts";
 
-export interface InvocationParts extends Omit<InvokerParts, "running" | "traffic"> {
+export interface InvocationParts extends Omit<InvokerParts, "running" | "traffic" | "flows"> {
+  /** Makes what runs calls that consist of others, which it makes through `invoker`; absent: there are none. */
+  readonly flows?: (invoker: Pick<Invoker, "begin">) => Flows;
   readonly queue: Queue;
   /** Asynchronous calls that run at a time: when nobody waits for an answer, and when somebody does. */
   readonly asyncCallsMax: number;
@@ -31,12 +33,18 @@ export interface Invocation {
 export function createInvocation(options: InvocationParts): Invocation {
   const running = new RunningCalls();
   const traffic = new Traffic(options.world);
-  const parts = { ...options, running, traffic };
+  const flows = options.flows?.({ begin: (request, signal, caller) => begin(request, signal, caller) });
+  const parts = { ...options, running, traffic, flows };
   const { invoke, begin } = createInvoker(parts);
   const acceptor = new Acceptor(parts);
   const consumer = new Consumer({ ...parts, callsMax: options.asyncCallsMax, busyCallsMax: options.busyAsyncCallsMax });
   return {
-    invoker: { invoke, begin, accept: (request) => acceptor.accept(request) },
+    invoker: {
+      invoke,
+      begin,
+      accept: (request) => acceptor.accept(request),
+      acceptAll: (requests) => acceptor.acceptAll(requests),
+    },
     calls: createCalls({ ...parts, acceptor, consumer }),
     start: () => consumer.start(),
     close: (graceMs) => consumer.close(graceMs),
