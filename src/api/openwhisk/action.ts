@@ -1,17 +1,22 @@
 /** An action's fields: from a body to a function of the model, and back to the wire. */
-import type { Images, Kinds } from "../../image/image.ts";
+import type { Images } from "../../image/image.ts";
 import { deliveryDefaults, fnDefaults } from "../../model/fn-defaults.ts";
 import type { Annotations, App, Fn, Source } from "../../model/model.ts";
 import { badRequest } from "./errors.ts";
-import { type Exec, kindShown, readExec, renderExec } from "./exec.ts";
+import { kindShown, readExec, renderExec } from "./exec.ts";
+import type { Exec } from "./exec-fields.ts";
+import type { ActionKinds } from "./kinds.ts";
 import { actionLimits } from "./limits.ts";
 import { type Meta, metaOf, versionAt, versionOf, withMeta, withoutMeta } from "./meta.ts";
 import { type Parameters, readAnnotations, readParameters, renderAnnotations, renderParameters } from "./parameters.ts";
+import { readSequence, sequenceParameters, type SequenceSource } from "./sequence.ts";
 import { type LimitsGiven, readFlag, readLimits, readVersion, renderLimits } from "./settings.ts";
 
 /** A body, checked; what it leaves out is undefined. */
 export interface ActionGiven {
+  /** Of a sequence undefined as well. */
   readonly exec: Exec | undefined;
+  readonly sequence: SequenceSource | undefined;
   readonly limits: LimitsGiven;
   readonly parameters: Parameters | undefined;
   readonly annotations: Annotations | undefined;
@@ -20,11 +25,13 @@ export interface ActionGiven {
   readonly version: Meta["version"] | undefined;
 }
 
-/** Namespace and name in the body mean nothing: those in the path do. Throws `Refusal`. */
-export function readAction(body: Readonly<Record<string, unknown>>, kinds: Kinds): ActionGiven {
+/** Namespace and name in the body mean nothing: those in the path do. `namespace`: of whoever asks. Throws `Refusal`. */
+export function readAction(body: Readonly<Record<string, unknown>>, kinds: ActionKinds, namespace: string): ActionGiven {
   const { exec, limits, parameters, annotations, delAnnotations, publish, version } = body;
+  const sequence = readSequence(exec, namespace);
   return {
-    exec: isAbsent(exec) ? undefined : readExec(exec, kinds),
+    exec: isAbsent(exec) || sequence !== undefined ? undefined : readExec(exec, kinds),
+    sequence,
     limits: readLimits(limits),
     parameters: isAbsent(parameters) ? undefined : readParameters(parameters),
     annotations: isAbsent(annotations) ? undefined : readAnnotations(annotations),
@@ -76,16 +83,15 @@ export function changedAction(stored: Fn, given: ActionGiven, source: Source | n
 }
 
 function changed(fn: Fn, given: ActionGiven, source: Source | null, revision: number, updatedAt: number): Fn {
-  const { limits, parameters } = given;
+  const { limits } = given;
   return {
     ...fn,
-    ...(source === null ? {} : { source, protocol: "frames" }),
+    ...(source === null ? {} : { source, protocol: source.type === "image" ? "action-proxy" : "frames" }),
     memoryMiB: limits.memoryMiB ?? fn.memoryMiB,
     timeoutMs: limits.timeoutMs ?? fn.timeoutMs,
     concurrency: limits.concurrency ?? fn.concurrency,
     sandboxesMax: limits.instances ?? fn.sandboxesMax,
-    parameters: parameters?.parameters ?? fn.parameters,
-    config: parameters?.config ?? fn.config,
+    ...mergedParameters(fn, given),
     annotations: withMeta(mergedAnnotations(fn.annotations, given), mergedMeta(fn, given, revision)),
     traffic: [],
     revision,
@@ -93,17 +99,25 @@ function changed(fn: Fn, given: ActionGiven, source: Source | null, revision: nu
   };
 }
 
-function mergedAnnotations(stored: Annotations, { annotations, removedAnnotations }: ActionGiven): Annotations {
-  const kept = Object.entries(stored).filter(([key]) => !removedAnnotations.includes(key));
+/** A sequence has none of its own, and leaves none to what it becomes. */
+function mergedParameters({ source, parameters, config }: Fn, given: ActionGiven): Parameters {
+  if (given.sequence !== undefined) return { parameters: sequenceParameters(given.sequence), config: {} };
+  if (source.type !== "sequence") return given.parameters ?? { parameters, config };
+  if (given.exec === undefined) return { parameters, config };
+  return given.parameters ?? { parameters: {}, config: {} };
+}
+
+function mergedAnnotations(stored: Annotations, { annotations, removedAnnotations, sequence }: ActionGiven): Annotations {
+  const kept = Object.entries(stored).filter(([key]) => sequence !== undefined || !removedAnnotations.includes(key));
   return { ...Object.fromEntries(kept), ...annotations };
 }
 
-function mergedMeta(fn: Fn, { publish, limits, version, exec }: ActionGiven, revision: number): Meta {
+function mergedMeta(fn: Fn, { publish, limits, version, exec, sequence }: ActionGiven, revision: number): Meta {
   const stored = metaOf(fn);
   return {
     publish: publish ?? stored.publish,
     logsMiB: limits.logsMiB ?? stored.logsMiB,
-    binary: exec?.binary ?? stored.binary,
+    binary: sequence === undefined && (exec?.binary ?? stored.binary),
     version: version === undefined ? stored.version : versionAt(version, revision),
   };
 }

@@ -1,53 +1,65 @@
 /** `/namespaces/{namespace}/actions` and what is below it, but for calls. */
 import { abortSignalOf } from "../../lib/cancel.ts";
-import { PlatformError } from "../../model/error.ts";
+import type { SharedApp } from "../../invocation/shared-app.ts";
 import type { App, Fn, Source } from "../../model/model.ts";
 import { type ActionGiven, changedAction, newAction, readAction, renderAction, summarizeAction } from "./action.ts";
 import { objectIn } from "./body.ts";
-import { badRequest, changedMeanwhile, existsAlready, notThere, otherCollection, status } from "./errors.ts";
+import { checkFree, missingIn } from "./collections.ts";
+import { badRequest, changedMeanwhile, existsAlready, notThere } from "./errors.ts";
 import { storeExec } from "./exec.ts";
+import { isRace, removed } from "./entity.ts";
 import { sizeLimits } from "./limits.ts";
 import type { ActionName } from "./names.ts";
+import { okReply } from "./ok-reply.ts";
+import { inherited } from "./package.ts";
+import { packageNamed } from "./packages.ts";
 import { flag, listQuery } from "./query.ts";
-import { jsonReply, type Reply } from "./reply.ts";
+import type { Reply } from "./reply.ts";
 import type { Exchange } from "./routes.ts";
+import { checkSequence } from "./sequence.ts";
 
 const attemptsMax = 100;
 
-/** An action with the package it is in. */
+/** An action with the package it is in, and the binding that led there. */
 export interface FoundAction {
   readonly fn: Fn;
   readonly app: App | null;
+  readonly binding: App | null;
 }
 
 export async function listActions(exchange: Exchange): Promise<Reply> {
   const { context, namespace, query } = exchange;
   const { functions } = context.store;
   const { skip, limit, count } = listQuery(query, "actions");
-  const app = exchange.action.pkg === null ? undefined : await packageNamed(exchange, exchange.action.pkg);
-  const appId = app === undefined ? undefined : app.id;
-  if (count) return okReply({ actions: Math.max(0, (await functions.count(namespace, appId)) - skip) });
-  const found = await functions.latest(namespace, appId, { skip, limit });
-  const apps = await appsOf(exchange, found);
+  const { pkg } = exchange.action;
+  const app = pkg === null ? undefined : (await packageNamed(exchange, pkg)).app;
+  const owner = app?.namespace ?? namespace;
+  if (count) return okReply({ actions: Math.max(0, (await functions.count(owner, app?.id)) - skip) });
+  const found = await functions.latest(owner, app?.id, { skip, limit });
+  const apps = await appsOf({ context, namespace: owner }, found);
   return okReply(found.map((fn) => summarizeAction(fn, appIn(apps, fn))));
 }
 
 export async function getAction(exchange: Exchange): Promise<Reply> {
-  const { fn, app } = await actionNamed(exchange, exchange.action);
-  return okReply(await renderAction(fn, app, flag(exchange.query, "code", true), exchange.context.images));
+  const { fn, app, binding } = await actionNamed(exchange, exchange.action);
+  const merged = { ...fn, ...inherited(app, binding, fn) };
+  return okReply(await renderAction(merged, app, flag(exchange.query, "code", true), exchange.context.images));
 }
 
 export async function putAction(exchange: Exchange): Promise<Reply> {
   const { context, namespace, query, action } = exchange;
   const overwrite = flag(query, "overwrite");
   const body = await objectIn(exchange.request, sizeLimits.bodyBytesMax);
-  const app = action.pkg === null ? null : await packageNamed(exchange, action.pkg);
+  const app = action.pkg === null ? null : changeable(await packageNamed(exchange, action.pkg));
   const stored = await context.store.functions.getByName(namespace, app?.id ?? null, action.name);
   if (stored !== undefined && !overwrite) throw existsAlready();
-  const given = readAction(body, context.images.kinds);
-  if (stored === undefined && given.exec === undefined) throw badRequest("exec undefined");
-  if (stored === undefined) await checkFree(exchange, action);
-  const source = await sourceOf(exchange, given);
+  if (stored !== undefined) context.kinds.checkInUse(stored);
+  const given = readAction(body, context.kinds, namespace);
+  if (stored === undefined && given.exec === undefined && given.sequence === undefined) throw badRequest("exec undefined");
+  if (stored === undefined && action.pkg === null) await checkFree(exchange, "actions", action.name);
+  if (given.sequence !== undefined)
+    await checkSequence(context, given.sequence, { namespace, app: app?.name ?? null, name: action.name }, stored?.id);
+  const source = given.sequence ?? (await sourceOf(exchange, given));
   const fn = await written(exchange, { app, overwrite, given, source });
   context.changed(namespace, fn.id, fn);
   context.expect?.(fn, app);
@@ -56,13 +68,10 @@ export async function putAction(exchange: Exchange): Promise<Reply> {
 
 export async function removeAction(exchange: Exchange): Promise<Reply> {
   const { context, namespace } = exchange;
-  const { fn, app } = await actionNamed(exchange, exchange.action);
+  const { fn, app, binding } = await actionNamed(exchange, exchange.action);
+  if (binding !== null) throw inBinding();
   const rendered = await renderAction(fn, app, true, context.images);
-  try {
-    await context.store.functions.remove(namespace, fn.id);
-  } catch (error) {
-    throw error instanceof PlatformError && error.code === "not_found" ? notThere() : error;
-  }
+  await removed(context.store.functions.remove(namespace, fn.id));
   context.changed(namespace, fn.id, null);
   return okReply(rendered);
 }
@@ -70,32 +79,26 @@ export async function removeAction(exchange: Exchange): Promise<Reply> {
 /** Throws `Refusal`. */
 export async function actionNamed(exchange: Exchange, { pkg, name }: ActionName): Promise<FoundAction> {
   const { context, namespace } = exchange;
-  const app = pkg === null ? null : await packageNamed(exchange, pkg);
-  const fn = await context.store.functions.getByName(namespace, app?.id ?? null, name);
-  if (fn !== undefined) return { fn, app };
-  if (pkg === null && (await isPackage(exchange, name))) throw otherCollection();
-  throw notThere();
+  const shared = pkg === null ? null : await packageNamed(exchange, pkg);
+  const app = shared?.app ?? null;
+  const fn = await context.store.functions.getByName(app?.namespace ?? namespace, app?.id ?? null, name);
+  if (fn !== undefined) return { fn, app, binding: shared?.binding ?? null };
+  throw pkg === null ? await missingIn(exchange, "actions", name) : notThere();
 }
 
-async function packageNamed({ context, namespace }: Exchange, name: string): Promise<App> {
-  const app = await context.store.apps.getByName(namespace, name);
-  if (app === undefined) throw notThere();
+/** The package, if it has actions of its own. */
+function changeable({ app, binding }: SharedApp): App {
+  if (binding !== null) throw inBinding();
   return app;
 }
 
-async function isPackage({ context, namespace }: Exchange, name: string): Promise<boolean> {
-  return (await context.store.apps.getByName(namespace, name)) !== undefined;
-}
-
-/** A package and an action of the default one cannot have one name. */
-async function checkFree(exchange: Exchange, { pkg, name }: ActionName): Promise<void> {
-  if (pkg === null && (await isPackage(exchange, name))) throw otherCollection();
-}
+const inBinding = () => badRequest("Operation not permitted on package binding.");
 
 /** The code of a body, stored, with the packages that it names. */
 async function sourceOf({ context, namespace, request }: Exchange, { exec }: ActionGiven): Promise<Source | null> {
   if (exec === undefined) return null;
   const source = await storeExec(exec, context.images);
+  if (source.type !== "code") return source;
   const dependencies = await context.install?.(source, namespace, abortSignalOf(request.signal));
   return dependencies === undefined || dependencies === null ? source : { ...source, dependencies };
 }
@@ -126,26 +129,18 @@ async function written(exchange: Exchange, { app, overwrite, given, source }: Ch
   throw changedMeanwhile();
 }
 
-/** Somebody else wrote, or removed what was to be written. */
-function isRace(error: unknown): boolean {
-  if (!(error instanceof PlatformError) || error.details["extension"] !== undefined) return false;
-  return error.code === "conflict" || error.code === "not_found";
-}
-
 /** The packages that some actions are in, by id. */
 export async function appsOf(
   { context, namespace }: Pick<Exchange, "context" | "namespace">,
-  items: readonly { readonly appId: string | null }[],
+  items: readonly { readonly appId: string | null; readonly provider?: string }[],
 ): Promise<ReadonlyMap<string, App>> {
-  const ids = new Set(items.flatMap(({ appId }) => (appId === null ? [] : [appId])));
-  const apps = await Promise.all([...ids].map((id) => context.store.apps.get(namespace, id)));
+  const owners = new Map(
+    items.flatMap(({ appId, provider = namespace }) => (appId === null ? [] : [[appId, provider] as const])),
+  );
+  const apps = await Promise.all([...owners].map(([id, owner]) => context.store.apps.get(owner, id)));
   return new Map(apps.flatMap((app) => (app === undefined ? [] : [[app.id, app] as const])));
 }
 
 export function appIn(apps: ReadonlyMap<string, App>, { appId }: { readonly appId: string | null }): App | null {
   return appId === null ? null : (apps.get(appId) ?? null);
-}
-
-export function okReply(value: unknown): Reply {
-  return jsonReply(status.ok, JSON.stringify(value));
 }

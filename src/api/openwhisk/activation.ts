@@ -1,11 +1,12 @@
 /** The record of a call as an activation. Written as text: a result goes through as the code wrote it. */
+import { errorJson, jsonAnswer } from "../../flow/answer.ts";
 import { idToHex } from "../../model/id.ts";
 import type { Activation, App, Fn } from "../../model/model.ts";
 import type { CallResult } from "../../store/store.ts";
-import { type Ending, endingNames, endingOf, failureText, invalidResult } from "./errors.ts";
+import { type Ending, endingNames, endingOf, failureText } from "./errors.ts";
 import { kindShown } from "./exec.ts";
-import { sizeLimits } from "./limits.ts";
 import { metaOf, versionOf } from "./meta.ts";
+import { sequenceKind } from "./sequence.ts";
 import { renderLimits } from "./settings.ts";
 
 /** Whose activation it is: the function as it was then, as far as that is known, and its package. */
@@ -25,65 +26,38 @@ export function outcomeOf(record: Activation, kept: CallResult | null, fn: Fn | 
   const ending = endingOf(record);
   if (kept !== null && ending <= 1) return answerOf(ending, kept);
   const error = record.error ?? { code: "", message: "" };
-  return { ending, result: ending === 0 ? null : errorJson(failureText(error, fn)) };
+  // What ended a call that consists of others has a limit of its own.
+  const limited = record.stepsMemoryMiB === undefined ? fn : null;
+  return { ending, result: ending === 0 ? null : errorJson(failureText(error, limited)) };
 }
 
-function answerOf(ending: Ending, { body, bytes, contentType }: CallResult): Outcome {
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString();
-  if (bytes > body.length || bytes > sizeLimits.payloadBytesMax) return { ending: 1, result: errorJson(tooLong(text, bytes)) };
-  if (bytes === 0) return { ending, result: "{}" };
-  if (contentType !== "application/json" && !/[/+]json\b/i.test(contentType ?? ""))
-    return { ending, result: wrapped(body, text) };
-  return isContainer(text) ? { ending, result: text } : scalarOf(ending, text);
-}
-
-/** What clients take for a result is an object or an array. */
-function isContainer(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null;
-  } catch {
-    return false;
-  }
-}
-
-function scalarOf(ending: Ending, text: string): Outcome {
-  try {
-    JSON.parse(text);
-    return { ending, result: `{"value":${text}}` };
-  } catch {
-    return { ending: 2, result: errorJson(invalidResult) };
-  }
-}
-
-/** Of a function of another door that answered something else: text as it is, bytes in base64. */
-function wrapped(body: Uint8Array, text: string): string {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  return JSON.stringify({ value: Buffer.from(text).equals(bytes) ? text : bytes.toString("base64") });
-}
-
-const shownCharactersMax = 1024;
-
-function tooLong(text: string, bytes: number): string {
-  const said = `The action produced a response that exceeded the allowed length: ${bytes} > ${sizeLimits.payloadBytesMax} bytes.`;
-  return `${said} The truncated response was: ${text.slice(0, shownCharactersMax)}`;
-}
-
-function errorJson(text: string): string {
-  return `{"error":${JSON.stringify(text)}}`;
+function answerOf(ending: Ending, kept: CallResult): Outcome {
+  const { what, json } = jsonAnswer(kept);
+  const endings = { given: ending, too_long: 1, not_json: 2 } as const;
+  return { ending: endings[what], result: json };
 }
 
 /** The whole activation, as JSON text. `logs`: lines, without those of a call that was just waited for. */
 export function renderActivation(record: Activation, owner: Owner, outcome: Outcome, logs: readonly string[]): string {
   const { head, annotations } = partsOf(record, owner);
   const lines = logs.length === 0 ? "[]" : JSON.stringify(logs);
-  return `{${head},${timesOf(record)},"response":${renderResponse(record, outcome)},"logs":${lines},"annotations":[${annotations}${timingsOf(record)}]}`;
+  if (record.activated === "trigger")
+    return `{${eventOf(record, head)},"response":${renderResponse(record, outcome)},"logs":${lines}${noAnnotations}}`;
+  return `{${head},${timesOf(record)}${causeOf(record)},"response":${renderResponse(record, outcome)},"logs":${lines},"annotations":[${annotations}${timingsOf(record, owner)}]}`;
 }
 
 /** An activation in a list, as JSON text. */
 export function summarizeActivation(record: Activation, owner: Owner): string {
   const { head, annotations } = partsOf(record, owner);
-  return `{${head},${timesOf(record)},"statusCode":${endingOf(record)},"annotations":[${annotations}${timingsOf(record)}]}`;
+  if (record.activated === "trigger") return `{${eventOf(record, head)}${noAnnotations}}`;
+  return `{${head},${timesOf(record)}${causeOf(record)},"statusCode":${endingOf(record)},"annotations":[${annotations}${timingsOf(record, owner)}]}`;
+}
+
+const noAnnotations = `,"annotations":[]`;
+
+/** Of a trigger that was fired there is only when: it takes no time. */
+function eventOf({ id, startedAt }: Activation, head: string): string {
+  return `${head},"activationId":"${idToHex(id)}","start":${startedAt}`;
 }
 
 /** `response`, as JSON text. */
@@ -96,12 +70,31 @@ function timesOf({ id, startedAt, endedAt, initMs, runMs }: Activation): string 
   return `"activationId":"${idToHex(id)}","start":${startedAt},"end":${endedAt},"duration":${Math.round(initMs + runMs)}`;
 }
 
+function causeOf({ cause }: Activation): string {
+  return cause === undefined ? "" : `,"cause":"${idToHex(cause)}"`;
+}
+
 /** The annotations that each call has its own of. */
-function timingsOf({ status, start, waitMs, createMs, initMs }: Activation): string {
+function timingsOf(record: Activation, { fn }: Owner): string {
+  const { status, start, waitMs, createMs, initMs, cause } = record;
   const init =
     (start === "cold" || start === "prewarmed") && initMs > 0 ? `,{"key":"initTime","value":${Math.round(initMs)}}` : "";
-  return `{"key":"waitTime","value":${Math.round(waitMs + createMs)}}${init},{"key":"timeout","value":${status === "timeout"}}`;
+  const own = isFlow(record, fn) ? flowMarks(record, fn) : `${init},{"key":"timeout","value":${status === "timeout"}}`;
+  return `{"key":"waitTime","value":${Math.round(waitMs + createMs)}}${own}${cause === undefined ? "" : causedBy}`;
 }
+
+/** Whether it is the record of a call that consists of others; of one that its server did not outlive only the function is known. */
+export function isFlow({ stepsMemoryMiB }: Activation, fn: Pick<Fn, "source"> | null): boolean {
+  return stepsMemoryMiB !== undefined || fn?.source.type === "sequence";
+}
+
+function flowMarks({ cause }: Activation, fn: Fn | null): string {
+  const conductor = fn === null || fn.source.type === "sequence" ? "" : `,{"key":"conductor","value":true}`;
+  return `,{"key":"topmost","value":${cause === undefined}}${conductor}`;
+}
+
+/** What makes calls of its own is a sequence to clients, also where it is a conductor. */
+const causedBy = `,{"key":"causedBy","value":"sequence"}`;
 
 /** What all activations of one revision share. */
 interface Parts {
@@ -113,7 +106,8 @@ interface Parts {
 const known = new WeakMap<Fn, Parts>();
 
 function partsOf(record: Activation, { fn, app }: Owner): Parts {
-  if (fn === null || fn.revision !== record.revision) return makeParts(record, { fn, app });
+  if (fn === null || fn.revision !== record.revision || record.stepsMemoryMiB !== undefined)
+    return makeParts(record, { fn, app });
   const found = known.get(fn);
   if (found !== undefined && found.app === app) return found;
   const made = makeParts(record, { fn, app });
@@ -121,12 +115,19 @@ function partsOf(record: Activation, { fn, app }: Owner): Parts {
   return made;
 }
 
-function makeParts({ namespace, functionName, revision }: Activation, { fn, app }: Owner): Parts {
+function makeParts(record: Activation, { fn, app }: Owner): Parts {
+  const { namespace, functionName, revision } = record;
   const version = versionOf(fn === null ? { version: [0, 0, 0] } : metaOf(fn), revision);
   const fields = { namespace, name: functionName, version, publish: false, subject: namespace };
-  const path = app === null ? `${namespace}/${functionName}` : `${namespace}/${app.name}/${functionName}`;
+  const { provider = namespace, binding } = record;
+  const path = app === null ? `${provider}/${functionName}` : `${provider}/${app.name}/${functionName}`;
   const annotations: object[] = [{ key: "path", value: path }];
-  if (fn !== null) annotations.push({ key: "kind", value: kindShown(fn) }, { key: "limits", value: renderLimits(fn) });
+  if (binding !== undefined) annotations.push({ key: "binding", value: `${namespace}/${binding}` });
+  if (fn !== null) {
+    const kind = isFlow(record, fn) ? sequenceKind : kindShown(fn);
+    const limits = renderLimits({ ...fn, memoryMiB: record.stepsMemoryMiB ?? fn.memoryMiB });
+    annotations.push({ key: "kind", value: kind }, { key: "limits", value: limits });
+  }
   return { app, head: inner(JSON.stringify(fields)), annotations: `${inner(JSON.stringify(annotations))},` };
 }
 

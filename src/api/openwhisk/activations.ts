@@ -1,13 +1,25 @@
 /** `/namespaces/{namespace}/activations` and what is below it. */
-import { parseId } from "../../model/id.ts";
+import { sharedApp } from "../../invocation/shared-app.ts";
+import { asPlatformError } from "../../model/error.ts";
+import { idToHex, isId, parseId } from "../../model/id.ts";
 import type { Activation, App, Fn, LogLine } from "../../model/model.ts";
 import type { ActivationFilter, CallResult } from "../../store/store.ts";
-import { appIn, appsOf, okReply } from "./actions.ts";
-import { type Outcome, outcomeOf, type Owner, renderActivation, renderResponse, summarizeActivation } from "./activation.ts";
+import { appIn, appsOf } from "./actions.ts";
+import {
+  isFlow,
+  type Outcome,
+  outcomeOf,
+  type Owner,
+  renderActivation,
+  renderResponse,
+  summarizeActivation,
+} from "./activation.ts";
 import { badRequest, notThere, status } from "./errors.ts";
+import { okReply } from "./ok-reply.ts";
 import { actionNamed, docsWithCount, flag, instant, listQuery } from "./query.ts";
 import { jsonReply, type Reply } from "./reply.ts";
 import type { Exchange } from "./routes.ts";
+import { ruleLine } from "./rule-outcome.ts";
 
 export async function listActivations(exchange: Exchange): Promise<Reply> {
   const { context, namespace, query } = exchange;
@@ -34,7 +46,8 @@ export async function getActivation(exchange: Exchange): Promise<Reply> {
 
 export async function getActivationLogs(exchange: Exchange): Promise<Reply> {
   const record = await recordAt(exchange);
-  return okReply({ logs: await logsOf(exchange, record) });
+  const ownerOf = await ownersOf(exchange, [record]);
+  return okReply({ logs: await logsOf(exchange, record, ownerOf(record)) });
 }
 
 export async function getActivationResult(exchange: Exchange): Promise<Reply> {
@@ -48,11 +61,23 @@ async function filterOf({ context, namespace, query }: Exchange): Promise<Activa
   const times = { from: instant(query, "since"), to: instant(query, "upto") };
   const named = actionNamed(query);
   if (named === undefined) return times;
-  const { apps, functions } = context.store;
-  const app = named.pkg === null ? null : await apps.getByName(namespace, named.pkg);
+  const { apps, functions, triggers } = context.store;
+  const app = named.pkg === null ? null : await appNamed(apps, namespace, named.pkg);
   if (app === undefined) return null;
-  const fn = await functions.getByName(namespace, app?.id ?? null, named.name);
-  return fn === undefined ? null : { ...times, functionId: fn.id };
+  const fn = await functions.getByName(app?.namespace ?? namespace, app?.id ?? null, named.name);
+  const activated = fn ?? (app === null ? await triggers.getByName(namespace, named.name) : undefined);
+  return activated === undefined ? null : { ...times, functionId: activated.id };
+}
+
+/** The one that has the functions; undefined: it is not there, or what it stands for is not. */
+async function appNamed(apps: Exchange["context"]["store"]["apps"], namespace: string, name: string): Promise<App | undefined> {
+  try {
+    return (await sharedApp(apps, namespace, namespace, name)).app;
+  } catch (error) {
+    const { code } = asPlatformError(error);
+    if (code === "not_found" || code === "forbidden") return undefined;
+    throw error;
+  }
 }
 
 async function recordAt({ context, namespace, activationId }: Exchange): Promise<Activation> {
@@ -65,7 +90,7 @@ async function recordAt({ context, namespace, activationId }: Exchange): Promise
 }
 
 async function whole(exchange: Exchange, record: Activation, owner: Owner): Promise<string> {
-  const [outcome, logs] = await Promise.all([outcomeIn(exchange, record, owner), logsOf(exchange, record)]);
+  const [outcome, logs] = await Promise.all([outcomeIn(exchange, record, owner), logsOf(exchange, record, owner)]);
   return renderActivation(record, owner, outcome, logs);
 }
 
@@ -74,8 +99,11 @@ async function outcomeIn({ context, namespace }: Exchange, record: Activation, {
   return outcomeOf(record, kept ?? null, fn);
 }
 
-async function logsOf({ context, namespace }: Exchange, { id }: Activation): Promise<string[]> {
-  return (await context.logs.read(namespace, id)).map(logText);
+/** Of a call that consists of others, the ids of those; of an event, what became of its rules. */
+async function logsOf({ context, namespace }: Exchange, record: Activation, { fn }: Owner): Promise<string[]> {
+  const lines = await context.logs.read(namespace, record.id);
+  if (record.activated === "trigger") return lines.map(({ text }) => ruleLine(namespace, text));
+  return isFlow(record, fn) ? lines.flatMap(({ text }) => (isId(text) ? [idToHex(text)] : [])) : lines.map(logText);
 }
 
 /** Nanoseconds, of which we know the first three digits, so that the time always fills its 30 columns. */
@@ -89,16 +117,17 @@ async function ownersOf(exchange: Exchange, records: readonly Activation[]): Pro
   const { context, namespace } = exchange;
   const { functions } = context.store;
   const keys = new Map(records.map((record) => [keyOf(record), record]));
-  const fnAt = async ({ functionId, revision }: Activation): Promise<Fn | null> => {
-    const fn = await functions.get(namespace, functionId);
+  const fnAt = async ({ functionId, revision, provider = namespace, activated }: Activation): Promise<Fn | null> => {
+    const fn = activated === undefined ? await functions.get(provider, functionId) : undefined;
     if (fn === undefined || fn.revision === revision) return fn ?? null;
-    return (await functions.revision(namespace, functionId, revision)) ?? fn;
+    return (await functions.revision(provider, functionId, revision)) ?? fn;
   };
   const fns = new Map(await Promise.all([...keys].map(async ([key, record]) => [key, await fnAt(record)] as const)));
   const apps: ReadonlyMap<string, App> = await appsOf(exchange, records);
   return (record) => ({ fn: fns.get(keyOf(record)) ?? null, app: appIn(apps, record) });
 }
 
-function keyOf({ functionId, revision }: Activation): string {
-  return `${functionId} ${revision}`;
+/** What is shown of two calls of one function is different where they came in different ways. */
+function keyOf({ functionId, revision, provider = "", binding = "" }: Activation): string {
+  return `${functionId} ${revision} ${provider}\n${binding}`;
 }

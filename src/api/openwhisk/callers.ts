@@ -19,6 +19,13 @@ export function entitled({ namespaces }: Caller, asked: string, entity: string |
   throw notEntitled(entity === null ? asked : `${asked}/${entity}`);
 }
 
+/** The caller's namespace, whatever was asked for: what another one shares is for everybody who has one. Throws `Refusal`. */
+export function ownNamespaceOf({ namespaces }: Caller, asked: string): string {
+  const own = namespaces?.[0];
+  if (own === undefined) throw notEntitled(asked);
+  return own;
+}
+
 /** A failure as its answer; those of ours are told to the platform's log. */
 export function failureReply(context: WskContext, request: HttpRequest, thrown: unknown, transaction: string): Reply {
   if (!(thrown instanceof Refusal)) {

@@ -1,10 +1,11 @@
 /** OpenWhisk's statuses and texts: the only place of this door where a number of HTTP stands. */
 import { asPlatformError, type PlatformError } from "../../model/error.ts";
 import type { Activation, Fn } from "../../model/model.ts";
+import { invalidResult } from "../../flow/answer.ts";
 import { jsonReply, type Reply } from "./reply.ts";
 
 /** Statuses of answers that are no errors. */
-export const status = { ok: 200, accepted: 202 } as const;
+export const status = { ok: 200, accepted: 202, nothing: 204 } as const;
 
 /** A refusal in OpenWhisk's words. */
 export class Refusal extends Error {
@@ -33,6 +34,13 @@ export const badTimeout = (max: number) => badRequest(`Timeout must be number of
 export const notEntitled = (resource: string) =>
   new Refusal(403, `The supplied authentication is not authorized to access '${resource}'.`);
 export const notThere = () => new Refusal(404, "The requested resource does not exist.");
+export const notThereNamed = (resource: string) => notFoundBecause(`The requested resource '${resource}' does not exist.`);
+export const notFoundBecause = (text: string) => new Refusal(404, text);
+export const conflict = (text: string) => new Refusal(409, text);
+export const packageNotEmpty = (count: number) =>
+  conflict(
+    `Package not empty (contains ${count} ${count === 1 ? "entity" : "entities"}). Set force param or delete package contents.`,
+  );
 export const noRoute = () => new Refusal(404, "The requested resource could not be found.");
 export const wrongMethod = (methods: readonly string[]) =>
   new Refusal(405, `HTTP method not allowed, supported methods: ${methods.join(", ")}`, ["Allow", methods.join(", ")]);
@@ -66,6 +74,12 @@ export function errorReply(thrown: unknown, transaction: string, asker: Asker): 
   return jsonReply(refusal.status, body, refusal.headers);
 }
 
+/** Why a call was refused, for a record; `isOurs`: by no fault of its caller. */
+export function refusalText(error: PlatformError): { readonly text: string; readonly isOurs: boolean } {
+  const { message: text, status: number } = refusalOf(error, { hasCredentials: true, isBrowser: false });
+  return { text, isOurs: number >= 500 };
+}
+
 function refusalOf(error: PlatformError, { hasCredentials, isBrowser }: Asker): Refusal {
   switch (error.code) {
     case "unauthenticated":
@@ -74,7 +88,7 @@ function refusalOf(error: PlatformError, { hasCredentials, isBrowser }: Asker): 
     case "build_failed":
       return malformed(error.message);
     case "forbidden":
-      return new Refusal(403, error.message);
+      return forbidden(error);
     case "not_found":
       return notThere();
     case "method_not_allowed":
@@ -86,7 +100,7 @@ function refusalOf(error: PlatformError, { hasCredentials, isBrowser }: Asker): 
     case "too_large":
       return new Refusal(413, error.message);
     case "throttled":
-      return new Refusal(429, throttled(error), ["Retry-After", String(error.details["retryAfterS"] ?? 1)]);
+      return new Refusal(429, throttled(error), ["Retry-After", String(error.details["retryAfterS"] ?? 1), ...limitName(error)]);
     case "header_too_large":
       return new Refusal(431, error.message);
     case "unsupported":
@@ -109,10 +123,23 @@ function refusalOf(error: PlatformError, { hasCredentials, isBrowser }: Asker): 
   }
 }
 
+/** What is shared is named as it was asked for; whether it is there is not told. */
+function forbidden({ details: { namespace, app, function: name = app }, message }: PlatformError): Refusal {
+  return typeof name === "string" ? notEntitled(`${String(namespace)}/${name}`) : new Refusal(403, message);
+}
+
 function throttled({ details, message }: PlatformError): string {
-  const { max } = details;
-  if (details["limit"] !== "namespaceCallsMax" || typeof max !== "number") return message;
-  return `Too many concurrent requests in flight (count: ${max + 1}, allowed: ${max}).`;
+  const { limit, max, count = Number(max) + 1 } = details;
+  const counted = `(count: ${String(count)}, allowed: ${String(max)}).`;
+  switch (limit) {
+    case "namespaceCallsMax":
+      return `Too many concurrent requests in flight ${counted}`;
+    case "namespaceCallsPerMinuteMax":
+    case "namespaceFiresPerMinuteMax":
+      return `Too many requests in the last minute ${counted}`;
+    default:
+      return message;
+  }
 }
 
 /** OpenWhisk has one sentence for all reasons; which it was goes into a header. */
@@ -140,11 +167,14 @@ export function endingOf({ status: recorded, error }: Pick<Activation, "status" 
     case "cancelled":
       return 2;
     case "platform_error":
-      return 3;
+      // Whoever names an image answers for it.
+      return error !== null && isPull(error.code) ? 2 : 3;
     case "dead_lettered":
-      return error !== null && isDevelopers(error.code) ? 2 : 3;
+      return error !== null && (isDevelopers(error.code) || isPull(error.code)) ? 2 : 3;
   }
 }
+
+const isPull = (code: string) => code === "registry_failed" || code === "pull_timeout";
 
 function isDevelopers(code: string): boolean {
   return code === "timeout" || code === "start_timeout" || code === "response_too_large" || code.startsWith("function_");
@@ -169,7 +199,7 @@ export function failureText({ code, message }: NonNullable<Activation["error"]>,
       return invalidResult;
     case "registry_failed":
     case "pull_timeout":
-      return noResources;
+      return `Failed to pull container image '${/image '([^']*)'/.exec(message)?.[1] ?? ""}'.`;
     case "internal":
       // It has a reason of its own where the server died meanwhile.
       return message === "Internal error" ? noResources : message;
@@ -179,6 +209,3 @@ export function failureText({ code, message }: NonNullable<Activation["error"]>,
 }
 
 const noResources = "Failed to provision resources to run the action.";
-
-/** Of an answer that is no JSON. */
-export const invalidResult = "The action did not produce a valid JSON or JSON Array response.";

@@ -1,77 +1,37 @@
 /** What an action is made of: `exec` on the wire, a function's source in the model. */
-import type { Images, Kinds } from "../../image/image.ts";
+import type { Images } from "../../image/image.ts";
 import { asPlatformError } from "../../model/error.ts";
 import type { Fn, Source } from "../../model/model.ts";
-import { badRequest, malformed, tooLarge } from "./errors.ts";
-import { sizeLimits } from "./limits.ts";
+import { badRequest, malformed } from "./errors.ts";
+import { checkedCode, type Exec, isBinary, readMain } from "./exec-fields.ts";
+import { readBlackbox, renderBlackbox, storeBlackbox } from "./blackbox.ts";
+import { type ActionKinds, blackboxKind, fileNameOf, programNameOf } from "./kinds.ts";
 import { metaOf } from "./meta.ts";
-
-type CodeSource = Extract<Source, { type: "code" }>;
-
-/** An `exec` that can be run, its code not stored yet. */
-export interface Exec {
-  readonly kind: string;
-  readonly code: string;
-  readonly binary: boolean;
-  readonly main: string | null;
-}
-
-/** What a file of an action's kind is called where it was sent as text. */
-const fileNames: Readonly<Record<string, string>> = { nodejs: "index.js", python: "__main__.py" };
-
-/** Kinds of which there are actions. */
-export function actionKinds(kinds: Kinds): readonly string[] {
-  return kinds
-    .list()
-    .map(({ name }) => name)
-    .filter((name) => Object.hasOwn(fileNames, familyOf(name)));
-}
-
-export function familyOf(kind: string): string {
-  return kind.slice(0, kind.indexOf(":"));
-}
+import { renderSequence, sequenceKind } from "./sequence.ts";
 
 /** Throws `Refusal`. */
-export function readExec(given: unknown, kinds: Kinds): Exec {
+export function readExec(given: unknown, kinds: ActionKinds): Exec {
   if (typeof given !== "object" || given === null || Array.isArray(given)) throw malformed("exec malformed!");
   const { kind: wanted, code, main } = given as Readonly<Record<string, unknown>>;
   if (typeof wanted !== "string") throw malformed("'kind' must be a string defined in 'exec'");
-  const kind = kindOf(wanted, kinds);
+  if (wanted.trim().toLowerCase() === blackboxKind) return readBlackbox(given as Readonly<Record<string, unknown>>);
+  const kind = kinds.find(wanted);
   if (typeof code !== "string")
-    throw malformed(`'code' must be a string or attachment object defined in 'exec' for '${kind}' actions`);
-  if (main !== undefined && main !== null && typeof main !== "string")
-    throw malformed(`if defined, 'main' be a string in 'exec' for '${kind}' actions`);
-  const bytes = Buffer.byteLength(code);
-  if (bytes > sizeLimits.codeBytesMax) throw tooLarge("exec", bytes, sizeLimits.codeBytesMax);
-  return { kind, code, binary: isBinary(code), main: main?.trim() || null };
-}
-
-/** The full name of a kind that there are actions of. Throws `Refusal`. */
-function kindOf(wanted: string, kinds: Kinds): string {
-  const name = wanted.trim().toLowerCase();
-  const offered = actionKinds(kinds);
-  let resolved: string | undefined;
-  try {
-    resolved = kinds.resolve(name);
-  } catch {
-    // Told below, with what there is.
-  }
-  if (resolved !== undefined && offered.includes(resolved)) return resolved;
-  const valid = offered.map((each) => `'${each}'`).join(", ");
-  throw malformed(`The specified runtime '${name}' is not supported by this platform. Valid values are: ${valid}.`);
-}
-
-/** As OpenWhisk tells base64 from a program's text. */
-function isBinary(code: string): boolean {
-  const text = code.trim();
-  return text !== "" && text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
+    throw malformed(`'code' must be a string or attachment object defined in 'exec' for '${kind.name}' actions`);
+  const named = readMain(main, kind.name);
+  if (named === null && kind.requiresMain)
+    throw malformed(`'main' must be a string defined in 'exec' for '${kind.name}' actions`);
+  return { kind: kind.runs, code: checkedCode(code), binary: isBinary(code), main: named, image: kind.image };
 }
 
 /** Stores the code. Throws `Refusal` for an archive that is none. */
-export async function storeExec({ kind, code, binary, main }: Exec, images: Pick<Images, "addCode">): Promise<CodeSource> {
+export async function storeExec(exec: Exec, images: Pick<Images, "addCode">): Promise<Source> {
+  const { kind, code, binary, main, image } = exec;
+  if (image !== null) return await storeBlackbox({ ...exec, image }, images);
+  if (code === null) throw badRequest("The action has no code.");
   const upload = binary
-    ? { bytes: Buffer.from(code.trim(), "base64"), fileName: null, keep: true }
-    : { bytes: Buffer.from(code), fileName: fileNames[familyOf(kind)] ?? null };
+    ? { bytes: Buffer.from(code.trim(), "base64"), fileName: programNameOf(kind), keep: true }
+    : { bytes: Buffer.from(code), fileName: fileNameOf(kind) };
   if (upload.bytes.length === 0) throw badRequest("The action has no code.");
   try {
     const { digest } = await images.addCode(upload);
@@ -84,7 +44,8 @@ export async function storeExec({ kind, code, binary, main }: Exec, images: Pick
 
 /** The kind that is shown, also of what other doors made. */
 export function kindShown({ source }: Pick<Fn, "source">): string {
-  return source.type === "image" ? "blackbox" : source.kind;
+  if (source.type === "sequence") return sequenceKind;
+  return source.kind ?? blackboxKind;
 }
 
 /** As the wire has it; `code` is left out where it is not to be shown, or is nowhere as it came. */
@@ -92,7 +53,8 @@ export async function renderExec(fn: Fn, withCode: boolean, images: Pick<Images,
   const { source } = fn;
   const kind = kindShown(fn);
   const { binary } = metaOf(fn);
-  if (source.type === "image") return { kind, image: source.image, binary: false };
+  if (source.type === "sequence") return renderSequence(source);
+  if (source.type === "image") return await renderBlackbox(source, binary, withCode, images);
   const main = source.type === "code" && source.handler !== null ? { main: source.handler } : {};
   if (!withCode) return { kind, ...main, binary };
   const sent = await images.codeAsSent(source.digest);

@@ -1,6 +1,7 @@
 /** What anybody may read: what this is, what it offers, and that it lives. */
-import type { Kinds } from "../../image/image.ts";
-import { actionKinds, familyOf } from "./exec.ts";
+import { limits as modelLimits } from "../../model/limits.ts";
+import type { NamespaceLimits } from "../../model/model.ts";
+import type { ActionKinds } from "./kinds.ts";
 import { actionLimits } from "./limits.ts";
 
 const description = "OpenWhisk";
@@ -8,13 +9,13 @@ const support = { github: "https://github.com/apache/openwhisk/issues", slack: "
 const mebibyte = 1024 * 1024;
 
 export interface Offers {
-  readonly kinds: Kinds;
-  readonly namespaceCallsMax: number;
+  readonly kinds: ActionKinds;
+  readonly limits: NamespaceLimits;
 }
 
 /** What `GET /` tells clients of OpenWhisk: with which limits, and which kinds of actions there are. */
-export function serverInfo({ kinds, namespaceCallsMax }: Offers): Readonly<Record<string, unknown>> {
-  return { support, description, api_paths: ["/api/v1"], limits: shownLimits(namespaceCallsMax), runtimes: runtimesOf(kinds) };
+export function serverInfo({ kinds, limits }: Offers): Readonly<Record<string, unknown>> {
+  return { support, description, api_paths: ["/api/v1"], limits: shownLimits(limits), runtimes: runtimesOf(kinds) };
 }
 
 /** What `GET /api/v1` tells. */
@@ -29,10 +30,13 @@ export function apiInfo(version: string): object {
   };
 }
 
-function shownLimits(namespaceCallsMax: number): object {
+function shownLimits({ callsMax, callsPerMinuteMax, firesPerMinuteMax }: NamespaceLimits): object {
   const { timeoutMs, memoryMiB, logsMiB } = actionLimits;
   return {
-    concurrent_actions: namespaceCallsMax,
+    actions_per_minute: callsPerMinuteMax,
+    triggers_per_minute: firesPerMinuteMax,
+    concurrent_actions: callsMax,
+    sequence_length: modelLimits.flow.stepsMax,
     min_action_duration: timeoutMs.min,
     max_action_duration: timeoutMs.max,
     min_action_memory: memoryMiB.min * mebibyte,
@@ -43,18 +47,16 @@ function shownLimits(namespaceCallsMax: number): object {
 }
 
 /** By family, as clients choose a kind by it. */
-function runtimesOf(kinds: Kinds): Readonly<Record<string, object[]>> {
+function runtimesOf(kinds: ActionKinds): Readonly<Record<string, object[]>> {
   const families: Record<string, object[]> = {};
-  for (const kind of actionKinds(kinds)) {
-    const family = familyOf(kind);
-    const isDefault = kinds.resolve(`${family}:default`) === kind;
+  for (const { family, name, image, isDefault, isDeprecated, requiresMain } of kinds.list()) {
     (families[family] ??= []).push({
-      kind,
-      image: kind,
+      kind: name,
+      image: image ?? name,
       default: isDefault,
-      deprecated: false,
+      deprecated: isDeprecated,
       attached: true,
-      requireMain: false,
+      requireMain: requiresMain,
     });
   }
   return families;

@@ -4,15 +4,14 @@ import { credentialHeaders, endToEndHeaders } from "../../http/headers.ts";
 import type { HttpRequest } from "../../http/http.ts";
 import type { FunctionReference } from "../../invocation/invocation.ts";
 import { badTimeout } from "./errors.ts";
-import { entitled } from "./callers.ts";
+import { entitled, ownNamespaceOf } from "./callers.ts";
 import { invokePath } from "./invoke-path.ts";
 import { waitMs } from "./limits.ts";
-import { type ActionName, nameIn, namespaceIn, pathOf } from "./names.ts";
+import { type ActionName, nameIn, namespaceIn, ownNamespace, pathOf } from "./names.ts";
 import { flag } from "./query.ts";
 import { givenTransaction } from "./reply.ts";
 
 export class Invocable {
-  readonly target: FunctionReference;
   /** What the code sees. */
   readonly headers: readonly string[];
   readonly blocking: boolean;
@@ -27,13 +26,14 @@ export class Invocable {
   /** Of the last caller that was entitled: mostly the next one is the same. */
   #caller: Caller | null = null;
   #namespace = "";
+  #target: FunctionReference;
 
   /** Throws `Refusal`. */
   constructor(request: HttpRequest) {
     const [ns, pkg, name] = (invokePath.exec(request.path) as RegExpExecArray).slice(1) as [string, string | undefined, string];
     this.#asked = namespaceIn(ns);
     this.#action = { pkg: pkg === undefined ? null : nameIn(pkg), name: nameIn(name) };
-    this.target = { by: "name", app: this.#action.pkg, name: this.#action.name };
+    this.#target = { by: "name", app: this.#action.pkg, name: this.#action.name };
     const query = new URLSearchParams(request.target.slice(request.path.length));
     this.blocking = flag(query, "blocking");
     this.resultOnly = flag(query, "result");
@@ -43,10 +43,20 @@ export class Invocable {
     this.transaction = givenTransaction(request);
   }
 
-  /** The namespace in which the caller may call it. Throws `Refusal`. */
+  /** For the caller that `namespaceOf` was asked of last. */
+  get target(): FunctionReference {
+    return this.#target;
+  }
+
+  /** The namespace in which the caller may call it: always one of the caller's own. Throws `Refusal`. */
   namespaceOf(caller: Caller): string {
     if (caller === this.#caller) return this.#namespace;
-    this.#namespace = entitled(caller, this.#asked, pathOf(this.#action));
+    const { pkg, name } = this.#action;
+    const asked = this.#asked;
+    this.#namespace = pkg === null ? entitled(caller, asked, name) : ownNamespaceOf(caller, `${asked}/${pathOf(this.#action)}`);
+    // What another namespace shares is found with the package.
+    const provider = asked === ownNamespace || asked === this.#namespace ? undefined : asked;
+    this.#target = { by: "name", app: pkg, name, provider };
     this.#caller = caller;
     return this.#namespace;
   }

@@ -50,3 +50,10 @@ export function versionOf({ version: [major, minor, patch] }: Pick<Meta, "versio
 export function versionAt([major, minor, patch]: Meta["version"], revision: number): Meta["version"] {
   return [major, minor, patch - revision];
 }
+
+/** For a next revision that is no step of the version. */
+export function withSameVersion(annotations: Annotations): Annotations {
+  const meta = metaOf({ annotations });
+  const [major, minor, patch] = meta.version;
+  return withMeta(annotations, { ...meta, version: [major, minor, patch - 1] });
+}

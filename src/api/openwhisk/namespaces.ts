@@ -1,6 +1,5 @@
 /** `/namespaces` and `/namespaces/{namespace}/limits`. */
-import { okReply } from "./actions.ts";
-import { actionKinds } from "./exec.ts";
+import { okReply } from "./ok-reply.ts";
 import { actionLimits, sizeLimits } from "./limits.ts";
 import type { Reply } from "./reply.ts";
 import type { Exchange } from "./routes.ts";
@@ -10,11 +9,14 @@ export async function listNamespaces({ namespace }: Exchange): Promise<Reply> {
   return okReply([namespace]);
 }
 
-export async function getLimits({ context }: Exchange): Promise<Reply> {
+export async function getLimits({ context, namespace }: Exchange): Promise<Reply> {
   const { timeoutMs, memoryMiB, logsMiB, concurrency } = actionLimits;
+  const { callsMax, callsPerMinuteMax, firesPerMinuteMax } = context.quotas.limitsOf(namespace);
   return okReply({
-    concurrentInvocations: context.namespaceCallsMax,
-    allowedKinds: actionKinds(context.images.kinds),
+    invocationsPerMinute: callsPerMinuteMax,
+    concurrentInvocations: callsMax,
+    firesPerMinute: firesPerMinuteMax,
+    allowedKinds: context.kinds.list().map(({ name }) => name),
     storeActivations: true,
     minActionMemory: memoryMiB.min,
     maxActionMemory: memoryMiB.max,

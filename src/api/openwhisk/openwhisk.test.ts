@@ -2,15 +2,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { type Answer, ask, type RequestOptions } from "../../../test/http-harness.ts";
-import { makeKey } from "../../auth/keys.ts";
-import { createIdentifier } from "../../auth/identify.ts";
-import { kinds } from "../../image/kinds.ts";
-import { Definitions } from "../../invocation/definitions.ts";
+import { whiskContext } from "../../../test/whisk-context.ts";
 import type { Invoker } from "../../invocation/invocation.ts";
 import { realWorld } from "../../lib/world.ts";
-import { memoryLogStore } from "../../logs/memory/store.ts";
 import { PlatformError } from "../../model/error.ts";
-import { memoryStore } from "../../store/memory/store.ts";
 import { type WskContext, openWhiskInvoke, openWhiskManagement } from "./openwhisk.ts";
 
 const world = realWorld();
@@ -30,34 +25,9 @@ function noRoom() {
 }
 
 beforeEach(async () => {
-  const store = memoryStore();
-  for (const name of ["guest", "other"]) await store.namespaces.create({ id: world.newId(), name, createdAt: 1 });
-  const { key, credential } = makeKey("guest", 1);
-  await store.keys.create(key);
-  authorization = `Basic ${Buffer.from(credential).toString("base64")}`;
-  const identifier = createIdentifier({ keys: store.keys, world });
-  const definitions = new Definitions(store, world);
-  const uploads = new Map<string, { bytes: Buffer; isArchive: boolean }>();
-  context = {
-    world,
-    store,
-    images: {
-      kinds,
-      async addCode({ bytes, fileName }) {
-        const digest = String(uploads.size);
-        uploads.set(digest, { bytes, isArchive: fileName === null });
-        return { digest, bytes: bytes.length, files: 1 };
-      },
-      codeAsSent: async (digest) => uploads.get(digest) ?? null,
-    },
-    invoker: full,
-    definition: (namespace, target) => definitions.load(namespace, target),
-    logs: memoryLogStore(),
-    identify: (credentials) => identifier.identify(credentials),
-    changed: (namespace) => definitions.changed(namespace),
-    namespaceCallsMax: 7,
-    version: "1.2.3",
-  };
+  const made = await whiskContext(full);
+  context = made.context;
+  authorization = made.authorization.guest;
 });
 
 const jsonType = ["content-type", "application/json"];
@@ -115,15 +85,15 @@ test("requests are named by their caller, or by us", async () => {
 
 const long = "n".repeat(257);
 const malformed = "The request content was malformed:\n";
-const kindsText = "Valid values are: 'nodejs:24', 'nodejs:22', 'nodejs:20', 'python:3.11'.";
+const kindsText =
+  "Valid values are: 'nodejs:24', 'nodejs:22', 'nodejs:20', 'python:3.11', 'java:17', 'deno:2', 'bun:1', 'ruby:3.1', 'php:8.2', 'go:1', 'native:1', 'sequence', 'blackbox'.";
 
 const refusals: readonly (readonly [request: string, status: number, error: string, body?: string])[] = [
   ["GET /api/v1/nothing", 404, "The requested resource could not be found."],
   ["GET /api/v1/namespaces/guest", 404, "The requested resource could not be found."],
-  ["GET /api/v1/namespaces/_/triggers", 404, "The requested resource could not be found."],
   ["PATCH /api/v1/namespaces/_/actions/a", 405, "HTTP method not allowed, supported methods: GET, PUT, POST, DELETE"],
   ["GET /api/v1/namespaces/other/actions", 403, "The supplied authentication is not authorized to access 'other'."],
-  ["GET /api/v1/namespaces/none/actions/p/a", 403, "The supplied authentication is not authorized to access 'none/p/a'."],
+  ["GET /api/v1/namespaces/none/actions/p/a", 403, "The supplied authentication is not authorized to access 'none/p'."],
   ["POST /api/v1/namespaces/other/actions/a", 403, "The supplied authentication is not authorized to access 'other/a'."],
   ["GET /api/v1/namespaces/o$/actions/a", 400, "The namespace contains illegal characters."],
   [`GET /api/v1/namespaces/${long}/actions`, 400, "Namespace longer than allowed: 257 > 256."],
@@ -188,7 +158,7 @@ const refusals: readonly (readonly [request: string, status: number, error: stri
     '{"exec":{"kind":"nodejs","code":"x","main":1}}',
   ],
   ["PUT /api/v1/namespaces/_/actions/a", 400, `${malformed}parameters malformed!`, '{"parameters":[{"name":"x"}]}'],
-  ["PUT /api/v1/namespaces/_/actions/a", 400, `${malformed}semantic version malformed`, '{"version":"1"}'],
+  ["PUT /api/v1/namespaces/_/actions/a", 400, `${malformed}semantic version malformed`, '{"version":"0.0"}'],
   [
     "PUT /api/v1/namespaces/_/actions/a",
     400,

@@ -22,7 +22,13 @@ export function checkPayload(fn: Fn, bytes: Buffer): void {
   if (together > sizeLimits.payloadBytesMax) throw tooLarge("Request", together, sizeLimits.payloadBytesMax);
 }
 
-function payloadIn(bytes: Buffer): object {
+/** Names of its parameters that calls may not use; null: they may use all. */
+export function finalNames(fn: Fn): Own["final"] {
+  return ownOf(fn).final;
+}
+
+/** The object that a body is. Throws `Refusal`. */
+export function payloadIn(bytes: Buffer): object {
   let payload: unknown;
   try {
     payload = JSON.parse(bytes.toString());

@@ -44,12 +44,13 @@ export function renderLimits(fn: Pick<Fn, "timeoutMs" | "memoryMiB" | "concurren
   return { timeout, memory, logs: metaOf(fn).logsMiB, concurrency };
 }
 
-/** Throws `Refusal`. */
+/** As OpenWhisk reads it: what is missing at the end is 0, and not all may be. Throws `Refusal`. */
 export function readVersion(given: unknown): Meta["version"] | undefined {
   if (given === undefined || given === null) return undefined;
-  const parts = typeof given === "string" ? /^(\d{1,9})\.(\d{1,9})\.(\d{1,9})$/.exec(given) : null;
-  if (parts === null) throw malformed("semantic version malformed");
-  return [Number(parts[1]), Number(parts[2]), Number(parts[3])];
+  const parts = typeof given === "string" && /^\d{1,9}(?:\.\d{1,9})*$/.test(given) ? given.split(".").map(Number) : [];
+  const [major = 0, minor = 0, patch = 0] = parts;
+  if (major + minor + patch === 0) throw malformed("semantic version malformed");
+  return [major, minor, patch];
 }
 
 /** Throws `Refusal`. */

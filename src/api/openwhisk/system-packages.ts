@@ -1,0 +1,118 @@
+/** The packages of `/whisk.system`: actions as any, whose code comes with the platform (`system/`) and which nobody can change. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { codeDigest } from "../../image/code/digest.ts";
+import type { Images } from "../../image/image.ts";
+import { kinds } from "../../image/kinds.ts";
+import { deliveryDefaults, fnDefaults } from "../../model/fn-defaults.ts";
+import { readId } from "../../model/id-bytes.ts";
+import type { App, Fn } from "../../model/model.ts";
+import { memoryStore } from "../../store/memory/store.ts";
+import type { Store } from "../../store/store.ts";
+import { actionLimits } from "./limits.ts";
+
+/** Where they are. */
+export const systemNamespace = "whisk.system";
+
+interface GivenPackage {
+  readonly description: string;
+  readonly egress: Fn["egress"];
+  readonly actions: Readonly<Record<string, GivenAction>>;
+}
+
+interface GivenAction {
+  readonly description: string;
+  /** Its name where it is not the action's. */
+  readonly file?: string;
+  readonly feed?: true;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+/** That has `packages.json` and a folder for each package. */
+const folder = join(import.meta.dirname, "..", "..", "..", "system");
+
+/** A store that has the namespace and nothing else. `now`: when all of it is said to have been made. */
+export async function systemStore(now: number): Promise<Store> {
+  const store = memoryStore({ activationsMax: 0 });
+  await store.namespaces.create({ id: idOf("", ""), name: systemNamespace, createdAt: now });
+  for (const [name, given] of await packages()) {
+    const app = await store.apps.create(appOf(name, given, now));
+    for (const [action, about] of Object.entries(given.actions))
+      await store.functions.create(await functionOf(app, given, action, about));
+  }
+  return store;
+}
+
+/** Puts the actions' code where all code is. */
+export async function addSystemCode(images: Pick<Images, "addCode">): Promise<void> {
+  const files = (await packages()).flatMap(([name, { actions }]) =>
+    [...new Set(Object.entries(actions).map(([action, { file = action }]) => file))].map((file) => ({ name, file })),
+  );
+  await Promise.all(files.map(async ({ name, file }) => images.addCode({ bytes: await codeOf(name, file), fileName })));
+}
+
+async function packages(): Promise<readonly (readonly [string, GivenPackage])[]> {
+  const text = await readFile(join(folder, "packages.json"), "utf8");
+  return Object.entries(JSON.parse(text) as Readonly<Record<string, GivenPackage>>);
+}
+
+const fileName = "index.js";
+
+function codeOf(pkg: string, file: string): Promise<Buffer> {
+  return readFile(join(folder, pkg, `${file}.js`));
+}
+
+function appOf(name: string, { description }: GivenPackage, now: number): App {
+  return {
+    id: idOf(name, ""),
+    namespace: systemNamespace,
+    name,
+    config: {},
+    annotations: { description: JSON.stringify(description) },
+    syslogUrl: null,
+    shape: "",
+    published: true,
+    revision: 1,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+async function functionOf(
+  app: App,
+  { egress }: GivenPackage,
+  name: string,
+  { description, file = name, feed, parameters = {} }: GivenAction,
+): Promise<Fn> {
+  const digest = codeDigest(await codeOf(app.name, file), fileName);
+  const kind = kinds.resolve("nodejs:default");
+  return {
+    ...fnDefaults,
+    id: idOf(app.name, name),
+    namespace: systemNamespace,
+    appId: app.id,
+    name,
+    source: { type: "code", kind, digest, handler: null, command: null, convention: "parameters" },
+    protocol: "frames",
+    memoryMiB: actionLimits.memoryMiB.default,
+    timeoutMs: actionLimits.timeoutMs.default,
+    egress,
+    parameters,
+    delivery: { ...deliveryDefaults, attemptsMax: 1 },
+    annotations: {
+      description: JSON.stringify(description),
+      "provide-api-key": "false",
+      ...(feed === true && { feed: "true" }),
+    },
+    shape: "",
+    revision: 1,
+    createdAt: app.createdAt,
+    updatedAt: app.updatedAt,
+  };
+}
+
+/** The same at every start, so that records go on naming it. */
+function idOf(pkg: string, action: string): string {
+  return readId(createHash("sha256").update(`${systemNamespace}/${pkg}/${action}`).digest(), 0);
+}
