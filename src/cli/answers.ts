@@ -71,6 +71,7 @@ export interface KindAnswer {
 export interface NamespaceAnswer {
   readonly id: string;
   readonly name: string;
+  readonly egress: string | readonly string[] | null;
   readonly createdAt: string;
 }
 

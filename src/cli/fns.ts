@@ -4,6 +4,7 @@ import { basename, resolve } from "node:path";
 import type { AppAnswer, FunctionAnswer } from "./answers.ts";
 import type { Run } from "./cli.ts";
 import { durationMs } from "./duration.ts";
+import { egressFrom } from "./egress.ts";
 import { exits, Failure, usage } from "./failure.ts";
 import { configFrom, pairsFrom } from "./pairs.ts";
 import { referenceOf } from "./reference.ts";
@@ -65,7 +66,7 @@ function withSettings(command: Command): Command {
     .option("--concurrency <calls>", "calls that one sandbox runs at a time")
     .option("--provisioned <count>", "sandboxes that are kept ready")
     .option("--keep-alive <policy>", "when other sandboxes without calls end: fixed, learned")
-    .option("--egress <entry...>", "none, internet, or HOST:PORT entries")
+    .option("--egress <entry...>", "namespace, none, internet, or entries: HOST:PORT, platform, internet")
     .option("--install <mode>", "packages that the code names: auto, scripts (theirs may run), none")
     .option("--config <NAME=VALUE...>", "environment variables to set")
     .option("--unset <NAME...>", "environment variables to take out");
@@ -92,7 +93,7 @@ async function list(session: Session, app: string | undefined): Promise<number> 
     pages.flat(),
     [
       ["NAME", shownName],
-      ["KIND", ({ kind, image }) => kind ?? image ?? ""],
+      ["KIND", ({ kind, image }) => kind ?? image ?? "sequence"],
       ["MEMORY", ({ memoryMiB }) => `${memoryMiB} MiB`],
       ["TIMEOUT", ({ timeoutMs }) => `${timeoutMs / 1000} s`],
       ["REVISION", ({ revision }) => String(revision)],
@@ -199,7 +200,6 @@ async function remove(session: Session, text: string): Promise<number> {
 
 function settingsFrom(flags: SettingFlags, config: Readonly<Record<string, string>>): Record<string, unknown> {
   const { kind, handler, memory, timeout, concurrency, provisioned, keepAlive, egress, install, unset } = flags;
-  const [only] = egress ?? [];
   return {
     ...(kind !== undefined && { kind }),
     ...(handler !== undefined && { handler }),
@@ -209,7 +209,7 @@ function settingsFrom(flags: SettingFlags, config: Readonly<Record<string, strin
     ...(provisioned !== undefined && { provisioned: whole(provisioned, "--provisioned") }),
     ...(keepAlive !== undefined && { keepAlive }),
     ...(install !== undefined && { install }),
-    ...(egress !== undefined && { egress: only === "none" || only === "internet" ? only : egress }),
+    ...(egress !== undefined && { egress: egressFrom(egress) }),
     ...((flags.config ?? unset) !== undefined && { config: configFrom(config, flags.config, unset) }),
   };
 }

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import type { KeyAnswer, MadeKeyAnswer, NamespaceAnswer } from "./answers.ts";
 import type { Run } from "./cli.ts";
+import { egressFrom } from "./egress.ts";
+import { usage } from "./failure.ts";
 import type { Session } from "./session.ts";
 
-/** `polykiln namespace`: list, create, limits, keys. */
+/** `polykiln namespace`: list, create, limits, egress, keys. */
 export function register(program: Command, run: Run): void {
   const namespace = program.command("namespace").description("Tenants.");
   namespace.command("list").alias("ls").description("List the namespaces that your key may use.").action(run(list));
@@ -12,7 +14,20 @@ export function register(program: Command, run: Run): void {
     .description("Make a namespace and print its first key, which is shown this once.")
     .argument("<name>")
     .action(run(create));
-  namespace.command("limits").description("Show what a namespace may have at a time.").argument("[name]").action(run(limits));
+  namespace
+    .command("limits")
+    .description("Show what a namespace may do, or give it limits of its own: a number, or default for what all have.")
+    .argument("[name]")
+    .option("--invocations-per-minute <n>", "calls that begin within a minute; 0: none")
+    .option("--concurrent-invocations <n>", "calls that are on their way at once; 0: none")
+    .option("--fires-per-minute <n>", "events that are fired within a minute; 0: none")
+    .action(run(limits));
+  namespace
+    .command("egress")
+    .description("Show or say what the functions of a namespace connect to that say nothing themselves.")
+    .argument("[name]")
+    .argument("[entry...]", "none, internet, entries (HOST:PORT, platform, internet), or default for what all have")
+    .action(run(egress));
   const keys = namespace.command("keys").description("Keys of a namespace.");
   keys.command("list").alias("ls").description("List the keys of a namespace.").argument("[name]").action(run(listKeys));
   keys
@@ -49,9 +64,42 @@ async function create({ client, out }: Session, wanted: string): Promise<number>
   return 0;
 }
 
-async function limits(session: Session, name?: string): Promise<number> {
-  await session.out.item(await session.client.get<object>(`${homeOf(session, name)}/limits`), name ?? session.namespace);
+interface LimitFlags {
+  readonly invocationsPerMinute?: string;
+  readonly concurrentInvocations?: string;
+  readonly firesPerMinute?: string;
+}
+
+async function limits(session: Session, name: string | undefined, flags: LimitFlags): Promise<number> {
+  const { client, out } = session;
+  const path = `${homeOf(session, name)}/limits`;
+  const body = {
+    callsPerMinute: limitIn(flags.invocationsPerMinute, "--invocations-per-minute"),
+    calls: limitIn(flags.concurrentInvocations, "--concurrent-invocations"),
+    firesPerMinute: limitIn(flags.firesPerMinute, "--fires-per-minute"),
+  };
+  const isChange = Object.values(body).some((value) => value !== undefined);
+  const shown = isChange ? await client.json<object>("PUT", path, { body }) : await client.get<object>(path);
+  await out.item(shown, name ?? session.namespace);
   return 0;
+}
+
+async function egress(session: Session, name: string | undefined, entries: readonly string[]): Promise<number> {
+  const { client, out } = session;
+  const path = `${homeOf(session, name)}/egress`;
+  const said = egressFrom(entries);
+  const body = { egress: entries.length === 1 && entries[0] === "default" ? null : said };
+  const shown = entries.length > 0 ? await client.json<object>("PUT", path, { body }) : await client.get<object>(path);
+  await out.item(shown, name ?? session.namespace);
+  return 0;
+}
+
+/** Null: as for all. */
+function limitIn(text: string | undefined, flag: string): number | null | undefined {
+  if (text === undefined) return undefined;
+  if (text === "default") return null;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw usage(`${flag} ${JSON.stringify(text)} is neither a whole number nor default`);
 }
 
 async function listKeys(session: Session, name?: string): Promise<number> {

@@ -5,6 +5,7 @@
  * named with where it came from. Deliberately absent: what the values mean (each room has its slice).
  */
 import type { OwnKind } from "./own-kinds.ts";
+import type { RuntimesManifest } from "./runtimes.ts";
 import type { StemCellRule } from "./stem-cells.ts";
 
 export interface Config {
@@ -39,6 +40,8 @@ export interface Config {
   readonly logLevel: "debug" | "info" | "warn" | "error";
   /** Base of the URLs that are shown; empty: the request's own. */
   readonly publicUrl: string;
+  /** Name below which each namespace has a host for its web actions; empty: none. */
+  readonly webHost: string;
   /** How long running calls get to end on SIGTERM, in ms. */
   readonly drainMs: number;
   /** How long a call may wait for a slot, in ms. */
@@ -51,8 +54,13 @@ export interface Config {
   readonly stemCells: readonly StemCellRule[];
   /** Kinds of the operator's own. */
   readonly kinds: readonly OwnKind[];
+  /** Which kinds OpenWhisk's door offers; empty: ours. */
+  readonly runtimes: RuntimesManifest;
   readonly startTimeoutMs: number;
+  /** What namespaces may do that were given nothing else: calls at once, calls and events that begin within a minute. */
   readonly namespaceCallsMax: number;
+  readonly namespaceCallsPerMinuteMax: number;
+  readonly namespaceFiresPerMinuteMax: number;
   /** Synchronous calls of one function, and of one namespace, that may wait for a sandbox. */
   readonly functionWaitingMax: number;
   readonly namespaceWaitingMax: number;

@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { limits } from "../model/limits.ts";
 import type { Config } from "./config.ts";
 import { parseOwnKind } from "./own-kinds.ts";
+import { parseRuntimes } from "./runtimes.ts";
 import { parseStemCells, stemCellDefaults } from "./stem-cells.ts";
 import {
   address,
   baseUrl,
+  domainOrNone,
   each,
   folder,
   folderOrNone,
@@ -141,6 +143,12 @@ export function settingsIn(environment: NodeJS.ProcessEnv): Settings {
       env: ["POLYKILN_PUBLIC_URL", "FN_PUBLIC_LB_URL"],
       parse: baseUrl,
     },
+    webHost: {
+      default: "",
+      about: "Host name below which each namespace has one for its web actions: NAMESPACE.HOST/PACKAGE/ACTION; empty: none",
+      env: ["POLYKILN_WEB_HOST"],
+      parse: domainOrNone,
+    },
     drainMs: {
       default: 30_000,
       about: "Time that running calls get to end on SIGTERM, in ms",
@@ -185,6 +193,13 @@ export function settingsIn(environment: NodeJS.ProcessEnv): Settings {
       env: ["POLYKILN_KINDS"],
       parse: each(parseOwnKind),
     },
+    runtimes: {
+      default: [],
+      about:
+        "Kinds that OpenWhisk's door offers, as a file (or JSON) in the shape of OpenWhisk's runtimes.json, stem cells included; empty: the platform's own",
+      env: ["POLYKILN_RUNTIMES"],
+      parse: parseRuntimes,
+    },
     startTimeoutMs: {
       default: 10_000,
       about: "Time that a sandbox may take to be ready, in ms",
@@ -195,7 +210,19 @@ export function settingsIn(environment: NodeJS.ProcessEnv): Settings {
       default: 10_000,
       about: "Calls of one namespace that may be on their way at once",
       env: ["POLYKILN_NAMESPACE_CALLS_MAX"],
-      parse: whole(1, 1_000_000),
+      parse: whole(0, 1_000_000),
+    },
+    namespaceCallsPerMinuteMax: {
+      default: 10_000_000,
+      about: "Calls of one namespace that may begin within a minute; one more is answered 429",
+      env: ["POLYKILN_NAMESPACE_CALLS_PER_MINUTE_MAX"],
+      parse: whole(0, 1_000_000_000),
+    },
+    namespaceFiresPerMinuteMax: {
+      default: 10_000_000,
+      about: "Events of one namespace that may be fired within a minute; one more is answered 429",
+      env: ["POLYKILN_NAMESPACE_FIRES_PER_MINUTE_MAX"],
+      parse: whole(0, 1_000_000_000),
     },
     functionWaitingMax: {
       default: 1000,

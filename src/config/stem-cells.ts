@@ -29,8 +29,19 @@ function usual(kind: string, count: number): StemCellRule {
   return { kind, memoryMiB: limits.memoryMiB.default, count, reactive };
 }
 
+/** None until a call has found none: of the memory that OpenWhisk's actions have, which not every server has any of. */
+function onDemand(kind: string): StemCellRule {
+  return { kind, memoryMiB: 256, count: 0, reactive: { min: 0, max: 4, ttlMs: 600_000, threshold: 1, increment: 1 } };
+}
+
 /** Kinds without a runtime have as many finished sandboxes as the rule says, which cost next to nothing. */
-export const stemCellDefaults: readonly StemCellRule[] = [usual("nodejs:24", 2), usual("python:3.11", 1), usual("go:1", 2)];
+export const stemCellDefaults: readonly StemCellRule[] = [
+  usual("nodejs:24", 2),
+  usual("python:3.11", 1),
+  usual("go:1", 2),
+  onDemand("nodejs:24"),
+  onDemand("python:3.11"),
+];
 
 /** Reads the setting's text: `none`, or JSON. Throws what completes "… is not usable: it". */
 export function parseStemCells(text: string): readonly StemCellRule[] {

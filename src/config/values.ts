@@ -63,6 +63,13 @@ export function linkNetwork(value: string): string {
   return value;
 }
 
+/** Labels of letters, digits and hyphens, without a port. */
+export function domainOrNone(value: string): string {
+  if (!/^(?:[0-9a-z-]+(?:\.[0-9a-z-]+)*)?$/i.test(value) || isIP(value) !== 0)
+    throw new Error("is no host name, such as web.example.org");
+  return value.toLowerCase();
+}
+
 export function hostAndPort(value: string): string {
   const port = Number(/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*):(\d{1,5})$/.exec(value)?.[1] ?? 0);
   if (port < 1 || port > 65_535) throw new Error("is not HOST:PORT, such as files.example.com:443");

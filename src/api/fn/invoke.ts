@@ -93,7 +93,8 @@ class FnCall implements InvokeRequest, InvokeCaller {
     this.body = request.body;
   }
 
-  get #shape(): ErrorShape {
+  /** A method: a private getter is a call of the engine's slow part, each time. */
+  #shape(): ErrorShape {
     return this.target.by === "path" ? "v1" : "v2";
   }
 
@@ -151,7 +152,7 @@ class FnCall implements InvokeRequest, InvokeCaller {
 
   #answer({ status: given, headers, body, activationId }: Extract<InvokeResult, { ok: true }>): void {
     const visible = this.#invocable.visible(given, headers);
-    const own = callIds(this.#shape, activationId);
+    const own = callIds(this.#shape(), activationId);
     const shown = this.http === null ? status.ok : given;
     const response = this.#response;
     if (response.streamAlike === undefined) response.stream(shown, [...visible, ...own], body, ignoreEnd);
@@ -174,7 +175,7 @@ class FnCall implements InvokeRequest, InvokeCaller {
   #fail(thrown: unknown, callId: string | null): void {
     const error = asPlatformError(thrown);
     const absent = this.http === null ? notFound("Fn") : absentOf(error);
-    sendReply(this.#response, failureReply(this.#context, error.code === "not_found" ? absent : error, callId, this.#shape));
+    sendReply(this.#response, failureReply(this.#context, error.code === "not_found" ? absent : error, callId, this.#shape()));
   }
 }
 

@@ -85,12 +85,16 @@ async function answer(context: FnContext, request: HttpRequest): Promise<Reply> 
 
 /** What anybody may read: that we live, and which version. */
 function openReply(context: FnContext, path: string): Reply | undefined {
-  if (path === "/") {
-    const others = Object.entries(context.greeting?.() ?? {}).map(([name, value]) => [name, JSON.stringify(value)] as const);
-    return okReply(object([["goto", text("https://github.com/fnproject/fn")], ["hello", text("world!")], ...others]));
-  }
+  if (path === "/") return greetingReply(context);
   if (path === "/version") return okReply(object([["version", text(context.version)]]));
   return undefined;
+}
+
+function greetingReply({ greeting }: FnContext): Reply {
+  const others = Object.entries(greeting?.() ?? {}).map(([name, value]) => [name, JSON.stringify(value)] as const);
+  const reply = okReply(object([["goto", text("https://github.com/fnproject/fn")], ["hello", text("world!")], ...others]));
+  // wskdeploy compares the type as it stands, and takes another one for a server that has nothing to tell.
+  return greeting === undefined ? reply : { ...reply, headers: ["Content-Type", "application/json; charset=UTF-8"] };
 }
 
 function find(path: string): { methods: Methods; parts: readonly string[] } | undefined {

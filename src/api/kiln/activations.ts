@@ -5,7 +5,7 @@ import { parseId } from "../../model/id.ts";
 import type { Activation } from "../../model/model.ts";
 import type { ActivationFilter } from "../../store/store.ts";
 import { resultAnswer } from "./async-schemas.ts";
-import { invalid } from "./check.ts";
+import { invalid, timeIn } from "./check.ts";
 import { type Door, functionAt, missing } from "./door.ts";
 import type { KilnParts } from "./kiln.ts";
 import { operation } from "./openapi.ts";
@@ -125,19 +125,7 @@ function isOver(id: string): PlatformError {
 async function filterOf(parts: KilnParts, ns: string, query: Static<typeof activationQuery>): Promise<ActivationFilter> {
   const { status } = query;
   const functionId = await functionIdOf(parts, ns, query);
-  return { functionId, status, from: timeOf("from", query.from), to: timeOf("to", query.to) };
-}
-
-/** A time in a query, in milliseconds since the epoch. */
-export function timeOf(field: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = /^\d{1,16}$/.test(text) ? Number(text) : Date.parse(text);
-  if (Number.isNaN(ms))
-    throw invalid(
-      field,
-      `query ${field} is ${JSON.stringify(text.slice(0, 60))}, must be RFC 3339 or milliseconds since the epoch`,
-    );
-  return ms;
+  return { functionId, status, from: timeIn("query", "from", query.from), to: timeIn("query", "to", query.to) };
 }
 
 /** The id of the function that a query names by id, or by name and app. */

@@ -1,7 +1,7 @@
 /** What a schema can't say: sizes in bytes, and the grammar of names that this door creates. */
 import { PlatformError } from "../../model/error.ts";
 import { limits } from "../../model/limits.ts";
-import type { Annotations, Delivery, Egress, Fn } from "../../model/model.ts";
+import type { Annotations, byNamespace, Delivery, Egress, Fn } from "../../model/model.ts";
 
 /** Only for creating: names of other doors are taken as they are. */
 export function checkName(what: "namespace" | "app" | "function" | "route", name: string): void {
@@ -50,15 +50,15 @@ export function checkAnnotations(given: Readonly<Record<string, unknown>>): Anno
   return Object.fromEntries(entries);
 }
 
-/** Lists are of `HOST:PORT`, an IPv6 address in brackets; `platform` is the platform's own API. */
-export function checkEgress(egress: Egress): void {
+/** Lists are of `HOST:PORT`, an IPv6 address in brackets; `platform` is the platform's own API, `internet` what one may reach without a list. */
+export function checkEgress(egress: Egress | typeof byNamespace): void {
   if (typeof egress === "string") return;
   for (const entry of egress) {
     const port = Number(/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?):(\d{1,5})$/.exec(entry)?.[2]);
-    if (entry !== "platform" && !(port >= 1 && port <= 65_535))
+    if (entry !== "platform" && entry !== "internet" && !(port >= 1 && port <= 65_535))
       throw invalid(
         "egress",
-        `egress has ${JSON.stringify(entry.slice(0, 60))}, must be HOST:PORT, such as api.example.com:443, or platform`,
+        `egress has ${JSON.stringify(entry.slice(0, 60))}, must be HOST:PORT, such as api.example.com:443, or platform, or internet`,
       );
   }
 }
@@ -76,7 +76,9 @@ export function checkDelivery(delivery: Partial<Delivery>): void {
 }
 
 /** Of a whole function: only sandboxes that serve several calls can be kept ready, and not more than may exist. */
-export function checkProvisioned({ provisioned, sandboxesMax, isolation, protocol }: Fn): void {
+export function checkProvisioned({ provisioned, sandboxesMax, isolation, protocol, source }: Fn): void {
+  if (provisioned > 0 && source.type === "sequence")
+    throw invalid("provisioned", `provisioned is ${provisioned}, must be 0: a sequence has no sandboxes of its own`);
   if (provisioned > sandboxesMax)
     throw invalid("provisioned", `provisioned is ${provisioned}, must be at most ${sandboxesMax}: that is sandboxesMax`);
   const cause = isolation === "fresh" ? "isolation fresh" : protocol === "stdio" ? "protocol stdio" : null;
@@ -90,4 +92,16 @@ function checkBytes(field: string, bytes: number, bytesMax: number): void {
 
 export function invalid(field: string, message: string): PlatformError {
   return new PlatformError("invalid", message, { details: { field } });
+}
+
+/** A time that was given, in milliseconds since the epoch. `where`: what it is a field of. Throws `invalid`. */
+export function timeIn(where: "query" | "body", field: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = /^\d{1,16}$/.test(text) ? Number(text) : Date.parse(text);
+  if (Number.isNaN(ms))
+    throw invalid(
+      field,
+      `${where} ${field} is ${JSON.stringify(text.slice(0, 60))}, must be RFC 3339 or milliseconds since the epoch`,
+    );
+  return ms;
 }

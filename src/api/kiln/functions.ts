@@ -254,7 +254,7 @@ async function isUsedInApp({ store }: KilnParts, ns: string, appId: string | nul
   let after: string | undefined;
   do {
     const page = await store.functions.list(ns, appId, { after, limit: limits.listPage.max });
-    if (page.items.some(({ source }) => source.type !== "image" && source.digest === digest)) return true;
+    if (page.items.some(({ source }) => source.type !== "sequence" && source.digest === digest)) return true;
     after = page.next ?? undefined;
   } while (after !== undefined);
   return false;

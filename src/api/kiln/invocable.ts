@@ -47,7 +47,8 @@ function targetOf(path: string, revision: number | undefined): { namespace: stri
   return { namespace, target: { by: "name", app: app === nullApp ? null : app, name, revision } };
 }
 
-function decoded(part: string): string {
+/** A part of a path. Throws `invalid`. */
+export function decoded(part: string): string {
   try {
     return part.includes("%") ? decodeURIComponent(part) : part;
   } catch {

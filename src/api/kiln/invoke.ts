@@ -117,7 +117,8 @@ async function accept(parts: KilnParts, call: InvokeRequest, response: HttpRespo
   response.send(202, headers, JSON.stringify({ activationId }));
 }
 
-function sendError(
+/** A failure as the answer to a request of the listener's. */
+export function sendError(
   parts: KilnParts,
   request: HttpRequest,
   response: HttpResponse,

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { afterEach, test } from "node:test";
+import { quotas } from "../../../test/quotas.ts";
+import { sampleTrigger } from "../../../test/samples.ts";
 import { createIdentifier } from "../../auth/identify.ts";
 import { firstStart, makeKey } from "../../auth/keys.ts";
+import { Alarms } from "../../events/alarms/alarms.ts";
+import type { Events } from "../../events/events.ts";
 import { createFramework } from "../../http/framework.ts";
 import { Listener } from "../../http/listener.ts";
 import type { KindSummary } from "../../image/image.ts";
 import type { Invoker, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
 import { bytesBody, readBody } from "../../lib/body.ts";
 import { realWorld } from "../../lib/world.ts";
+import { Admission } from "../../metering/admit.ts";
 import { PlatformError } from "../../model/error.ts";
 import { idToHex, idToUuid } from "../../model/id.ts";
 import type { Activation, Fn, LogLine } from "../../model/model.ts";
@@ -25,6 +30,8 @@ const kinds: readonly KindSummary[] = [
   { name: "nodejs:24", aliases: [], default: true, protocols: ["frames", "http-stream", "http-port"], description: "Node" },
   { name: "go:1", aliases: [], default: true, protocols: ["stdio", "http-port"], description: "Go" },
 ];
+
+const noEvents: Events = { fire: async () => ({ activationId: null }), changed() {} };
 
 /** The door over stores in memory; `send` goes through the framework without a socket. */
 async function open(
@@ -75,7 +82,9 @@ async function open(
       ...(options.accept && { accept: options.accept }),
     },
     identifier: createIdentifier({ keys: store.keys, world }),
-    namespaceLimits: { calls: 3, waiting: 2, queued: 1 },
+    quotas: new Admission(quotas(3), world),
+    namespaceLimits: { waiting: 2, queued: 1 },
+    alarms: new Alarms({ world, store, events: noEvents, warn: () => {} }),
     changed: (change) => changes.push(change),
     ...(options.provisioned && { provisioned: options.provisioned }),
     ...(options.provisionRefusal && { provisionRefusal: options.provisionRefusal }),
@@ -151,8 +160,8 @@ test("a function from create to delete, in an app and in the null app", async ()
     assert.equal(made.status, 201, made.text);
     const { app: shown, kind, protocol, memoryMiB, timeoutMs, concurrency, revision, invokePath } = made.json;
     assert.deepEqual(
-      [shown, kind, protocol, memoryMiB, timeoutMs, concurrency, revision],
-      [app === "_" ? null : "demo", "nodejs:24", "frames", 128, 30_000, 1, 1],
+      [shown, kind, protocol, memoryMiB, timeoutMs, concurrency, revision, made.json.egress],
+      [app === "_" ? null : "demo", "nodejs:24", "frames", 128, 30_000, 1, 1, "namespace"],
     );
     assert.equal(invokePath, `/kiln/v1/namespaces/guest${path}/invoke`);
     assert.equal((await send("PUT", path, coded("1"))).json.revision, 1);
@@ -162,10 +171,11 @@ test("a function from create to delete, in an app and in the null app", async ()
       [more.json.revision, more.json.memoryMiB, more.json.handler, more.json.codeDigest],
       [2, 256, "a.main", made.json.codeDigest],
     );
-    const reset = await send("PUT", path, { handler: null, protocol: null });
+    const egress = ["internet", "platform", "redis.internal:6379"];
+    const reset = await send("PUT", path, { handler: null, protocol: null, egress });
     assert.deepEqual(
-      [reset.json.revision, reset.json.handler, reset.json.protocol, reset.json.memoryMiB],
-      [3, null, "frames", 256],
+      [reset.json.revision, reset.json.handler, reset.json.protocol, reset.json.memoryMiB, reset.json.egress],
+      [3, null, "frames", 256, egress],
     );
     assert.deepEqual(changes.at(-1), { namespace: "guest", functionId: made.json.id, revisions: [3] });
     assert.deepEqual((await send("GET", path)).json, reset.json);
@@ -222,6 +232,7 @@ test("wrong settings name field, value and bound, and change nothing", async () 
     /101 keys, must have at most 100/,
   );
   await check({ parameters: { a: "x".repeat(1_100_000) } }, "parameters", /must have at most 1048576/);
+  await check({ egress: ["internet", "here"] }, "egress", /"here", must be HOST:PORT/);
   await check({ image: "a", kind: "nodejs:24" }, "image", /can't be given together/);
   await check({ code: "###" }, "code", /not base64/);
   await check({ codeDigest: "a".repeat(64) }, "codeDigest", /must be the digest/);
@@ -463,6 +474,34 @@ test("code of another namespace can't be borrowed by its digest", async () => {
   assert.deepEqual([stolen.status, stolen.json.details.field], [400, "codeDigest"]);
 });
 
+test("a schedule is set, shown, listed and removed, and refused with what is wrong with it", async () => {
+  const { send, store } = await open();
+  const path = "/triggers/tick/schedule";
+  const daily = { timing: { cron: "0 3 * * *", timeZone: "Europe/Berlin" }, endsAt: "2999-01-01T00:00:00Z", payload: { n: 1.5 } };
+  assert.equal((await send("PUT", path, daily)).status, 404);
+  await store.triggers.create(sampleTrigger({ name: "tick" }));
+  const { json } = await send("PUT", path, daily);
+  assert.deepEqual([json.timing, json.payload, json.missed, json.fired], [daily.timing, { n: 1.5 }, "once", 0]);
+  assert.match(json.nextAt, /T0[12]:00:00\.000Z$/);
+  assert.deepEqual((await send("GET", path)).json, json);
+  assert.deepEqual((await send("GET", "/schedules")).json.items, [json]);
+  for (const [body, words] of [
+    [{ timing: { cron: "* * *" } }, /has 3 fields/],
+    [{ timing: { cron: "* * * * *", timeZone: "Nowhere" } }, /in the zone 'Nowhere'/],
+    [{ timing: { everyMs: 10 } }, /timing/],
+    [{ timing: { at: "soon" } }, /timing\.at is "soon"/],
+    [{ timing: { cron: "* * * * *" }, startsAt: "never" }, /startsAt is "never"/],
+    [{ timing: { everyMs: 60_000 }, endsAt: "2001-01-01T00:00:00Z" }, /never fire/],
+    [{ timing: { everyMs: 60_000 }, more: 1 }, /more/],
+  ] as const) {
+    const refused = await send("PUT", path, body);
+    assert.equal(refused.status, 400, JSON.stringify(body));
+    assert.match(refused.json.message, words);
+  }
+  assert.equal((await send("DELETE", path)).status, 204);
+  assert.equal((await send("GET", path)).status, 404);
+});
+
 test("the OpenAPI document lists every path", async () => {
   const { send } = await open({ loopback: false });
   const { json } = await send("GET", "/kiln/v1/openapi.json");
@@ -495,11 +534,15 @@ test("the OpenAPI document lists every path", async () => {
     "/namespaces/{ns}/dead-letters/redrive",
     "/namespaces/{ns}/dead-letters/{id}",
     "/namespaces/{ns}/dead-letters/{id}/redrive",
+    "/namespaces/{ns}/egress",
     "/namespaces/{ns}/keys",
     "/namespaces/{ns}/keys/{id}",
     "/namespaces/{ns}/limits",
     "/namespaces/{ns}/logs",
+    "/namespaces/{ns}/schedules",
     "/namespaces/{ns}/stats",
+    "/namespaces/{ns}/triggers/{trigger}/fire",
+    "/namespaces/{ns}/triggers/{trigger}/schedule",
   ]);
   const operations = Object.values(json.paths).flatMap((path) =>
     Object.values(path as Record<string, { summary?: string; operationId?: string }>),

@@ -10,6 +10,8 @@ import type { Identifier } from "../../auth/auth.ts";
 import type { ProvisionCounts } from "../../agent/provisions.ts";
 import type { SandboxCounts } from "../../agent/stats.ts";
 import type { Framework } from "../../http/framework.ts";
+import type { Alarms } from "../../events/alarms/alarms.ts";
+import type { Events } from "../../events/events.ts";
 import type { FunctionOrigin } from "../../http/function-origin.ts";
 import type { FastRoute } from "../../http/http.ts";
 import type { Images } from "../../image/image.ts";
@@ -17,8 +19,9 @@ import type { Calls, Invoker } from "../../invocation/invocation.ts";
 import type { World } from "../../lib/world.ts";
 import type { LogStore } from "../../logs/logs.ts";
 import type { LogTail } from "../../logs/tail.ts";
+import type { NamespaceQuotas } from "../../metering/metering.ts";
 import type { PlatformError } from "../../model/error.ts";
-import type { App, Fn, Source } from "../../model/model.ts";
+import type { App, Egress, Fn, Source } from "../../model/model.ts";
 import type { Store } from "../../store/store.ts";
 import type { Health } from "../../telemetry/health.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
@@ -30,14 +33,17 @@ import { deadLetterRoutes } from "./dead-letters.ts";
 import { type Door, openDoor, type Scope } from "./door.ts";
 import { functionRoutes } from "./functions.ts";
 import { healthRoutes } from "./health.ts";
-import { invokeRoute } from "./invoke-path.ts";
+import { fireHandler, registerFire } from "./fire.ts";
+import { fireRoute, invokeRoute } from "./invoke-path.ts";
 import { invokeHandler, registerInvoke } from "./invoke.ts";
 import { logRoutes } from "./logs.ts";
 import { metricsRoute, statsRoutes } from "./metrics.ts";
+import { namespaceLimitRoutes } from "./namespace-limits.ts";
 import { namespaceRoutes } from "./namespaces.ts";
 import { openApi, openApiRoute } from "./openapi.ts";
 import { revisionRoutes } from "./revisions.ts";
 import { routeRoutes } from "./routes.ts";
+import { scheduleRoutes } from "./schedules.ts";
 
 /** What the door needs of the platform. */
 export interface KilnParts {
@@ -58,9 +64,17 @@ export interface KilnParts {
   readonly invoker: Invoker;
   /** Asynchronous calls; absent where there is no queue. */
   readonly calls?: Calls | undefined;
+  /** Events of triggers; absent where there is no queue. */
+  readonly events?: Events | undefined;
+  /** What fires triggers by the clock; absent as those are. */
+  readonly alarms?: Pick<Alarms, "put"> | undefined;
   readonly identifier: Identifier;
-  /** What a namespace may have at a time. */
-  readonly namespaceLimits: { readonly calls: number; readonly waiting: number; readonly queued: number };
+  /** What each namespace may do. */
+  readonly quotas: NamespaceQuotas;
+  /** Of the calls of any namespace, how many may wait at a time. */
+  readonly namespaceLimits: { readonly waiting: number; readonly queued: number };
+  /** From now on functions of this namespace connect to that which leave it to the namespace; null: as where nothing is said. */
+  setEgress?(namespace: string, egress: Egress | null): void;
   /** What a browser lets pages do that functions answer with. (Default: sandboxed) */
   readonly functionOrigin?: FunctionOrigin;
   /** Called after a definition changed in the store, so that what others keep in memory is read anew. */
@@ -93,28 +107,35 @@ export interface Change {
 /** Registers the door on the framework; the routes returned are for the listener. */
 export function registerKiln(framework: Framework, parts: KilnParts): readonly FastRoute[] {
   const handler = invokeHandler(parts);
+  const fire = fireHandler(parts);
   void framework.app.register(
     async (scope) => {
       await scope.register(swagger, { openapi: openApi(parts.version) });
       const door = openDoor(scope as Scope, framework, parts);
       for (const register of resources) register(door);
       registerInvoke(door, handler);
+      registerFire(door, fire);
       openApiRoute(door);
     },
     { prefix: "/kiln" },
   );
-  return [{ ...invokeRoute, handler }];
+  return [
+    { ...invokeRoute, handler },
+    { ...fireRoute, handler: fire },
+  ];
 }
 
 const resources: readonly ((door: Door) => void)[] = [
   healthRoutes,
   catalogRoutes,
   namespaceRoutes,
+  namespaceLimitRoutes,
   appRoutes,
   functionRoutes,
   codeRoutes,
   revisionRoutes,
   routeRoutes,
+  scheduleRoutes,
   activationRoutes,
   deadLetterRoutes,
   logRoutes,

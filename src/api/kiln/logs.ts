@@ -7,8 +7,7 @@ import { PlatformError } from "../../model/error.ts";
 import type { Activation } from "../../model/model.ts";
 import { type LogEntry, matchesLine } from "../../logs/logs.ts";
 import type { TailFilter, TailPlace } from "../../logs/tail.ts";
-import { timeOf } from "./activations.ts";
-import { invalid } from "./check.ts";
+import { invalid, timeIn } from "./check.ts";
 import { appAt, type Door, functionAt } from "./door.ts";
 import { EventStream } from "./event-stream.ts";
 import type { KilnParts } from "./kiln.ts";
@@ -141,7 +140,7 @@ async function filterOf(parts: KilnParts, ns: string, query: Query): Promise<Tai
       "activation",
       `query activation is ${JSON.stringify(activation.slice(0, 60))}, which is no id of an activation`,
     );
-  const from = timeOf("since", query.since);
+  const from = timeIn("query", "since", query.since);
   const common = { activationId, status, text, from };
   if (app === undefined) return { ...common, functionId: name };
   if (name !== undefined) return { ...common, functionId: (await functionAt(parts, ns, app, name)).fn.id };

@@ -2,8 +2,7 @@
 import type { Static } from "typebox";
 import type { RecentFunction } from "../../telemetry/calls.ts";
 import { spanMs, spansKept } from "../../telemetry/recent.ts";
-import { timeOf } from "./activations.ts";
-import { invalid } from "./check.ts";
+import { invalid, timeIn } from "./check.ts";
 import { type Door, functionAt } from "./door.ts";
 import type { KilnParts } from "./kiln.ts";
 import { statsAnswer, statsQuery } from "./log-schemas.ts";
@@ -37,7 +36,7 @@ async function stats(parts: KilnParts, ns: string, query: Static<typeof statsQue
   const to = parts.world.now();
   // Whole spans: what is asked for again and again with the last `to` is then complete.
   const first = Math.floor(to / spanMs) - spansKept + 1;
-  const from = Math.max(first, Math.floor((timeOf("since", query.since) ?? 0) / spanMs)) * spanMs;
+  const from = Math.max(first, Math.floor((timeIn("query", "since", query.since) ?? 0) / spanMs)) * spanMs;
   const only = await functionOf(parts, ns, query);
   const found = parts.metrics.calls.recent(ns, from, to).filter(({ functionId }) => only === undefined || functionId === only);
   const items = await Promise.all(found.map((one) => render(parts, ns, one, to - from)));

@@ -1,11 +1,14 @@
-/** Namespaces and their keys. A secret is shown once, when it is made. */
+/** Namespaces, what they may, and their keys. A secret is shown once, when it is made. */
 import type { Caller } from "../../auth/auth.ts";
+import { isOperator } from "../../auth/authorize.ts";
 import { firstNamespace, makeKey } from "../../auth/keys.ts";
 import { PlatformError } from "../../model/error.ts";
-import { checkName } from "./check.ts";
+import type { Egress } from "../../model/model.ts";
+import { checkEgress, checkName } from "./check.ts";
 import { type Door, missing } from "./door.ts";
+import type { KilnParts } from "./kiln.ts";
 import { noContent, operation } from "./openapi.ts";
-import { renderNamespace } from "./render.ts";
+import { renderNamespace, shownEgress } from "./render.ts";
 import {
   keyAnswer,
   keyPath,
@@ -13,11 +16,12 @@ import {
   madeKeyAnswer,
   madeNamespaceAnswer,
   namespaceBody,
-  namespaceLimitsAnswer,
+  namespaceEgressBody,
   namespacePath,
 } from "./schemas.ts";
 
 const keys = "/v1/namespaces/:ns/keys";
+const egressPath = "/v1/namespaces/:ns/egress";
 
 export function namespaceRoutes({ scope, parts, caller }: Door): void {
   const { store, world } = parts;
@@ -44,14 +48,31 @@ export function namespaceRoutes({ scope, parts, caller }: Door): void {
   );
 
   scope.get(
-    "/v1/namespaces/:ns/limits",
+    egressPath,
     {
       schema: {
-        ...operation("getNamespaceLimits", "Platform", "What a namespace may have at a time", namespaceLimitsAnswer),
+        ...operation("getNamespaceEgress", "Platform", "What functions of a namespace connect to", namespaceEgressBody),
         params: namespacePath,
       },
     },
-    async () => parts.namespaceLimits,
+    async ({ params }) => {
+      const namespace = await store.namespaces.getByName(params.ns);
+      return { egress: shownEgress(namespace?.egress ?? null) };
+    },
+  );
+
+  scope.put(
+    egressPath,
+    {
+      schema: {
+        ...operation("setNamespaceEgress", "Platform", "Say what functions of a namespace connect to", namespaceEgressBody),
+        description:
+          "For callers on loopback, and with a key of the first namespace. It holds for functions that leave it to the namespace, as all do of which nothing else is said, from their next start on; sandboxes from before get no new calls.",
+        params: namespacePath,
+        body: namespaceEgressBody,
+      },
+    },
+    (request) => setEgress(parts, caller(request), request.params.ns, request.body.egress),
   );
 
   scope.get(
@@ -87,10 +108,18 @@ export function namespaceRoutes({ scope, parts, caller }: Door): void {
   );
 }
 
+async function setEgress(parts: KilnParts, caller: Caller, namespace: string, egress: Egress | null) {
+  requireOperator(caller);
+  if (egress !== null) checkEgress(egress);
+  await parts.store.namespaces.setEgress(namespace, egress);
+  parts.setEgress?.(namespace, egress);
+  return { egress: shownEgress(egress) };
+}
+
 /** Whoever runs the server is on its machine, or has the key that it made at first start. */
-function requireOperator({ namespaces }: Caller): void {
-  if (namespaces === null || namespaces.includes(firstNamespace)) return;
-  throw new PlatformError("forbidden", `Only a key of namespace ${firstNamespace} may make namespaces`, {
+export function requireOperator(caller: Caller): void {
+  if (isOperator(caller)) return;
+  throw new PlatformError("forbidden", `Only a key of namespace ${firstNamespace} may make namespaces and say what they may`, {
     details: { namespace: firstNamespace },
   });
 }

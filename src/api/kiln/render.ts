@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Static } from "typebox";
 import type { DeadCall, UnderwayCall } from "../../invocation/invocation.ts";
+import { namedPath } from "../../model/function-name.ts";
 import { idToHex } from "../../model/id.ts";
 import type { Activation, Annotations, App, Fn, LogLine, Namespace, Route } from "../../model/model.ts";
 import { printable } from "../../lib/printable.ts";
@@ -12,18 +13,34 @@ import type { deadLetterAnswer, resultAnswer } from "./async-schemas.ts";
 import type { logLineAnswer } from "./log-schemas.ts";
 import type { activationAnswer, appAnswer, functionAnswer, logAnswer, namespaceAnswer, routeAnswer } from "./schemas.ts";
 
-export function renderNamespace({ id, name, createdAt }: Namespace): Static<typeof namespaceAnswer> {
-  return { id, name, createdAt: time(createdAt) };
+export function renderNamespace({ id, name, egress, createdAt }: Namespace): Static<typeof namespaceAnswer> {
+  return { id, name, egress: shownEgress(egress ?? null), createdAt: time(createdAt) };
+}
+
+/** A list of its own. */
+export function shownEgress<T>(egress: T): Exclude<T, readonly string[]> | string[] {
+  return Array.isArray(egress) ? [...(egress as readonly string[])] : (egress as Exclude<T, readonly string[]>);
 }
 
 export function renderApp(app: App): Static<typeof appAnswer> {
-  const { id, namespace, name, config, syslogUrl, revision } = app;
-  return { id, namespace, name, config, annotations: renderAnnotations(app.annotations), syslogUrl, revision, ...times(app) };
+  const { id, namespace, name, config, syslogUrl, revision, published, binding } = app;
+  const shared = { ...(published === undefined ? {} : { published }), ...(binding === undefined ? {} : { binding }) };
+  return {
+    id,
+    namespace,
+    name,
+    config,
+    annotations: renderAnnotations(app.annotations),
+    syslogUrl,
+    ...shared,
+    revision,
+    ...times(app),
+  };
 }
 
 export function renderFunction(fn: Fn, app: string | null): Static<typeof functionAnswer> {
   const { source } = fn;
-  const coded = source.type === "image" ? null : source;
+  const coded = source.type === "image" || source.type === "sequence" ? null : source;
   return {
     id: fn.id,
     namespace: fn.namespace,
@@ -33,6 +50,7 @@ export function renderFunction(fn: Fn, app: string | null): Static<typeof functi
     handler: source.type === "code" ? source.handler : null,
     command: coded?.command ? [...coded.command] : null,
     image: source.type === "image" ? source.image : null,
+    components: source.type === "sequence" ? source.components.map((each) => `/${namedPath(each)}`) : null,
     codeDigest: coded?.digest ?? null,
     convention: (source.type === "code" ? source.convention : undefined) ?? "event",
     install: (source.type === "code" ? source.install : undefined) ?? "auto",
@@ -47,7 +65,7 @@ export function renderFunction(fn: Fn, app: string | null): Static<typeof functi
     sandboxAgeMsMax: fn.sandboxAgeMsMax,
     provisioned: fn.provisioned,
     keepAlive: fn.keepAlive,
-    egress: typeof fn.egress === "string" ? fn.egress : [...fn.egress],
+    egress: shownEgress(fn.egress),
     delivery: fn.delivery,
     traffic: [...fn.traffic],
     config: fn.config,
@@ -66,8 +84,9 @@ export function renderRoute(route: Route, app: string, functionName: string): St
 }
 
 export function renderActivation(activation: Activation): Static<typeof activationAnswer> {
-  const { functionName, startedAt, endedAt, traceId = idToHex(activation.id), ...rest } = activation;
-  return { ...rest, function: functionName, startedAt: time(startedAt), endedAt: time(endedAt), traceId };
+  const { functionName, startedAt, endedAt, traceId = idToHex(activation.id), cause = null, ...more } = activation;
+  const { stepsMemoryMiB: _steps, ...rest } = more;
+  return { ...rest, function: functionName, startedAt: time(startedAt), endedAt: time(endedAt), traceId, cause };
 }
 
 /** A call that is not over, in the shape of its later record. */
@@ -83,6 +102,7 @@ export function renderUnderway(call: UnderwayCall): Static<typeof activationAnsw
     startedAt: time(startedAt),
     endedAt: null,
     traceId: idToHex(call.id),
+    cause: null,
   };
 }
 

@@ -3,6 +3,7 @@ import Type, { type TSchema } from "typebox";
 import { limits } from "../../model/limits.ts";
 import {
   activationStatuses,
+  byNamespace,
   conventionNames,
   installModes,
   keepAliveNames,
@@ -31,6 +32,7 @@ export const appPath = Type.Object({ ns: text("Namespace"), app: text("App; `_` 
 export const functionPath = Type.Object({ ns: text("Namespace"), app: text("App; `_` is the null app"), fn: text("Function") });
 export const revisionPath = Type.Object({ ...functionPath.properties, revision: Type.Integer({ minimum: 1 }) });
 export const routePath = Type.Object({ ns: text("Namespace"), app: text("App"), route: text("Route") });
+export const triggerPath = Type.Object({ ns: text("Namespace"), trigger: text("Trigger") });
 export const activationPath = Type.Object({ ns: text("Namespace"), id: text("Activation: ULID, 32 hex digits or UUID") });
 
 const paging = {
@@ -58,7 +60,15 @@ export const errorAnswer = Type.Object({
   requestId: nullable(Type.String(), "As in X-Request-Id"),
 });
 
-export const namespaceAnswer = Type.Object({ id: Type.String(), name: Type.String(), createdAt: time });
+const egressList = Type.Array(Type.String(), { maxItems: limits.egressEntriesMax });
+const namespaceEgress = nullable(
+  Type.Union([Type.Enum(["none", "internet"]), egressList]),
+  "What functions connect to whose egress is `namespace`; null: internet, and this API for code that is given a key to it",
+);
+
+export const namespaceAnswer = Type.Object({ id: Type.String(), name: Type.String(), egress: namespaceEgress, createdAt: time });
+
+export const namespaceEgressBody = Type.Object({ egress: namespaceEgress }, closed);
 
 export const keyPath = Type.Object({ ns: text("Namespace"), id: text("Key") });
 
@@ -70,8 +80,21 @@ export const madeNamespaceAnswer = Type.Object({ ...namespaceAnswer.properties, 
 export const keyAnswer = Type.Object({ id: Type.String(), createdAt: time });
 export const madeKeyAnswer = Type.Object({ ...keyAnswer.properties, auth: secret });
 
+const count = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
+const givenCount = (about: string) => Type.Optional(nullable(count, about));
+export const namespaceLimitsBody = Type.Object(
+  {
+    calls: givenCount("Calls on their way; null: as for all"),
+    callsPerMinute: givenCount("Calls that begin within a minute; null: as for all"),
+    firesPerMinute: givenCount("Events that are fired within a minute; null: as for all"),
+  },
+  closed,
+);
+
 export const namespaceLimitsAnswer = Type.Object({
   calls: Type.Integer({ description: "Calls on their way" }),
+  callsPerMinute: Type.Integer({ description: "Calls that begin within a minute" }),
+  firesPerMinute: Type.Integer({ description: "Events that are fired within a minute" }),
   waiting: Type.Integer({ description: "Of those, that wait for a sandbox" }),
   queued: Type.Integer({ description: "Asynchronous calls that wait" }),
 });
@@ -100,6 +123,13 @@ export const appAnswer = Type.Object({
   config,
   annotations,
   syslogUrl: nullable(Type.String(), "Where its output is sent"),
+  published: Type.Optional(Type.Boolean({ description: "Every namespace may call its functions" })),
+  binding: Type.Optional(
+    Type.Object(
+      { namespace: Type.String(), name: Type.String() },
+      { description: "The app that it stands for: it has no functions of its own" },
+    ),
+  ),
   revision: Type.Integer(),
   createdAt: time,
   updatedAt: time,
@@ -134,9 +164,9 @@ const settings = {
   keepAlive: Type.Optional(keepAlive),
 };
 
-const egress = Type.Union([Type.Enum(["none", "internet"]), Type.Array(Type.String(), { maxItems: limits.egressEntriesMax })], {
+const egress = Type.Union([Type.Enum([byNamespace, "none", "internet"]), egressList], {
   description:
-    "What the code may connect to: none, internet (not this machine, private networks or the platform), or a list of HOST:PORT, where platform is this API (Default: internet)",
+    "What the code may connect to: what its namespace says, none, internet (not this machine, private networks or the platform), or a list of HOST:PORT, where platform is this API and internet what it is alone (Default: namespace)",
 });
 
 const destination = (outcome: string) =>
@@ -204,6 +234,10 @@ export const functionAnswer = Type.Object({
   handler: nullable(Type.String(), "`file.export`"),
   command: nullable(Type.Array(Type.String()), "Program and arguments"),
   image: nullable(Type.String(), "Null for code"),
+  components: nullable(
+    Type.Array(Type.String()),
+    "Of a sequence: `/namespace/[app/]function`, in the order in which they are called",
+  ),
   codeDigest: nullable(Type.String(), "SHA-256 that names the code; null for an image"),
   convention,
   install,
@@ -310,6 +344,10 @@ export const activationAnswer = Type.Object({
   responseBytes: Type.Integer(),
   billedUnits: Type.Integer({ description: "Begun units of 100 ms of `initMs + runMs`" }),
   traceId: text("Of the W3C trace that the call belongs to, 32 hex digits; its span is the end of `id` in hex"),
+  cause: nullable(Type.String(), "The activation that made this call, as that of a sequence makes its steps'"),
+  provider: Type.Optional(Type.String({ description: "The namespace of the function, where that is another one" })),
+  binding: Type.Optional(Type.String({ description: "The app through which it was called, where that is a binding" })),
+  activated: Type.Optional(Type.Enum(["trigger"], { description: "A trigger was fired; absent: a function was called" })),
 });
 
 export const logAnswer = Type.Object({

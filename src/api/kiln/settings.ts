@@ -81,6 +81,12 @@ function trafficNow({ traffic, revision }: Fn): Fn["traffic"] {
 }
 
 function sourceOf(stored: Source | null, settings: Settings, digest: string | null, kinds: Kinds): Source {
+  if (stored?.type === "sequence") {
+    if (settings.image === undefined && settings.kind === undefined && digest === null) return stored;
+    stored = null;
+  }
+  // With the code that another door gave it.
+  if (stored?.type === "image" && stored.image === settings.image) return stored;
   if (settings.image !== undefined) return { type: "image", image: settings.image };
   const coded = stored === null || stored.type === "image" ? null : stored;
   if (stored?.type === "image" && digest === null && settings.kind === undefined) return stored;
@@ -123,9 +129,9 @@ function isExecutable(kind: string): boolean {
 
 function protocolOf(stored: Fn | null, source: Source, wanted: ProtocolName | null | undefined, kinds: Kinds): ProtocolName {
   const kept = wanted === undefined ? stored?.protocol : undefined;
-  const known = source.type === "image" ? [] : (kinds.list().find(({ name }) => name === source.kind)?.protocols ?? []);
+  const known = "kind" in source ? (kinds.list().find(({ name }) => name === source.kind)?.protocols ?? []) : [];
   const protocol = wanted ?? kept ?? defaultProtocol(source, known);
-  if (source.type !== "image" && !known.includes(protocol))
+  if ("kind" in source && !known.includes(protocol))
     throw invalid("protocol", `protocol is ${protocol}, must be one of ${known.join(", ")} for ${source.kind}`);
   return protocol;
 }
@@ -134,6 +140,7 @@ function protocolOf(stored: Fn | null, source: Source, wanted: ProtocolName | nu
 function defaultProtocol(source: Source, known: readonly ProtocolName[]): ProtocolName {
   switch (source.type) {
     case "code":
+    case "sequence":
       return known[0] ?? "frames";
     case "executable":
       return "stdio";

@@ -1,7 +1,7 @@
 /** What `kiln.yaml` may say: the type, the check and the schema for editors (`schemas/kiln.schema.json`) come from here. */
 import Type, { type Static } from "typebox";
 import { limits } from "../../model/limits.ts";
-import { conventionNames, installModes, keepAliveNames, protocolNames } from "../../model/model.ts";
+import { byNamespace, conventionNames, installModes, keepAliveNames, protocolNames } from "../../model/model.ts";
 
 const closed = { additionalProperties: false } as const;
 
@@ -85,11 +85,14 @@ const fn = Type.Object(
       }),
     ),
     egress: Type.Optional(
-      Type.Union([Type.Enum(["none", "internet"]), Type.Array(Type.String(), { maxItems: limits.egressEntriesMax })], {
-        default: "internet",
-        description:
-          "What the code may connect to: none, internet, or a list of HOST:PORT, where platform is the platform's own API",
-      }),
+      Type.Union(
+        [Type.Enum([byNamespace, "none", "internet"]), Type.Array(Type.String(), { maxItems: limits.egressEntriesMax })],
+        {
+          default: byNamespace,
+          description:
+            "What the code may connect to: what its namespace says, none, internet, or a list of HOST:PORT, where platform is the platform's own API and internet what it is alone",
+        },
+      ),
     ),
     delivery: Type.Optional(delivery),
     config,

@@ -52,7 +52,7 @@ function Found({ ns, fn }: { ns: string; fn: Fn }) {
   return (
     <>
       <p class="facts">
-        <span>{fn.kind ?? fn.image}</span>
+        <span>{fn.kind ?? fn.image ?? "sequence"}</span>
         <span>{fn.protocol}</span>
         <span>revision {fn.revision}</span>
         <span>{fn.memoryMiB} MiB</span>

@@ -46,7 +46,7 @@ function FunctionRow({ fn, stats, own }: { fn: Fn; stats: Stats | undefined; own
           {fn.name}
         </a>
       </th>
-      <td class="wide quiet">{fn.kind ?? fn.image}</td>
+      <td class="wide quiet">{fn.kind ?? fn.image ?? "sequence"}</td>
       <td class="figure">{rate(calls / seconds)}</td>
       <td class="wide">{stats !== undefined && <Sparkline values={courseOf(stats, own).calls} />}</td>
       <td class={errors > 0 ? "figure worse" : "figure"}>{percent(errors, calls)}</td>

@@ -15,7 +15,7 @@ export function Settings({ fn }: { fn: Fn }) {
     ["Calls per sandbox", String(fn.concurrency)],
     ["Sandboxes at most", String(fn.sandboxesMax)],
     ["Isolation", fn.isolation],
-    ["May connect to", typeof fn.egress === "string" ? fn.egress : fn.egress.join(", ") || "nothing"],
+    ["May connect to", egressWords(fn)],
     ["Calls go to", trafficWords(fn)],
     ["Changed", exactTime(fn.updatedAt)],
     ["Id", fn.id],
@@ -60,4 +60,9 @@ function trafficWords({ traffic = [] }: Fn): string {
   if (traffic.length === 0) return "the newest revision";
   const sum = traffic.reduce((total, { weight }) => total + weight, 0);
   return traffic.map(({ revision, weight }) => `revision ${revision} (${percent(weight, sum)})`).join(", ");
+}
+
+function egressWords({ egress }: Fn): string {
+  if (egress === "namespace") return "what its namespace says";
+  return typeof egress === "string" ? egress : egress.join(", ") || "nothing";
 }
