@@ -584,3 +584,44 @@ test("streams a stream both ways over a real socket", async () => {
     },
   );
 });
+
+test("what is kept of an answer stays as it was while others are read into the same memory", async () => {
+  const answers = [
+    "Content-Length: 4\r\n\r\none!",
+    "Transfer-Encoding: chunked\r\n\r\n4\r\none!",
+    "Content-Length: 6\r\n\r\none!",
+    "Content-Length: 9\r\n\r\nsomething",
+  ];
+  await unixServer(
+    async (path) => {
+      const clients = [0, 1, 2, 3].map(() => new Http1Client(connect(path), limits, new Watcher()));
+      const kept: Http1Response[] = [];
+      for (const [index, rest] of answers.entries())
+        kept.push(await (clients[index] as Http1Client).request({ ...get, method: "POST" }, Buffer.from(rest)));
+      const seen: string[] = [];
+      for (const { body } of kept.slice(0, 3))
+        body.pipe({ chunk: (data) => seen.push(data.toString()) > 0, end() {}, fail() {} });
+      assert.deepEqual(seen, ["one!", "one!", "one!"]);
+      for (const client of clients) client.close();
+    },
+    (socket) =>
+      socket.on("data", (data) =>
+        socket.write(`HTTP/1.1 200 OK\r\n${data.toString().split("\r\n\r\n").slice(1).join("\r\n\r\n")}`),
+      ),
+  );
+});
+
+test("equal heads that come over many connections one after the other are one object", async () => {
+  const lists: (readonly string[])[] = [];
+  for (const value of ["a", "a", "b", "b", "a"]) {
+    const { wire, client } = open();
+    const answered = client.request(get, nothing);
+    wire.push(`HTTP/1.1 200 OK\r\nX-Of: ${value}\r\nContent-Length: 0\r\n\r\n`);
+    lists.push((await answered).headers);
+  }
+  assert.deepEqual(
+    lists.map((list) => list[1]),
+    ["a", "a", "b", "b", "a"],
+  );
+  assert.deepEqual([lists[0] === lists[1], lists[2] === lists[3], lists[0] === lists[4]], [true, true, false]);
+});

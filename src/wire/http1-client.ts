@@ -18,6 +18,7 @@ import {
   KnownHead,
   onlyChunk,
 } from "./http1-response.ts";
+import { readBytes, readShared } from "./shared-reads.ts";
 
 export interface Http1Response {
   readonly status: number;
@@ -49,6 +50,9 @@ export interface Http1Watcher {
 
 /** A first write up to this is taken by the kernel whole or not at all, so a refused one has not been seen by anybody. */
 export const atomicWriteBytes = 32 * 1024;
+
+/** Up to this a body leaves as text with its head. */
+const joinedBytesMax = 12 * 1024;
 
 /** No honest server sends so many interim answers. */
 const interimMax = 32;
@@ -96,7 +100,7 @@ export class Http1Client {
     this.#watcher = watcher;
     this.#headReader = new HeadReader(limits.headerBytesMax);
     this.#known = new KnownHead(limits);
-    stream.on("data", (data: Buffer) => this.#onData(data));
+    if (!readShared(stream, this.#onRead)) stream.on("data", (data: Buffer) => this.#onData(data, false));
     stream.on("end", () => this.#onEnd("end"));
     stream.on("error", (error) => this.#onEnd(error));
     stream.on("close", () => this.#onEnd("end"));
@@ -154,13 +158,9 @@ export class Http1Client {
   /** Without a callback, which would cost a turn of its own: mostly the kernel takes it right away, and what fails is told as an error. */
   #sendAtOnce(text: string, body: Buffer): void {
     const stream = this.#stream;
-    if (body.length === 0) stream.write(text, "latin1");
-    else {
-      const all = Buffer.allocUnsafe(this.#firstWriteBytes);
-      all.write(text, 0, "latin1");
-      body.copy(all, text.length);
-      stream.write(all);
-    }
+    // As text, which is written from where it is put together.
+    if (body.length <= joinedBytesMax) stream.write(text + body.toString("latin1"), "latin1");
+    else stream.write(Buffer.concat([Buffer.from(text, "latin1"), body], this.#firstWriteBytes));
     if (stream.writableLength === 0 && stream.errored === null) this.#firstWriteBytes = 0;
   }
 
@@ -194,23 +194,30 @@ export class Http1Client {
     writer.start();
   }
 
-  #onData(data: Buffer): void {
+  readonly #onRead = (bytes: number): void => this.#onData(readBytes(bytes), true);
+
+  #onData(data: Buffer, isLent: boolean): void {
     if (this.#held !== null) {
       this.#held = Buffer.concat([this.#held, data]);
       this.#stream.pause();
       return;
     }
-    this.#take(data);
+    this.#take(data, isLent);
   }
 
-  #take(data: Buffer): void {
+  /** `isLent`: others use its memory as soon as this returns, so what is kept of it is copied. */
+  #take(input: Buffer, isLent: boolean): void {
     this.#taking = true;
     try {
+      let data = input;
       let at = 0;
       while (at < data.length && this.#state !== "closed") {
-        if (this.#state === "head") at = this.#takeHead(data, at);
+        if (this.#state === "head") at = this.#takeHead(data, at, isLent);
         else if (this.#state === "idle") throw new Http1Error("garbage", "The function sent bytes that nobody asked for");
-        else if (this.#sink === null || this.#paused) {
+        else if (isLent && data === input) {
+          data = Buffer.from(input.subarray(at));
+          at = 0;
+        } else if (this.#sink === null || this.#paused) {
           this.#held = at === 0 ? data : data.subarray(at);
           break;
         } else at = this.#takeBody(data, at);
@@ -234,16 +241,16 @@ export class Http1Client {
     caller.answered(head, body);
   }
 
-  #takeHead(data: Buffer, at: number): number {
+  #takeHead(data: Buffer, at: number, isLent: boolean): number {
     if (this.#headReader.empty && this.#known.begins(data, at, this.#method)) {
-      return this.#answer(this.#known.head, data, at + this.#known.bytes);
+      return this.#answer(this.#known.head, data, at + this.#known.bytes, isLent);
     }
     const text = this.#headReader.read(data, at);
     const next = this.#headReader.used;
     if (text === undefined) return next;
     const head = this.#known.learn(text, this.#method);
     if (head.status < 200) this.#skipInterim(head.status);
-    else return this.#answer(head, data, next);
+    else return this.#answer(head, data, next, isLent);
     return next;
   }
 
@@ -253,14 +260,14 @@ export class Http1Client {
   }
 
   /** The head is whole; a body that is already here is handed over with it and the connection is free at once. */
-  #answer(head: Http1ResponseHead, data: Buffer, at: number): number {
+  #answer(head: Http1ResponseHead, data: Buffer, at: number, isLent: boolean): number {
     const caller = this.#caller;
     this.#head = head;
     const whole = wholeBody(head.framing, data, at);
     if (whole !== undefined) {
       const end = head.framing >= 0 ? at + whole.length : data.length;
       this.#over(end === data.length);
-      this.#toTell(caller, head, new WholeBody(whole));
+      this.#toTell(caller, head, new WholeBody(isLent ? Buffer.from(whole) : whole));
       return end;
     }
     this.#caller = null;
@@ -413,7 +420,7 @@ export class Http1Client {
     if (this.#taking) return;
     const held = this.#held;
     this.#held = null;
-    if (held !== null) this.#take(held);
+    if (held !== null) this.#take(held, false);
     if (this.#held !== null || this.#state === "closed") return;
     if (this.#ended !== null) this.#peerGone(this.#ended);
     else if (!this.#paused) this.#stream.resume();

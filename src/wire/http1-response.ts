@@ -101,13 +101,36 @@ export class KnownHead {
 
   /** As `parseResponseHead`, which it remembers. */
   learn(text: string, method: string): Http1ResponseHead {
-    const head = parseResponseHead(text, method, this.#limits);
-    if (head.status < 200 || text.length > usualHeadBytes) return head;
+    if (text.length > usualHeadBytes) return parseResponseHead(text, method, this.#limits);
+    const head = sharedHead(text, method, this.#limits);
+    if (head.status < 200) return head;
     this.#text = `${text}\r\n`;
     this.#method = method;
     this.#head = head;
     return head;
   }
+}
+
+interface SharedHead {
+  readonly text: string;
+  readonly method: string;
+  readonly limits: Http1Limits;
+  readonly parsed: Http1ResponseHead;
+}
+
+/**
+ * Heads that came last over any connection. Sandboxes of one function answer alike, and an equal head is the same object for all of them, so that
+ * whoever keeps what follows from it keeps it for all. A head's place follows from its length, and a later one takes it: nothing grows.
+ */
+const sharedHeads: (SharedHead | null)[] = Array.from({ length: 64 }, () => null);
+
+function sharedHead(text: string, method: string, limits: Http1Limits): Http1ResponseHead {
+  const place = text.length % sharedHeads.length;
+  const last = sharedHeads[place] as SharedHead | null;
+  if (last !== null && last.text === text && last.method === method && last.limits === limits) return last.parsed;
+  const parsed = parseResponseHead(text, method, limits);
+  sharedHeads[place] = { text, method, limits, parsed };
+  return parsed;
 }
 
 /** Gathers a head that may come in any pieces. Work is linear in its bytes, however small the pieces. */

@@ -37,12 +37,19 @@ export function readAlone(socket: Socket): void {
   fields[way.listener] = (bytes: number, buffer: Buffer) => socket.push(Buffer.from(buffer.subarray(0, bytes)));
 }
 
+/** What a `ReadListener` hears, as a buffer of that length: mostly as long as the one before, and then the same object. */
+export function readBytes(bytes: number): Buffer {
+  if (newest.length !== bytes) newest = shared.subarray(0, bytes);
+  return newest;
+}
+
 interface UserBufferHandle {
   useUserBuffer?(buffer: Buffer): void;
 }
 
 /** As much as Node reads at once. */
 const shared = Buffer.allocUnsafeSlow(64 * 1024);
+let newest = shared;
 
 function findWay(): { readonly buffer: symbol; readonly listener: symbol } | null {
   const probe = new Socket({ onread: { buffer: shared, callback: ignore } });

@@ -5,8 +5,32 @@ import type { FunctionResponse } from "../protocol.ts";
 
 const headerPrefix = "fn-http-h-";
 
-/** The headers of an answer to a direct call: all but those of the kit's connection. */
-export function plainHeaders(given: readonly string[]): string[] {
+/** Of lists that came with answers. */
+const plain = new WeakMap<readonly string[], readonly string[]>();
+let newest: readonly string[] = [];
+
+/**
+ * The headers of an answer to a direct call: all but those of the kit's connection. Lists that come after each other and are alike are one list, so that what
+ * follows from it is found out once, and not for each sandbox and each second of its clock.
+ */
+export function plainHeaders(given: readonly string[]): readonly string[] {
+  let headers = plain.get(given);
+  if (headers === undefined) {
+    headers = withoutConnection(given);
+    if (areEqual(headers, newest)) headers = newest;
+    else newest = headers;
+    plain.set(given, headers);
+  }
+  return headers;
+}
+
+function areEqual(some: readonly string[], others: readonly string[]): boolean {
+  if (some.length !== others.length) return false;
+  for (let i = 0; i < some.length; i++) if (some[i] !== others[i]) return false;
+  return true;
+}
+
+function withoutConnection(given: readonly string[]): string[] {
   const listed = connectionListed(given);
   const headers: string[] = [];
   for (let i = 0; i < given.length; i += 2) {

@@ -235,3 +235,15 @@ test("a line goes to the call whose mark came before it, also after the next cal
   assert.deepEqual(printed, ["C1: of the first", "C2: of the second"]);
   session.close();
 });
+
+test("answers of many sandboxes that differ in their dates alone have one list of headers", async () => {
+  const lists: (readonly string[])[] = [];
+  for (const second of [1, 1, 2]) {
+    const session = await open(answerOf("200 OK", ["X-A: 1", `Date: ${new Date(second * 1000).toUTCString()}`])).make();
+    lists.push((await session.call(requestOf(), never)).headers);
+    session.close();
+  }
+  assert.deepEqual(lists[0], ["X-A", "1"]);
+  assert.equal(lists[0], lists[1]);
+  assert.equal(lists[0], lists[2]);
+});

@@ -31,8 +31,6 @@ export class HttpStreamSession implements Session {
   readonly #output: OutputAttribution<SessionCaller>;
   readonly #heads = new RequestHeads();
   readonly #log: SessionHooks["log"];
-  #given: readonly string[] = [];
-  #plain: readonly string[] = [];
   #usable = true;
 
   /** `stream`: a connection that is open and unused. */
@@ -89,7 +87,7 @@ export class HttpStreamSession implements Session {
   answer(isHttp: boolean, head: Http1ResponseHead, body: BodySource): FunctionResponse | Promise<never> {
     switch (head.status) {
       case 200:
-        return isHttp ? decodeHttp(head.headers, body) : { status: 200, headers: this.#plainHeaders(head.headers), body };
+        return isHttp ? decodeHttp(head.headers, body) : { status: 200, headers: plainHeaders(head.headers), body };
       case 502:
         return failed(body);
       case 504:
@@ -102,14 +100,6 @@ export class HttpStreamSession implements Session {
           `The function kit answered status ${head.status}; only 200, 502 and 504 are known`,
         );
     }
-  }
-
-  /** Answers often have the very same headers as the one before. */
-  #plainHeaders(given: readonly string[]): readonly string[] {
-    if (given === this.#given) return this.#plain;
-    this.#given = given;
-    this.#plain = plainHeaders(given);
-    return this.#plain;
   }
 }
 

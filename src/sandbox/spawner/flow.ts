@@ -1,12 +1,15 @@
 /** One output stream of a sandbox on its way to the link, held up while somebody has reason to. */
 import type { Socket } from "node:net";
+import { readBytes, readShared } from "../../wire/shared-reads.ts";
 import { Marks } from "./marks.ts";
 
-/** Why a flow stands still: the link is congested; the sandbox printed too much of late; its reader is behind. */
-type Reason = "link" | "rate" | "credit";
+/** Why a flow stands still: the link is congested; the sandbox printed too much of late; its reader is behind; it says nothing but marks. */
+type Reason = "link" | "rate" | "credit" | "silence";
 
 /** A program that prints more than this in a second waits for the next one; nobody reads logs faster. */
 const outputBytesPerSecond = 8 * 1024 * 1024;
+/** After a mark that nothing follows a pipe is left alone for so long, in ms: those of several calls are then read at once. */
+const silenceMs = 10;
 /** A program that is over has this long to get rid of what is in its pipes. */
 const finishMsMax = 2000;
 
@@ -30,7 +33,8 @@ export class Flow {
     this.#creditBytes = windowBytes;
     this.ended = new Promise((resolve) => source.once("close", () => resolve()));
     source.on("error", () => {});
-    source.on("data", (data: Buffer) => this.#take(data));
+    const onRead = (bytes: number) => this.#take(readBytes(bytes), true);
+    if (!readShared(source, onRead)) source.on("data", (data: Buffer) => this.#take(data, false));
   }
 
   hold(reason: Reason): void {
@@ -53,16 +57,26 @@ export class Flow {
     this.#finishing = true;
     this.let("rate");
     this.let("credit");
+    this.let("silence");
     const giveUp = setTimeout(() => this.#source.destroy(), finishMsMax);
     await this.ended;
     clearTimeout(giveUp);
     if (this.#period !== null) clearTimeout(this.#period);
   }
 
-  #take(data: Buffer): void {
+  /** `isLent`: its memory is used again as soon as this returns. */
+  #take(data: Buffer, isLent: boolean): void {
     if (!this.#finishing) this.#limit(data.length);
     const told = this.#marks === null ? data : this.#marks.take(data);
-    if (told !== null && !this.#send(told)) this.hold("link");
+    if (told === null) this.#rest();
+    else if (!this.#send(isLent && told === data ? Buffer.from(data) : told)) this.hold("link");
+  }
+
+  #rest(): void {
+    if (this.#finishing) return;
+    this.hold("silence");
+    if (silent.length === 0) setTimeout(listenAgain, silenceMs);
+    silent.push(this);
   }
 
   #limit(bytes: number): void {
@@ -82,4 +96,13 @@ export class Flow {
     this.#periodBytes = 0;
     this.let("rate");
   }
+}
+
+/** Flows that are left alone. One timer for all, so that one look finds what all of them have said. */
+let silent: Flow[] = [];
+
+function listenAgain(): void {
+  const flows = silent;
+  silent = [];
+  for (const flow of flows) flow.let("silence");
 }
