@@ -52,6 +52,11 @@ export interface SandboxSpec {
   readonly command: readonly string[];
   /** Where it starts, as it sees it; absent: in `/function`, or in `/` without code. */
   readonly workingFolder?: string | undefined;
+  /**
+   * Folders of the root, or new ones, that the program may write to, each as much as to /tmp; files that are there already stay as they are. A driver
+   * whose engine cannot lay the two over each other gives a folder `action` in the working folder. Absent: none.
+   */
+  readonly writable?: readonly string[] | undefined;
   /** What it sees itself as; absent: 1000. To the machine each sandbox is a user of its own, without rights. */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined;
   /** The whole environment; nothing is added but `PATH`, `HOME` and `PWD` where absent, and what `endpoint` says. */
@@ -118,6 +123,11 @@ export interface Sandbox {
   weigh?(cpuWeight: number): Promise<void>;
   /** Changes its `cores` for as many others, soon and once the program is there; a driver that cannot has no such method. */
   move?(cores: readonly number[]): Promise<void>;
+  /**
+   * Changes what it may connect to from `internet` to this list: once, before anything of its owner runs in it. Rejects with `internal`; it is to be
+   * stopped then. A driver that cannot has no such method.
+   */
+  restrict?(egress: readonly string[]): Promise<void>;
   /** Kills the tree at once, waits until it is gone and what it used is freed. Any number of times. */
   stop(): Promise<SandboxExit>;
   /** Resolves when the program ended, by itself or not; never rejects. By then all its output was delivered. */

@@ -29,6 +29,8 @@ export const frameType = {
   notice: 43,
   join: 44,
   joined: 45,
+  restrict: 46,
+  restricted: 47,
   request: 48,
   connection: 49,
   drain: 50,

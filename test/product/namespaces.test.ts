@@ -68,6 +68,20 @@ test("only who runs the server makes namespaces, and a name is taken once", asyn
   assert.match((await run("namespace", "create", "no/name")).stderr, /letters, digits/);
 });
 
+test("what functions of a namespace connect to is said by who runs the server, and shown with the namespace", async () => {
+  const { auth = "" } = await json("namespace", "create", "apart");
+  const list = ["internet", "platform", "redis.internal:6379"];
+  assert.deepEqual(await json("namespace", "egress", "apart", list.join(",")), { egress: list });
+  const shown = JSON.parse((await run("namespace", "list", "--json")).stdout) as { name: string; egress: unknown }[];
+  assert.deepEqual(new Map(shown.map(({ name, egress }) => [name, egress])).get("apart"), list);
+  assert.deepEqual(await json("namespace", "egress", "apart", "none"), { egress: "none" });
+  assert.deepEqual(await json("namespace", "egress", "apart", "--auth", auth), { egress: "none" });
+  assert.match((await run("namespace", "egress", "apart", "internet", "--auth", auth)).stderr, /Only a key of namespace guest/);
+  assert.match((await run("namespace", "egress", "apart", "here")).stderr, /must be HOST:PORT/);
+  assert.match((await run("namespace", "egress", "nowhere", "none")).stderr, /nowhere does not exist/);
+  assert.deepEqual(await json("namespace", "egress", "apart", "default"), { egress: null });
+});
+
 test("wskprops writes address and key, and leaves what else is in the file", async () => {
   const file = join(folder, ".wskprops");
   writeFileSync(file, "APIGW_ACCESS_TOKEN=token\nAUTH=old\n");

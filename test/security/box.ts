@@ -21,6 +21,8 @@ export interface ProbeOptions {
   readonly endpoint?: Endpoint;
   readonly env?: Record<string, string>;
   readonly egress?: Egress;
+  /** What it may connect to once it runs. */
+  readonly later?: readonly string[] | undefined;
 }
 
 export interface Ended {
@@ -87,6 +89,7 @@ export class Box {
         output[stream] += data.toString();
       },
     });
+    if (options.later !== undefined) await sandbox.restrict?.(options.later);
     const exit = await sandbox.exited;
     await sandbox.stop();
     return { ...output, exit };

@@ -30,6 +30,8 @@ export type MachineOrder =
       readonly egress: Egress;
       readonly env: Record<string, string>;
       readonly count?: number;
+      /** What it may connect to once it runs. */
+      readonly later?: readonly string[];
     }
   | { readonly do: "command"; readonly command: readonly string[] }
   /** Starts so many sandboxes, two at a time, and stops them at once. */
@@ -186,9 +188,7 @@ async function runPrograms(
   box: Box,
   warnings: readonly string[],
 ): Promise<MachineReply> {
-  const all = await Promise.all(
-    Array.from({ length: order.count ?? 1 }, () => box.run("python3", order.code, { egress: order.egress, env: order.env })),
-  );
+  const all = await Promise.all(Array.from({ length: order.count ?? 1 }, () => box.run("python3", order.code, order)));
   const failed = all.find(({ exit }) => exit.code !== 0);
   if (failed !== undefined) return { error: `${JSON.stringify(failed.exit)} ${failed.stderr} ${warnings.join("; ")}` };
   return { output: all.map(({ stdout }) => stdout).join("") };

@@ -136,7 +136,8 @@ function attempts(way: EgressWay): void {
     assert.equal(names, "100\n");
   });
 
-  for (const [name, egress] of Object.entries({ internet: "internet", "a list": greedy } as const)) {
+  const ways = { internet: "internet", "a list": greedy, "a list with internet": ["internet", ...greedy] } as const;
+  for (const [name, egress] of Object.entries(ways)) {
     test(`S4, A11, ${name}: nothing of the machine, of private networks and of metadata services is reached`, async () => {
       const earlier = Number(await world.ask({ do: "refused", above: -1 }));
       await check(egress, forbidden, /^(?!.*(reached|machine|connected))/);
@@ -152,8 +153,8 @@ function attempts(way: EgressWay): void {
     );
   });
 
-  for (const egress of ["internet", ["rebind.example:80", "public.example:80"]] as const) {
-    test(`A11: a name that moves to a forbidden address and a redirect to one lead nowhere (${typeof egress === "string" ? egress : "a list"})`, async () => {
+  for (const egress of ["internet", ["rebind.example:80", "public.example:80"], ["internet", "rebind.example:80"]] as const) {
+    test(`A11: a name that moves to a forbidden address and a redirect to one lead nowhere (${String(egress)})`, async () => {
       const printed = await world.run(
         egress,
         `
@@ -273,6 +274,30 @@ attempt(own)`,
     await check("internet", at(5432, "10.77.1.1"), /^ConnectionRefused/);
   });
 
+  test("a list with `internet`: what is reached without a list, and its entries besides", async () => {
+    const list = ["internet", "platform", "10.77.1.1:5432", "listed.example:443"];
+    await check(list, at(80, "93.184.216.34", "2606:2800:220:1::1", "public.example", "listed.example"), /^reached /);
+    await check(list, [...at(443, "public.example", "listed.example"), ...at(5432, "10.77.1.1")], /^reached /);
+    await check(list, at(80, "platform"), /^machine to/);
+    await check(list, [...at(80, "10.77.1.1"), ...at(5432, "10.77.1.2", "10.1.2.3")], /^ConnectionRefused/);
+    await check(list, [...at(service, "platform", machine.ipv4), ...at(22, "100.64.0.1")], /^(?!.*(reached|machine))/);
+    // Names that are not in the list are answered as ever, by many addresses too.
+    const names = `import socket\nprint(len({a[4][0] for a in socket.getaddrinfo("many.example", 80)}))`;
+    assert.equal(await world.run(list, names), "100\n");
+    await check(["internet", "93.184.216.40:80"], at(80, "100.64.0.1", "platform"), /^(ConnectionRefused|name)/);
+  });
+
+  if (way !== "docker") {
+    test("a sandbox that waited with `internet` has a list from the moment it is given one", async () => {
+      const opened = { host: "10.77.1.1", port: 5432 };
+      const more = await world.reachLater(["internet", "10.77.1.1:5432"], opened, at(80, "93.184.216.34", "public.example"));
+      for (const said of Object.values(more)) assert.match(said, /^reached /);
+      const closed = forbidden.filter(({ host }) => host !== opened.host);
+      const less = await world.reachLater(["10.77.1.1:5432"], opened, [...closed, ...at(80, "93.184.216.34", "public.example")]);
+      for (const [target, said] of Object.entries(less)) assert.match(said, /^(?!.*(reached|machine|connected))/, target);
+    });
+  }
+
   test("a list of the greatest length, and many sandboxes with different lists", async () => {
     const list = Array.from({ length: 64 }, (_, index) => `93.184.219.${index}:80`);
     await check(list, at(80, "93.184.219.0", "93.184.219.63"), /^reached /);
@@ -307,6 +332,7 @@ attempt(own)`,
     const first = await settled();
     await world.ask({ do: "rounds", count: many / 2, egress: "internet" });
     await world.ask({ do: "rounds", count: many / 2, egress: ["public.example:443", "93.184.216.40:80"] });
+    await world.ask({ do: "rounds", count: 10, egress: ["internet", "platform"] });
     assert.deepEqual(await settled(), first);
   });
 

@@ -44,6 +44,16 @@ with concurrent.futures.ThreadPoolExecutor(16) as pool:
     print(json.dumps({t["host"] + " " + str(t["port"]): r for t, r in zip(targets, pool.map(attempt, targets))}))
 `;
 
+const untilReached = `
+import json, os, socket, time
+first = json.loads(os.environ["FIRST"])
+for _ in range(600):
+    try:
+        socket.create_connection((first["host"], first["port"]), timeout=2).close()
+        break
+    except OSError: time.sleep(0.05)
+`;
+
 /** The machine; `close` ends it and tells what was left on it. */
 export class EgressWorld {
   readonly #machine: ChildProcess;
@@ -75,6 +85,13 @@ export class EgressWorld {
   /** What each target answers to a sandbox. */
   async reach(egress: Egress, targets: readonly Target[]): Promise<Record<string, string>> {
     return JSON.parse(await this.run(egress, tryAll, { TARGETS: JSON.stringify(targets) })) as Record<string, string>;
+  }
+
+  /** What each target answers to a sandbox that began with `internet`, once `first` is reached. */
+  async reachLater(later: readonly string[], first: Target, targets: readonly Target[]): Promise<Record<string, string>> {
+    const env = { TARGETS: JSON.stringify(targets), FIRST: JSON.stringify(first) };
+    const said = await this.ask({ do: "run", egress: "internet", later, code: `${untilReached}${tryAll}`, env });
+    return JSON.parse(said) as Record<string, string>;
   }
 
   async close(): Promise<string> {

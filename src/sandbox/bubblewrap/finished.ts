@@ -38,8 +38,9 @@ export function shapeOf(request: SpawnRequest, coresLate: boolean): Shape | null
   if (request.codeComesLater === true || command[0]?.startsWith("/") !== true || process.arch !== "x64") return null;
   const { cpuWeight: _, cores, ...sizes } = limits;
   const seen = coresLate ? cores?.length : cores;
-  const { user, workingFolder: folder } = request;
-  return { key: JSON.stringify([root, runtime, code !== null, endpoint, egress === "none", sizes, seen, user, folder]), request };
+  const { user, workingFolder: folder, writable } = request;
+  const key = JSON.stringify([root, runtime, code !== null, endpoint, egress === "none", sizes, seen, user, folder, writable]);
+  return { key, request };
 }
 
 /** One of them. Its folders are on the host, and go with it. */

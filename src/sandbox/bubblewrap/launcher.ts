@@ -146,7 +146,6 @@ export class BubblewrapLauncher implements Launcher {
   }
 
   async #startAnew(request: SpawnRequest): Promise<Launched> {
-    this.#reach(request);
     const sources = this.#sources(request);
     const spare = this.#takeSpare(request.limits);
     this.#refillLater(refillMs);
@@ -175,12 +174,6 @@ export class BubblewrapLauncher implements Launcher {
   async #limit(spare: Spare, { egress, platform, limits }: SpawnRequest): Promise<void> {
     if (egress !== "none") await spare.outlet?.restrict(egress, platform);
     spare.cgroup.limit(limits);
-  }
-
-  /** Folders that nobody has used yet are mounted first: a spare from before that would lack them. */
-  #reach({ root, code, runtime }: SpawnRequest): void {
-    if (!this.#isolation.privileged) return;
-    for (const folder of [root, code, runtime]) if (folder !== null) this.#binds.reachable(folder);
   }
 
   #sources(request: SpawnRequest): MountSources {
@@ -262,7 +255,6 @@ export class BubblewrapLauncher implements Launcher {
     const shop = { runFolder: this.#shop.runFolder, placesFolder: this.#placesFolder ?? "", program: this.#placeholder };
     const folders = makeFolders(shape, this.#world.newId(), shop);
     const template = templateOf(shape, folders);
-    this.#reach(template);
     const sources = this.#sources(template);
     const spare = this.#takeSpare(template.limits);
     this.#finished.add(new Finished(shape, spare, folders, this.#run(spare, template, sources)));

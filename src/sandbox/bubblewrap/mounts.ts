@@ -1,6 +1,6 @@
 /** What a sandbox sees of files, as arguments of bwrap. */
 import { type Dirent, existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { platformName } from "../egress/egress.ts";
+import { platformVariables } from "../egress/egress.ts";
 import type { SandboxSpec } from "../sandbox.ts";
 import { functionFolder, runtimeFolder } from "../sandbox.ts";
 import { callbackSocket } from "../spawner/messages.ts";
@@ -76,12 +76,6 @@ export function environment(spec: Omit<SandboxSpec, "output">): Readonly<Record<
   };
 }
 
-/** By which a program finds the platform that may reach it. */
-export function platformVariables(egress: SandboxSpec["egress"]): Readonly<Record<string, string>> {
-  const mayReach = typeof egress !== "string" && egress.includes("platform");
-  return mayReach ? { POLYKILN_URL: `http://${platformName}` } : {};
-}
-
 function mounts(spec: Omit<SandboxSpec, "output">, sources: MountSources): string[] {
   const { tmpfs, socketFolder } = sources;
   const bytes = String(spec.limits.tmpMiB * 1024 * 1024);
@@ -99,8 +93,17 @@ function mounts(spec: Omit<SandboxSpec, "output">, sources: MountSources): strin
   // A /dev that could be written to would be memory without a limit of its own.
   const devices = ["--proc", "/proc", "--dev", "/dev", ...shared, "--remount-ro", "/dev"];
   const view = viewMounts.map(([name, target]) => ["--ro-bind", `${sources.view}/${name}`, target]);
-  const targets = ["/proc", "/sys", "/dev", "/tmp", ...placed.map((mount) => mount[2] as string)];
-  return [...rootMounts(sources, targets), ...devices, ...view.flat(), ...tmp, ...placed.flat()];
+  const { writable = [] } = spec;
+  const targets = ["/proc", "/sys", "/dev", "/tmp", ...writable, ...placed.map((mount) => mount[2] as string)];
+  const opened = writable.flatMap((folder) => openedMounts(sources.root, folder, bytes));
+  return [...rootMounts(sources, targets), ...devices, ...view.flat(), ...tmp, ...opened, ...placed.flat()];
+}
+
+/** A folder in memory, with what the root has there. */
+function openedMounts(root: string, folder: string, bytes: string): string[] {
+  const entries = canHold(root, folder) ? readdirSync(`${root}${folder}`, { withFileTypes: true }) : [];
+  const inside = entries.flatMap((entry) => whole(root, `${folder}/${entry.name}`, entry));
+  return ["--perms", "0755", "--size", bytes, "--tmpfs", folder, ...inside];
 }
 
 /**

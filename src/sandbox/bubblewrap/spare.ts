@@ -114,6 +114,7 @@ export class Spare {
       child: this.#child,
       pipes: this.#pipes,
       reply: { pid: this.pid, finished, ...this.cgroup.files, socketFolder },
+      restrict: async ({ egress, platform }) => await this.outlet?.restrict(egress, platform),
       kill: () => this.#kill(),
       outOfMemory: () => this.cgroup.outOfMemory(),
       free: async () => {

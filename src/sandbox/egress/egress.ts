@@ -37,6 +37,12 @@ export interface PlatformAddress {
 export const platformName = "platform";
 export const platformPort = 80;
 
+/** By which a program finds the platform that may reach it. */
+export function platformVariables(egress: Egress): Readonly<Record<string, string>> {
+  const mayReach = typeof egress !== "string" && egress.includes("platform");
+  return mayReach ? { POLYKILN_URL: `http://${platformName}` } : {};
+}
+
 /** A container that somebody else has started, and that waits. */
 export interface ForeignContainer {
   /** Of its first process, on this machine. */

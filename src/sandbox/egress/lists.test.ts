@@ -78,6 +78,17 @@ test("sandboxes with the same list share it; `platform` is an address and a name
   assert.notEqual(lists.use(["a.example:81"]).list.group, first.list.group);
 });
 
+test("a list with `internet` adds to what everybody may reach", async () => {
+  const { lists, elements, apply, pass } = start();
+  const { list, lines } = lists.use(["internet", "platform"]);
+  assert.deepEqual(lines, ["add element inet kiln allowed4 { 1 . 100.64.0.1 . 80 }", "add element inet kiln open { 1 }"]);
+  assert.ok(list.hasInternet && !list.has("internet"));
+  await apply(lines);
+  list.users -= 1;
+  await pass(120_000);
+  assert.deepEqual([...elements], []);
+});
+
 test("what a name was resolved to is let through on each of its ports", async () => {
   const { lists, elements } = start();
   const { list } = lists.use(["A.example:80", "a.example:443"]);

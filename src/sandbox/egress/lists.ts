@@ -26,6 +26,8 @@ export class AllowList {
   /** Of the interfaces of its sandboxes; never 0, which is for all without a list. */
   readonly group: number;
   readonly hasPlatform: boolean;
+  /** Besides its entries it allows what everybody may reach who has no list. */
+  readonly hasInternet: boolean;
   readonly #ports = new Map<string, number[]>();
   /** When each element of the filter was last confirmed. */
   readonly #elements = new Map<string, number>();
@@ -38,8 +40,9 @@ export class AllowList {
     this.#acts = acts;
     this.#world = world;
     this.hasPlatform = entries.includes("platform");
+    this.hasInternet = entries.includes("internet");
     for (const entry of entries) {
-      if (entry === "platform") continue;
+      if (entry === "platform" || entry === "internet") continue;
       const colon = entry.lastIndexOf(":");
       const host = plainHost(entry.slice(0, colon).replace(/^\[|\]$/g, ""));
       this.#ports.set(host, [...(this.#ports.get(host) ?? []), Number(entry.slice(colon + 1))]);
@@ -51,10 +54,12 @@ export class AllowList {
     return this.#ports.has(name) && isIP(name) === 0;
   }
 
-  /** Lines for the filter that the list begins with: addresses that are written in it, and the platform. */
+  /** Lines for the filter that the list begins with: addresses that are written in it, the platform, and the internet. */
   firstLines(): string[] {
     const literals = [...this.#ports].filter(([host]) => isIP(host) !== 0).flatMap(([host, ports]) => this.#lines(host, ports));
-    return [...literals, ...(this.hasPlatform ? this.#confirm(gateway, platformPort, Number.POSITIVE_INFINITY) : [])];
+    const platform = this.hasPlatform ? this.#confirm(gateway, platformPort, Number.POSITIVE_INFINITY) : [];
+    const internet = this.hasInternet ? this.#add(`inet kiln open { ${this.group} }`, Number.POSITIVE_INFINITY) : [];
+    return [...literals, ...platform, ...internet];
   }
 
   /** The name has these addresses; resolves when they can be connected to. */
@@ -85,7 +90,13 @@ export class AllowList {
   }
 
   #confirm(address: string, port: number, confirmedAt: number): string[] {
-    const element = `inet kiln ${isIP(address) === 4 ? "allowed4" : "allowed6"} { ${this.group} . ${address} . ${port} }`;
+    return this.#add(
+      `inet kiln ${isIP(address) === 4 ? "allowed4" : "allowed6"} { ${this.group} . ${address} . ${port} }`,
+      confirmedAt,
+    );
+  }
+
+  #add(element: string, confirmedAt: number): string[] {
     const isNew = !this.#elements.has(element);
     if (isNew && this.#elements.size >= addressesMax) return [];
     this.#elements.set(element, confirmedAt);

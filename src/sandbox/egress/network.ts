@@ -140,6 +140,7 @@ class RouterNetwork implements Network {
       ...(carriesIpv6 ? [`route add ${ipv6}/128 dev ${link}`] : []),
     ];
     let list: AllowList | null = null;
+    let isGone = false;
     return {
       enter: this.#options.way === "root" ? [] : this.#enter(),
       commands: inside.join("\n"),
@@ -147,9 +148,14 @@ class RouterNetwork implements Network {
       restrict: async (egress, platform) => {
         if (list !== null) throw new PlatformError("internal", "A sandbox has been given a list already");
         if (egress !== "internet") list = await this.#useList(egress, link);
+        if (isGone) {
+          if (list !== null) list.users -= 1;
+          throw new PlatformError("internal", "The sandbox has ended");
+        }
         this.#sandboxes.set(ipv4, { policy: list ?? "all", platform });
       },
       release: () => {
+        isGone = true;
         this.#sandboxes.delete(ipv4);
         if (list === null) return;
         list.users -= 1;

@@ -1,6 +1,6 @@
 /**
  * Answers what sandboxes ask about names, at the router's address. Who may go anywhere hears what the machine's resolvers say; who has
- * a list hears of the names in it alone, once their addresses can be connected to.
+ * a list hears of the names in it once their addresses can be connected to, and of others only if the internet is in it.
  */
 import type { RemoteInfo, Socket as UdpSocket } from "node:dgram";
 import type { Server, Socket } from "node:net";
@@ -120,12 +120,13 @@ export class Resolver {
   async #answerListed(query: Buffer, question: Question, list: AllowList, transport: Transport): Promise<Buffer> {
     const isAddress = question.type === recordType.a || question.type === recordType.aaaa;
     if (isPlatform(question.name, list)) return makeAnswer(query, question, question.type === recordType.a ? [gateway] : []);
-    if (!list.has(question.name)) return makeAnswer(query, question, "noName");
+    const isListed = list.has(question.name);
+    if (!isListed && !list.hasInternet) return makeAnswer(query, question, "noName");
     // Other records can hold addresses too, which then would not be allowed.
-    if (!isAddress) return makeAnswer(query, question, []);
+    if (!isAddress && !list.hasInternet) return makeAnswer(query, question, []);
     const answer = await this.#ask(query, question, transport);
     if (answer === null) return makeAnswer(query, question, "failed");
-    await list.learn(question.name, readAddresses(answer));
+    if (isListed && isAddress) await list.learn(question.name, readAddresses(answer));
     return answer;
   }
 

@@ -15,7 +15,7 @@ export const uplinkName = "up0";
 /**
  * The interfaces of sandboxes with a list are in that list's group, and `allowed` tells where the group may go. Changing an
  * interface's group costs next to nothing, changing a set 2 ms. All others are in group 0 and may go wherever nobody is
- * refused. Who has no route of its own back (`fib`) has made up its address. The machine's own addresses are here only for a quick
+ * refused, as those of the groups in `open` may besides what their list says. Who has no route of its own back (`fib`) has made up its address. The machine's own addresses are here only for a quick
  * answer; the machine does not listen to the router in any case.
  */
 export function routerRules(privateNetworks: readonly string[]): string {
@@ -27,6 +27,7 @@ table inet kiln {
   set own6 { type ipv6_addr; }
   set allowed4 { type devgroup . ipv4_addr . inet_service; }
   set allowed6 { type devgroup . ipv6_addr . inet_service; }
+  set open { type devgroup; }
   set connections4 { type ipv4_addr; size 65535; flags dynamic; }
   set connections6 { type ipv6_addr; size 65535; flags dynamic; }
   set questions { type ifname; size 65535; flags dynamic,timeout; timeout 10s; }
@@ -66,10 +67,7 @@ table inet kiln {
     ip daddr @own4 goto refuse
     ip6 daddr @own6 goto refuse
     meta iifgroup != 0 goto listed
-    ip daddr @refused4 goto refuse
-    ip6 daddr != ${global6} goto refuse
-    ip6 daddr @refused6 goto refuse
-    accept
+    goto public
   }
   chain listed {
     ip daddr @refused4 ip daddr != @opened4 goto refuse
@@ -77,7 +75,14 @@ table inet kiln {
     ip6 daddr @refused6 ip6 daddr != @opened6 goto refuse
     meta iifgroup . ip daddr . th dport @allowed4 accept
     meta iifgroup . ip6 daddr . th dport @allowed6 accept
+    meta iifgroup @open goto public
     goto refuse
+  }
+  chain public {
+    ip daddr @refused4 goto refuse
+    ip6 daddr != ${global6} goto refuse
+    ip6 daddr @refused6 goto refuse
+    accept
   }
   chain refuse {
     counter name refused

@@ -2,6 +2,7 @@
 import { type Duplex, duplexPair } from "node:stream";
 import { StdioExitError } from "../../lib/exit-error.ts";
 import { PlatformError } from "../../model/error.ts";
+import type { Egress } from "../../model/model.ts";
 import { untilAborted } from "../endpoints/until-aborted.ts";
 import type { Sandbox, SandboxDriver, SandboxExit, SandboxSpec } from "../sandbox.ts";
 
@@ -69,6 +70,8 @@ class FakeSandbox implements Sandbox {
   readonly pause?: () => Promise<void>;
   readonly resume?: () => Promise<void>;
   paused = false;
+  /** What it may connect to. */
+  egress: Egress;
   /** The last weight that it was given; null: what its memory makes. */
   cpuWeight: number | null;
   /** The processors that it was last told to run on; null: all. */
@@ -88,6 +91,7 @@ class FakeSandbox implements Sandbox {
 
   constructor(spec: SandboxSpec, program: FakeProgram, pausing: boolean, stopped: () => void) {
     this.id = spec.id;
+    this.egress = spec.egress;
     this.cpuWeight = spec.limits.cpuWeight ?? null;
     this.cores = spec.limits.cores ?? null;
     this.#spec = spec;
@@ -126,6 +130,10 @@ class FakeSandbox implements Sandbox {
 
   async move(cores: readonly number[]): Promise<void> {
     this.cores = cores;
+  }
+
+  async restrict(egress: readonly string[]): Promise<void> {
+    this.egress = egress;
   }
 
   async stop(): Promise<SandboxExit> {

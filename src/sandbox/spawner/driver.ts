@@ -70,9 +70,9 @@ export class SpawnerDriver implements SandboxDriver {
     const listener = spec.endpoint.via === "callback" ? new CallbackListener(`${folder}/${callbackSocket}`) : null;
     try {
       const { output, ...request } = spec;
-      const platform = this.#options.platform?.() ?? null;
-      const program = await spawner.start({ ...request, folder, platform }, output);
-      return new SpawnedSandbox(spec, program, listener, this.#options.world);
+      const platform = () => this.#options.platform?.() ?? null;
+      const program = await spawner.start({ ...request, folder, platform: platform() }, output);
+      return new SpawnedSandbox(spec, program, listener, this.#options.world, platform);
     } catch (error) {
       listener?.close();
       await rm(folder, { recursive: true, force: true });

@@ -2,7 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import type { JoinedNetwork } from "../egress/egress.ts";
 import type { PipeSet } from "./pipes.ts";
-import type { ExpectRequest, JoinRequest, SpawnedReply, SpawnRequest } from "./messages.ts";
+import type { ExpectRequest, JoinRequest, RestrictRequest, SpawnedReply, SpawnRequest } from "./messages.ts";
 
 /** Starts sandboxes of one technology inside the spawner process. */
 export interface Launcher {
@@ -21,6 +21,8 @@ export interface Launched {
   readonly child: ChildProcess;
   readonly pipes: PipeSet;
   readonly reply: SpawnedReply;
+  /** Absent where it connects to nothing anyway, or to everything. Rejects with `internal`. */
+  restrict?(request: RestrictRequest): Promise<void>;
   /** Kills every process of the sandbox, frozen or not. May be called at any time, also after the end. */
   kill(): void;
   /** True when the kernel ended something inside for want of memory. Asked once, after the child's exit and before `free`. */

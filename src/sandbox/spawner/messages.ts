@@ -3,7 +3,7 @@
  * frame is the number of a sandbox (0: of the spawner itself).
  *
  * To the spawner: `spawn` (SpawnRequest), `expect` (ExpectRequest), of no sandbox; `stdin` (bytes; END closes it), `kill`, `credit`; `join` (JoinRequest),
- * answered by `joined` (JoinReply) and taken back by `kill`.
+ * answered by `joined` (JoinReply) and taken back by `kill`; `restrict` (RestrictRequest), answered by `restricted` (FailedReply; nothing: it is done).
  * From it: `ready`; `spawned` (SpawnedReply) or `failed` (FailedReply); `stdout`, `stderr` (bytes); `exited` (SandboxExit) once
  * all output has been sent; `notice` (Notice), of the spawner itself; `killed` (SandboxExit) once nothing of the sandbox is left, also when it ended by itself; `credit`.
  * A `credit` (u32) says how many bytes of STDIN or of a `stdio` connection's STDOUT were taken; nobody has more than
@@ -83,6 +83,13 @@ export interface Notice {
 /** A container of somebody else's is to have a network. */
 export interface JoinRequest extends ForeignContainer {
   readonly egress: Exclude<Egress, "none">;
+  /** As of a SpawnRequest. */
+  readonly platform: PlatformAddress | null;
+}
+
+/** A running sandbox is to connect to a list from now on, no longer to `internet`. */
+export interface RestrictRequest {
+  readonly egress: readonly string[];
   /** As of a SpawnRequest. */
   readonly platform: PlatformAddress | null;
 }

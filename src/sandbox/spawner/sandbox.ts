@@ -5,6 +5,7 @@ import { PlatformError } from "../../model/error.ts";
 import type { CallbackListener } from "../endpoints/callback.ts";
 import { dialTcp } from "../endpoints/tcp.ts";
 import { UnixDialler } from "../endpoints/unix.ts";
+import type { PlatformAddress } from "../egress/egress.ts";
 import type { Sandbox, SandboxExit, SandboxSpec } from "../sandbox.ts";
 import { ControlFile } from "./control-file.ts";
 import { weightText } from "./cpu-weight.ts";
@@ -26,6 +27,7 @@ export class SpawnedSandbox implements Sandbox {
   readonly #program: Program;
   readonly #listener: CallbackListener | null;
   readonly #world: World;
+  readonly #platform: () => PlatformAddress | null;
   /** Aborted when the program has ended, with the error of whoever still waits for it. */
   readonly #over = new AbortController();
   /** Closed with the sandbox. */
@@ -33,13 +35,20 @@ export class SpawnedSandbox implements Sandbox {
   #dialler: UnixDialler | null = null;
   #isConnected = false;
 
-  constructor(spec: SandboxSpec, program: Program, listener: CallbackListener | null, world: World) {
+  constructor(
+    spec: SandboxSpec,
+    program: Program,
+    listener: CallbackListener | null,
+    world: World,
+    platform: () => PlatformAddress | null,
+  ) {
     this.id = spec.id;
     this.finished = program.reply.finished;
     this.#endpoint = spec.endpoint;
     this.#program = program;
     this.#listener = listener;
     this.#world = world;
+    this.#platform = platform;
     this.exited = program.exited;
     const { freezeFile, memoryFiles, cpuFile, coresFile } = program.reply;
     if (freezeFile !== null) {
@@ -79,6 +88,10 @@ export class SpawnedSandbox implements Sandbox {
         if (socketFolder === null) return await dialTcp(this.#endpoint.port, this.#world, AbortSignal.any([signal, over]));
         return await this.#unix(socketFolder, bridgeSocket).connect(signal, over);
     }
+  }
+
+  async restrict(egress: readonly string[]): Promise<void> {
+    await this.#program.restrict({ egress, platform: this.#platform() });
   }
 
   async stop(): Promise<SandboxExit> {

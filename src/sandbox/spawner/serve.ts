@@ -5,7 +5,14 @@ import type { JoinedNetwork } from "../egress/egress.ts";
 import type { SandboxExit } from "../sandbox.ts";
 import { Flow } from "./flow.ts";
 import type { Launched, Launcher } from "./launcher.ts";
-import { type ExpectRequest, type JoinReply, type JoinRequest, type SpawnRequest, windowBytes } from "./messages.ts";
+import {
+  type ExpectRequest,
+  type JoinReply,
+  type JoinRequest,
+  type RestrictRequest,
+  type SpawnRequest,
+  windowBytes,
+} from "./messages.ts";
 
 /** Serves one driver until it goes away, then kills what is left. Resolves when everything has been freed. */
 export async function serve(link: Socket, launcher: Launcher): Promise<void> {
@@ -44,6 +51,7 @@ class Server {
     if (running === undefined) return type === frameType.kill ? this.#take(id) : undefined;
     if (type === frameType.stdin) running.write(payload, (flags & flagEnd) !== 0);
     else if (type === frameType.credit) running.credit(payload.readUInt32BE(0));
+    else if (type === frameType.restrict) void this.#restrict(id, running, JSON.parse(payload.toString()) as RestrictRequest);
     else if (type === frameType.kill) running.kill();
   }
 
@@ -100,6 +108,15 @@ class Server {
       reply = { outcome: "failed", message: error instanceof Error ? error.message : String(error) };
     }
     this.send(frameType.joined, id, JSON.stringify(reply));
+  }
+
+  async #restrict(id: number, running: Running, request: RestrictRequest): Promise<void> {
+    try {
+      await running.restrict(request);
+      this.send(frameType.restricted, id);
+    } catch (error) {
+      this.send(frameType.restricted, id, JSON.stringify({ message: error instanceof Error ? error.message : String(error) }));
+    }
   }
 
   #take(id: number): void {
@@ -163,6 +180,10 @@ class Running {
 
   credit(bytes: number): void {
     this.#connection?.credit(bytes);
+  }
+
+  async restrict(request: RestrictRequest): Promise<void> {
+    await this.#launched.restrict?.(request);
   }
 
   hold(reason: "link"): void {

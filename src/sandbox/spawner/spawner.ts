@@ -13,6 +13,7 @@ import type {
   JoinReply,
   JoinRequest,
   Notice,
+  RestrictRequest,
   SpawnedReply,
   SpawnerSettings,
   SpawnRequest,
@@ -24,6 +25,8 @@ export interface Program {
   readonly reply: SpawnedReply;
   /** STDIN and STDOUT, where the end point is `stdio`. */
   readonly stdio: Duplex | null;
+  /** From `internet` to a list. Rejects with `internal`. */
+  restrict(request: RestrictRequest): Promise<void>;
   /** Ends it for good; `gone` tells when. */
   kill(): void;
   readonly exited: Promise<SandboxExit>;
@@ -165,6 +168,7 @@ class LivingProgram implements Program {
   readonly #starting = Promise.withResolvers<Program>();
   readonly #exiting = Promise.withResolvers<SandboxExit>();
   readonly #going = Promise.withResolvers<SandboxExit>();
+  #restricting: PromiseWithResolvers<void> | null = null;
 
   constructor(
     number: number,
@@ -189,9 +193,19 @@ class LivingProgram implements Program {
     else if (type === frameType.stderr) this.#output("stderr", payload);
     else if (type === frameType.credit) this.stdio?.credit(payload.readUInt32BE(0));
     else if (type === frameType.spawned) this.#spawned(JSON.parse(payload.toString()) as SpawnedReply);
+    else if (type === frameType.restricted) this.#restricted(payload);
     else if (type === frameType.failed) this.#failed((JSON.parse(payload.toString()) as FailedReply).message);
     else if (type === frameType.exited) this.#exited(JSON.parse(payload.toString()) as SandboxExit);
     else if (type === frameType.killed) this.#gone(JSON.parse(payload.toString()) as SandboxExit);
+  }
+
+  async restrict(request: RestrictRequest): Promise<void> {
+    this.#restricting = Promise.withResolvers();
+    this.#send(frameType.restrict, Buffer.from(JSON.stringify(request)), 0);
+    const gone = this.exited.then(() => {
+      throw new PlatformError("internal", "The sandbox has ended");
+    });
+    await Promise.race([this.#restricting.promise, gone]);
   }
 
   kill(): void {
@@ -209,6 +223,12 @@ class LivingProgram implements Program {
   #spawned(reply: SpawnedReply): void {
     this.reply = reply;
     this.#starting.resolve(this);
+  }
+
+  #restricted(payload: Buffer): void {
+    if (payload.length === 0) return this.#restricting?.resolve();
+    const { message } = JSON.parse(payload.toString()) as FailedReply;
+    this.#restricting?.reject(new PlatformError("internal", `What a sandbox connects to could not be changed: ${message}`));
   }
 
   #failed(message: string): void {
