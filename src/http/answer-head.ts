@@ -104,6 +104,11 @@ const nameRule = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // Characters over 255 would be cut to their low byte, which may be a CR or LF.
 const valueRule = /^[\t\x20-\x7e\x80-\xff]*$/;
 
+/** Whether HTTP allows such a header. */
+export function isAllowedHeader(name: string, value: string): boolean {
+  return nameRule.test(name) && valueRule.test(value);
+}
+
 const statusLines = new Map<number, string>();
 
 function statusLine(status: number): string {

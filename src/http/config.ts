@@ -26,6 +26,8 @@ export interface HttpConfig {
   readonly checkIntervalMs: number;
   /** Host names under which this server is known, besides IP addresses and localhost; lower case. (Default: none) */
   readonly publicNames: readonly string[];
+  /** Each name that is one label below this one is for routes with `byHost`; lower case. (Default: empty, there are none) */
+  readonly hostsBelow: string;
   /** IP addresses whose connections count as those of loopback. (Default: none) */
   readonly trustedPeers: readonly string[];
   /** Origins whose pages may change things without a key; `*`: all but `null`. (Default: only this server's and this machine's) */
@@ -45,6 +47,7 @@ export const httpDefaults: HttpConfig = {
   stallTimeoutMs: 60_000,
   checkIntervalMs: 1000,
   publicNames: [],
+  hostsBelow: "",
   trustedPeers: [],
   pageOrigins: [],
 };

@@ -5,8 +5,9 @@ import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { HttpConfig } from "./config.ts";
 import { type Connection, connectionOf } from "./connection.ts";
-import { type Scan, scanHeaders } from "./headers.ts";
-import type { FastRoute } from "./http.ts";
+import { headerOf, type Scan, scanHeaders } from "./headers.ts";
+import type { FastRoute, HttpRequest } from "./http.ts";
+import { labelBelow } from "./host-label.ts";
 import { endAndLinger } from "./linger.ts";
 import { bodyTooLarge } from "./node-body.ts";
 import { type ExchangeContext, NodeExchange } from "./node-http.ts";
@@ -110,9 +111,9 @@ export class Front implements ConnectionReader {
     const exchange = new NodeExchange(connection, incoming, outgoing, this.#context);
     if (this.#draining) exchange.closeAfter();
 
-    const refused = this.#problem(incoming, scan, connection);
+    const route = matching(routes, exchange, config.hostsBelow);
+    const refused = this.#problem(incoming, scan, connection, route);
     if (refused !== undefined) return this.#refuse(exchange, refused);
-    const route = matching(routes, exchange.method, exchange.path);
     if (route === undefined) {
       outgoing.once("close", () => exchange.finished());
       if (expectsContinue) outgoing.writeContinue();
@@ -141,11 +142,11 @@ export class Front implements ConnectionReader {
   }
 
   /** What keeps a request from being served, if anything. */
-  #problem(incoming: IncomingMessage, scan: Scan, connection: Connection): PlatformError | undefined {
+  #problem(incoming: IncomingMessage, scan: Scan, connection: Connection, route?: FastRoute): PlatformError | undefined {
     if (incoming.rawHeaders.length > this.#parts.config.headerCountMax * 2)
       return tooManyHeaders(this.#parts.config.headerCountMax);
     if (scan.hosts !== 1 && (scan.hosts > 1 || incoming.httpVersion === "1.1")) return hostCount(scan.hosts);
-    if (!connection.loopback || scan.authorized) return undefined;
+    if (!connection.loopback || scan.authorized || route?.open === true) return undefined;
     return this.#guard({ method: incoming.method as string, host: scan.host, origin: scan.origin });
   }
 
@@ -175,8 +176,15 @@ export class Front implements ConnectionReader {
 }
 
 /** The first route that takes the request. */
-export function matching(routes: readonly FastRoute[], method: string, path: string): FastRoute | undefined {
+export function matching(
+  routes: readonly FastRoute[],
+  { method, path, headers }: Pick<HttpRequest, "method" | "path" | "headers">,
+  hostsBelow: string,
+): FastRoute | undefined {
+  // By the header alone, which a front process passes on.
+  const byHost = hostsBelow !== "" && labelBelow(hostsBelow, headerOf(headers, "host")) !== null;
   for (const route of routes) {
+    if ((route.byHost === true) !== byHost) continue;
     if (path.startsWith(route.prefix) && (route.matches === undefined || route.matches(method, path))) return route;
   }
   return undefined;

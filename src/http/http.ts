@@ -65,4 +65,8 @@ export interface FastRoute {
   readonly handler: Handler;
   /** Where only part of what is below the prefix is meant (our own API's invoke paths). */
   readonly matches?: (method: string, path: string) => boolean;
+  /** Takes the requests for names below `HttpConfig.hostsBelow`, which go to such routes only, and no others. */
+  readonly byHost?: true;
+  /** What it gives is for everybody: pages of every site may ask, and it may have any name. */
+  readonly open?: true;
 }

@@ -80,7 +80,7 @@ export class OwnFront implements OwnContext, ConnectionReader {
     const known = this.#knownOf(head);
     if (known === null) return false;
     const exchange = line.open(head, known);
-    const refused = this.#problem(head, line.connection);
+    const refused = this.#problem(head, line.connection, known.route);
     if (refused !== undefined) exchange.refuseUnread(refused);
     else this.#handle(known.route, exchange);
     return true;
@@ -106,15 +106,15 @@ export class OwnFront implements OwnContext, ConnectionReader {
     if (head.known !== null) return head.known as KnownRequest;
     // Another protocol, or an expectation of which we know nothing.
     if (head.upgrade || head.expect === "unknown") return null;
-    const route = matching(this.#parts.routes, head.method, head.path);
+    const route = matching(this.#parts.routes, head, this.config.hostsBelow);
     if (route === undefined) return null;
     const known = new KnownRequest(route);
     head.known = known;
     return known;
   }
 
-  #problem(head: RequestHead, connection: Connection): PlatformError | undefined {
-    if (connection.loopback && !head.authorized) {
+  #problem(head: RequestHead, connection: Connection, route: FastRoute): PlatformError | undefined {
+    if (connection.loopback && !head.authorized && route.open !== true) {
       const refused = this.#guard(head);
       if (refused !== undefined) return refused;
     }

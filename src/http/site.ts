@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { PlatformError } from "../model/error.ts";
+import { hostName } from "./host-label.ts";
 import { isLoopbackHost } from "./loopback.ts";
 
 /** What the check needs of a request. */
@@ -45,15 +46,6 @@ function isOwnOrigin(origin: string, host: string | undefined, names: ReadonlySe
   const authority = match[1] as string;
   const name = hostName(authority);
   return authority.toLowerCase() === host?.toLowerCase() || isLoopbackHost(name) || names.has(name);
-}
-
-/** The host of `host:port`, in lower case, without the brackets of IPv6 and the dot that may end a name. */
-function hostName(authority: string): string {
-  const lower = authority.toLowerCase();
-  if (lower.startsWith("[")) return lower.slice(1, Math.max(lower.indexOf("]"), 1));
-  const colon = lower.lastIndexOf(":");
-  const name = colon === -1 ? lower : lower.slice(0, colon);
-  return name.endsWith(".") ? name.slice(0, -1) : name;
 }
 
 function foreignHost(host: string): PlatformError {

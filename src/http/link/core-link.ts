@@ -100,7 +100,7 @@ export class CoreLink {
     let known = this.#known.get(text);
     if (known !== undefined) return known;
     const head = parseRequestHead(text);
-    known = new KnownHead(head, matching(this.#parts.routes, head.method, head.path));
+    known = new KnownHead(head, matching(this.#parts.routes, head, this.#init.http.hostsBelow));
     if (this.#known.size >= knownMax) this.#known.clear();
     if (text.length <= knownBytesMax) this.#known.set(detached(text), known);
     return known;

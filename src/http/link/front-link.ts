@@ -16,7 +16,7 @@ export interface FrontParts {
   readonly world: World;
   readonly version: string;
   /** Which requests the core takes as streams; connections with others are passed on. */
-  readonly paths: readonly Pick<FastRoute, "prefix" | "matches">[];
+  readonly paths: readonly Omit<FastRoute, "handler">[];
   /** Processor time and memory of this process. */
   readonly usage: () => Pick<FrontFigures, "cpuS" | "residentBytes">;
 }
@@ -75,9 +75,7 @@ export class Front implements ConnectionReader {
     const heads = new ResultHeads();
     const handler: Handler = (request, response) => new FrontCall(this.#link, heads, request, response).start();
     const { world, paths } = this.#parts;
-    const routes = paths.map(({ prefix, matches }) =>
-      matches === undefined ? { prefix, handler } : { prefix, matches, handler },
-    );
+    const routes = paths.map((path) => Object.assign({ handler }, path));
     const bug = (error: unknown) => this.#tellBug(error);
     const listener = new Listener({ world, routes, elsewhere: this, config: { ...http, front: "own" }, bug });
     try {
