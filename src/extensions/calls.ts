@@ -56,7 +56,8 @@ function changedFn(fn: Fn, { memoryMiB = fn.memoryMiB, timeoutMs = fn.timeoutMs,
   if (!Object.values(config).every((value) => typeof value === "string"))
     throw new Error("Its config has a value that is no text");
   if (memoryMiB === fn.memoryMiB && timeoutMs === fn.timeoutMs && config === fn.config) return fn;
-  return { ...fn, memoryMiB, timeoutMs, config, variant: variantOf(memoryMiB, timeoutMs, config) };
+  const variant = variantOf(memoryMiB, timeoutMs, config);
+  return { ...fn, memoryMiB, timeoutMs, config, variant: fn.variant === undefined ? variant : `${fn.variant}~${variant}` };
 }
 
 /** Equal settings have equal texts. */

@@ -29,7 +29,18 @@ function listenedApps({ apps }: Store, hooks: Hooks<App>): Store["apps"] {
     ...changes(apps, hooks),
     getByName: (namespace, name) => hooks.read({ namespace, name }, () => apps.getByName(namespace, name)),
     list: (namespace, page) => hooks.list({ namespace }, () => apps.list(namespace, page)),
+    latest: (namespace, page) => skipped(hooks, { namespace }, () => apps.latest(namespace, page)),
+    latestPublished: (namespace, page) => skipped(hooks, { namespace }, () => apps.latestPublished(namespace, page)),
   };
+}
+
+/** A list that is no page. */
+async function skipped<T extends Described>(
+  hooks: Hooks<T>,
+  wanted: Wanted,
+  read: () => Promise<readonly T[]>,
+): Promise<readonly T[]> {
+  return (await hooks.list(wanted, async () => ({ items: await read(), next: null }))).items;
 }
 
 function listenedFunctions({ functions }: Store, hooks: Hooks<Fn>): Store["functions"] {
@@ -40,10 +51,8 @@ function listenedFunctions({ functions }: Store, hooks: Hooks<Fn>): Store["funct
       hooks.read({ namespace, appId, name }, () => functions.getByName(namespace, appId, name)),
     getByPath: (namespace, appId, path) => hooks.read({ namespace, appId }, () => functions.getByPath(namespace, appId, path)),
     list: (namespace, appId, page) => hooks.list({ namespace, appId }, () => functions.list(namespace, appId, page)),
-    async latest(namespace, appId, page) {
-      const read = async () => ({ items: await functions.latest(namespace, appId, page), next: null });
-      return (await hooks.list({ namespace, appId: appId ?? null }, read)).items;
-    },
+    latest: (namespace, appId, page) =>
+      skipped(hooks, { namespace, appId: appId ?? null }, () => functions.latest(namespace, appId, page)),
     revision: (namespace, id, revision) => hooks.read({ namespace, id }, () => functions.revision(namespace, id, revision)),
     revisions: (namespace, id, page) => hooks.list({ namespace, id }, () => functions.revisions(namespace, id, page)),
     async setTraffic(namespace, id, traffic) {

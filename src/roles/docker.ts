@@ -46,6 +46,7 @@ export function openDocker(config: Config, world: World, logger: Logger): Docker
       return new DriverBeside(files, driver);
     },
     async prepare(name) {
+      await driver?.found;
       const image = await images.ready(name);
       if (driver === null) throw new PlatformError("internal", "An image is wanted before there is a driver for it");
       return preparedOf(name, image, await driver.users.of(name, image.id, image.user));

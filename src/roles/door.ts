@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { Config } from "../config/config.ts";
 import type { FastRoute } from "../http/http.ts";
+import { labelBelow } from "../http/host-label.ts";
 import { Listener } from "../http/listener.ts";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
@@ -22,11 +23,23 @@ export interface DoorParts {
 /** As the configuration has it. Throws `invalid` where its parts do not go together. */
 export function openDoor(
   parts: DoorParts,
-  { front: count, httpFront: front, publicUrl, corsOrigins, requestBytesMax, trustedPeers }: Config,
+  { front: count, httpFront: front, publicUrl, corsOrigins, requestBytesMax, trustedPeers, webHost }: Config,
   { health, metrics }: Pick<Observer, "health" | "metrics">,
 ): Door {
   const publicNames = publicUrl === "" ? [] : [new URL(publicUrl).hostname.toLowerCase()];
-  const config = { front, publicNames, trustedPeers, pageOrigins: corsOrigins, bodyBytesMax: requestBytesMax };
+  const config = {
+    front,
+    publicNames,
+    hostsBelow: webHost,
+    trustedPeers,
+    pageOrigins: corsOrigins,
+    bodyBytesMax: requestBytesMax,
+  };
+  if (publicNames.some((name) => labelBelow(webHost, name) !== null))
+    throw new PlatformError(
+      "invalid",
+      `--web-host ${webHost} would take ${publicNames.join()}, this server's own name; use another`,
+    );
   if (trustedPeers.length > 0) parts.logger.warn("Callers from some addresses need no key", { reason: trustedPeers.join(", ") });
   const listener = new Listener({ ...parts, config });
   if (count === 0) return listener;

@@ -9,20 +9,32 @@ import { agentDefaults } from "../agent/config.ts";
 import { fnInvoke, fnManagement, fnRoute, fnTrigger } from "../api/fn/fn.ts";
 import { consoleForBrowsers, consoleHandler } from "../api/kiln/console.ts";
 import { registerKiln } from "../api/kiln/kiln.ts";
-import { actionRoute } from "../api/openwhisk/invoke-path.ts";
+import { ActionKinds } from "../api/openwhisk/kinds.ts";
+import { actionRoute, triggerRoute } from "../api/openwhisk/invoke-path.ts";
 import {
   openWhiskBodyBytesMax,
   type WskContext,
+  openWhiskFire,
   openWhiskGreeting,
   openWhiskInvoke,
   openWhiskManagement,
+  openWhiskWeb,
 } from "../api/openwhisk/openwhisk.ts";
+import { failureText } from "../api/openwhisk/errors.ts";
+import { addSystemCode, systemNamespace, systemStore } from "../api/openwhisk/system-packages.ts";
+import { providedModules } from "../api/openwhisk/provided-modules.ts";
+import { FunctionKeys } from "../auth/function-keys.ts";
+import { webHostRoute, webRoute } from "../api/openwhisk/web/paths.ts";
 import { createIdentifier } from "../auth/identify.ts";
 import { firstNamespace, firstStart, requireKeys } from "../auth/keys.ts";
 import type { Config } from "../config/config.ts";
+import { stemCellsOf } from "./stem-cells.ts";
 import { unusedFnVariables } from "../config/load.ts";
 import { parseListen } from "../config/values.ts";
+import { Alarms } from "../events/alarms/alarms.ts";
+import { createEvents } from "../events/fire.ts";
 import { LoadedExtensions } from "../extensions/loaded.ts";
+import { createFlows } from "../flow/flow.ts";
 import { createFramework } from "../http/framework.ts";
 import type { HttpRequest } from "../http/http.ts";
 import { isLoopbackHost } from "../http/loopback.ts";
@@ -33,6 +45,7 @@ import type { FunctionReference } from "../invocation/invocation.ts";
 import { expectStored } from "../invocation/expected.ts";
 import { Provisioner } from "../invocation/provisioner.ts";
 import { Recorder } from "../invocation/record.ts";
+import { withAppParameters } from "../invocation/shared-app.ts";
 import { TrailingLogs } from "../invocation/trailing-logs.ts";
 import { createInvocation } from "../invocation/whole.ts";
 import { realWorld, type World } from "../lib/world.ts";
@@ -40,7 +53,10 @@ import { logSchema } from "../logs/sqlite/migrations.ts";
 import { sqliteLogStore } from "../logs/sqlite/store.ts";
 import { Admission } from "../metering/admit.ts";
 import type { App, Fn, LogLine } from "../model/model.ts";
+import { actionProxyProtocol } from "../protocol/action-proxy/action-proxy.ts";
 import { frames as framesProtocol } from "../protocol/frames/frames.ts";
+import { proxyCode } from "./proxy-code.ts";
+import type { ApiAccess } from "../protocol/api-access.ts";
 import { httpPortProtocol } from "../protocol/http-port/http-port.ts";
 import { httpStreamProtocol } from "../protocol/http-stream/http-stream.ts";
 import { stdioProtocol } from "../protocol/stdio/stdio.ts";
@@ -51,11 +67,12 @@ import { sqliteQueue } from "../queue/sqlite/queue.ts";
 import { inspect } from "../sandbox/bubblewrap/capabilities.ts";
 import { bubblewrapDriver } from "../sandbox/bubblewrap/driver.ts";
 import { processDriver } from "../sandbox/process/driver.ts";
-import type { PlatformAddress } from "../sandbox/egress/egress.ts";
+import { type PlatformAddress, platformName } from "../sandbox/egress/egress.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import { place } from "../scheduler/place.ts";
 import { openDatabase } from "../sql/sqlite/database.ts";
 import type { Database } from "../sql/sql.ts";
+import { withNamespace } from "../store/overlay.ts";
 import type { Store } from "../store/store.ts";
 import { storeSchema } from "../store/sqlite/migrations.ts";
 import { sqliteStore } from "../store/sqlite/store.ts";
@@ -112,7 +129,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     const files = await extensions.chosen("sandboxDriver", () => startDriver(config, world, logger, () => serving.at));
     const driver = docker?.beside(files) ?? files;
     opened.push(() => driver.close());
-    const store = await extensions.chosen("store", () => sqliteStore(database, { revisionsKept: config.revisionsKept }));
+    const below = await extensions.chosen("store", () => sqliteStore(database, { revisionsKept: config.revisionsKept }));
+    const store = withNamespace(below, systemNamespace, await systemStore(world.now()));
     const credential = keepCredential(config.data, await firstStart(store, world));
     if (!isLoopbackHost(listen.host)) await requireKeys(listen, store);
     const queue = await extensions.chosen("queue", () => sqliteQueue(database, world));
@@ -165,16 +183,25 @@ async function assemble(
     // Images of functions are the engine's where there is one; those of kinds are not.
     ...((docker !== null && config.kinds.length === 0) || driver.name === "process" ? {} : { pulls: pullSettings(config) }),
     ownKinds: config.kinds,
+    provided: providedModules,
   });
   const images = docker === null ? files : withDocker(files, docker);
+  await addSystemCode(images);
+  const actionKinds = new ActionKinds(images.kinds, config.runtimes);
+  const functionKeys = new FunctionKeys(world);
+  const api: ApiAccess = {
+    url: ({ egress }) => (driver.name !== "process" && egress.includes("platform") ? `http://${platformName}` : served.url),
+    keyOf: (namespace) => functionKeys.of(namespace),
+  };
   const agent = createAgent("local", {
     world,
     driver,
     images,
     protocols: {
-      frames: framesProtocol(() => served.url),
+      frames: framesProtocol(api),
       "http-stream": httpStreamProtocol(world),
       "http-port": httpPortProtocol(world),
+      "action-proxy": actionProxyProtocol({ world, api, code: (digest) => proxyCode(images, digest) }),
       stdio: stdioProtocol(world),
       "stdio-http": stdioHttpProtocol(),
       "stdio-json": stdioJsonProtocol(),
@@ -191,7 +218,7 @@ async function assemble(
       functionWaitingMax: config.functionWaitingMax,
       namespaceWaitingMax: config.namespaceWaitingMax,
       startsMax: config.startsMax,
-      stemCells: config.stemCells.map((rule) => ({ ...rule, kind: images.kinds.resolve(rule.kind) })),
+      stemCells: stemCellsOf(config, images.kinds, actionKinds),
       startTimeoutMs: config.startTimeoutMs,
       installs: {
         memoryMiB: config.installMemoryMiB,
@@ -204,8 +231,18 @@ async function assemble(
   const definitions = new Definitions(store, world);
   const provisioner = new Provisioner({ world, store, agent, warn });
   const trailing = new TrailingLogs(world);
+  const admission = new Admission(config, world);
+  for (const { namespace, limits } of await store.namespaces.limited()) admission.limit(namespace, limits);
+  for (const { name, egress } of await store.namespaces.withEgress()) agent.setEgress(name, egress);
   const agents = [{ id: agent.agentId, memoryMiB: agent.memoryMiB, accepting: true, link: agent }];
   const invocation = createInvocation({
+    flows: (invoker) =>
+      createFlows({
+        world,
+        invoker,
+        definition: (namespace, target) => definitions.peek(namespace, target) ?? definitions.load(namespace, target),
+        failureText,
+      }),
     queue,
     asyncCallsMax: config.asyncCallsMax,
     namespaceQueuedMax: config.namespaceQueuedMax,
@@ -214,7 +251,7 @@ async function assemble(
     warn,
     world,
     definitions,
-    admission: new Admission({ namespaceCallsMax: config.namespaceCallsMax }),
+    admission,
     place: extensions.placement(place),
     hooks: extensions.hooks,
     agents: () => agents,
@@ -226,12 +263,14 @@ async function assemble(
     waitMsMax: config.waitMsMax,
   });
   const { invoker, calls } = invocation;
+  const events = createEvents({ world, store, admission, invoker, records: recorder, logs: observer.collector });
+  const alarms = new Alarms({ world, store, events, warn });
   observer.watch({ agent, calls, recorder, images });
   const expect = (fn: Fn, app: App | null) => {
     definitions.expect(fn);
     agent.expect(fn, app);
   };
-  const identifier = createIdentifier({ keys: store.keys, world });
+  const identifier = createIdentifier({ keys: functionKeys.beside(store.keys), world });
   const { bug } = observer;
   const framework = createFramework({ world, bug });
   countRequests(framework, observer.requests);
@@ -250,9 +289,11 @@ async function assemble(
     images,
     invoker,
     calls,
+    events,
+    alarms,
     identifier,
+    quotas: admission,
     namespaceLimits: {
-      calls: config.namespaceCallsMax,
       waiting: config.namespaceWaitingMax,
       queued: config.namespaceQueuedMax,
     },
@@ -266,8 +307,12 @@ async function assemble(
       provisioner.changed(change.namespace);
     },
     install: (source, namespace, signal) => agent.installer.install(source, namespace, signal),
+    setEgress(namespace, egress) {
+      agent.setEgress(namespace, egress);
+      provisioner.changed(namespace);
+    },
     expect,
-    prepare: (fn, app) => agent.prepare(fn, app),
+    prepare: (fn, app) => agent.prepare(withAppParameters(fn, app), app),
   });
   const fn = {
     store: shownStore,
@@ -296,6 +341,7 @@ async function assemble(
   };
   const openWhisk: WskContext = {
     world,
+    kinds: actionKinds,
     store: shownStore,
     images,
     invoker,
@@ -308,9 +354,17 @@ async function assemble(
       agent.retire(functionId, changedFn === null ? [] : [changedFn.revision]);
       provisioner.changed(namespace);
     },
+    appChanged(namespace, appId) {
+      definitions.changed(namespace);
+      observer.syslog.changed();
+      agent.retire(appId, []);
+      provisioner.changed(namespace);
+    },
+    events,
     expect,
-    namespaceCallsMax: config.namespaceCallsMax,
+    quotas: admission,
     version,
+    functionOrigin: config.functionOrigin,
     failed: bug,
   };
   framework.mount("/ui", consoleHandler());
@@ -325,6 +379,9 @@ async function assemble(
     { ...fnPaths.trigger, handler: fnTrigger(fn) },
     { ...fnPaths.route, handler: fnRoute(fn) },
     { ...actionRoute, handler: openWhiskInvoke(openWhisk) },
+    { ...triggerRoute, handler: openWhiskFire(openWhisk) },
+    { ...webRoute, handler: openWhiskWeb(openWhisk, config.webHost) },
+    { ...webHostRoute, handler: openWhiskWeb(openWhisk, config.webHost) },
     ...kilnRoutes,
   ]);
   const door = openDoor({ world, logger, framework: framework.server, routes, bug }, config, observer);
@@ -333,6 +390,7 @@ async function assemble(
     start(url) {
       served.url ||= url;
       invocation.start();
+      alarms.start();
       provisioner.start();
       expectStored(store, agent).catch((error: unknown) =>
         warn("Stored functions could not be read ahead of their calls", error),
@@ -342,7 +400,7 @@ async function assemble(
       observer.drain();
       const stopped = door.close(config.drainMs);
       // A moment earlier than the agent, which kills what still runs: calls that the stop cuts off go back into the queue.
-      await provisioner.close();
+      await Promise.all([provisioner.close(), alarms.stop()]);
       await Promise.all([invocation.close(config.drainMs * 0.9), agent.close(config.drainMs)]);
       await stopped;
       await framework.app.close();

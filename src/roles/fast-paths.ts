@@ -1,11 +1,22 @@
-import { invokeRoute } from "../api/kiln/invoke-path.ts";
-import { actionRoute } from "../api/openwhisk/invoke-path.ts";
+import { fireRoute, invokeRoute } from "../api/kiln/invoke-path.ts";
+import { actionRoute, triggerRoute } from "../api/openwhisk/invoke-path.ts";
+import { webHostRoute, webRoute } from "../api/openwhisk/web/paths.ts";
 import type { FastRoute } from "../http/http.ts";
 
-type FastPath = Pick<FastRoute, "prefix" | "matches">;
+type FastPath = Omit<FastRoute, "handler">;
 
 /** Fn's invoke paths; those of our API are `invokeRoute`. */
 export const fnPaths = { invoke: { prefix: "/invoke/" }, trigger: { prefix: "/t/" }, route: { prefix: "/r/" } } as const;
 
 /** All fast routes, for fronts that have no handlers. Loads no door. */
-export const fastPaths: readonly FastPath[] = [fnPaths.invoke, fnPaths.trigger, fnPaths.route, invokeRoute, actionRoute];
+export const fastPaths: readonly FastPath[] = [
+  fnPaths.invoke,
+  fnPaths.trigger,
+  fnPaths.route,
+  invokeRoute,
+  fireRoute,
+  actionRoute,
+  triggerRoute,
+  webRoute,
+  webHostRoute,
+];

@@ -109,9 +109,9 @@ export class Observer {
     return { read, list, flush: () => collector.flush(), tail };
   }
 
-  /** Hears of every record. */
+  /** Hears of every record. An event is no call. */
   readonly heard = (record: Activation): void => {
-    this.metrics.calls.ended(record);
+    if (record.activated === undefined) this.metrics.calls.ended(record);
     this.tail.ended(record);
   };
 
@@ -175,7 +175,7 @@ function fnFigures(agent: Watched["agent"]): FnFigures {
       namespace: fn.namespace,
       appId: fn.appId,
       functionId: fn.id,
-      image: fn.source.type === "image" ? fn.source.image : fn.source.kind,
+      image: fn.source.type === "image" ? fn.source.image : fn.source.type === "sequence" ? fn.source.type : fn.source.kind,
       counts,
     })),
   };

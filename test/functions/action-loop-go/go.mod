@@ -1,0 +1,3 @@
+module example.com/actionloopgo
+
+go 1.19
