@@ -30,6 +30,7 @@ export interface CallOptions {
   readonly app?: App;
   readonly signal?: AbortSignal;
   readonly waitMsMax?: number;
+  readonly background?: boolean;
 }
 
 export interface CallEnd {
@@ -88,6 +89,7 @@ async function call(agent: Agent, fn: Fn, behaviour: string, options: CallOption
       app: options.app ?? null,
       request: { callId: world.newId(), headers: [], http: null, body: bytesBody(Buffer.from(behaviour)) },
       waitMsMax: options.waitMsMax ?? 10_000,
+      background: options.background ?? false,
       answered: (_status, _headers, body) => resolve(body),
       failed: reject,
       report: (report) => ended.resolve(report),

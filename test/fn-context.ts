@@ -13,6 +13,7 @@ import { place } from "../src/scheduler/place.ts";
 import type { Store } from "../src/store/store.ts";
 import type { MemoryAnswer, MemoryCall } from "./memory-invoker.ts";
 import { memoryInvoker } from "./memory-invoker.ts";
+import { quotas } from "./quotas.ts";
 
 /** `code` runs the synchronous calls; what it answers as `printed` is in their logs. */
 export function memoryFnContext(
@@ -27,7 +28,7 @@ export function memoryFnContext(
     world,
     queue: memoryQueue(world),
     definitions,
-    admission: new Admission({ namespaceCallsMax: 100 }),
+    admission: new Admission(quotas(), world),
     recorder: new Recorder(store.activations, world, () => {}),
     logs: new LogCollector({ store: logs, world }),
     trailing: new TrailingLogs(world),

@@ -8,12 +8,13 @@
 import type { CancelSignal } from "../lib/cancel.ts";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
-import type { App, Fn, StartType } from "../model/model.ts";
+import { type App, byNamespace, type Egress, type Fn, type StartType } from "../model/model.ts";
 import type { AgentCall, AgentLink } from "./link.ts";
 import { StemCells } from "./cells.ts";
 import { Compiler } from "./compiler.ts";
 import { Cores } from "./cores.ts";
 import { CpuShares } from "./cpu-shares.ts";
+import { EgressRules } from "./egress-rules.ts";
 import { keepAliveOf } from "./keep-alive.ts";
 import { Installer } from "./installer.ts";
 import { KeepAlives } from "./keeper.ts";
@@ -48,6 +49,11 @@ export interface Agent extends AgentLink {
   readonly installer: Pick<Installer, "install">;
   /** A function is there whose first call may come: its code is compiled ahead, and from now on stem cells that fit it are kept. */
   expect(fn: Fn, app: App | null): void;
+  /**
+   * What functions of a namespace connect to that leave it to the namespace; null: as where nothing is said. Sandboxes from before get no calls that
+   * come from now on, and end with those they have.
+   */
+  setEgress(namespace: string, egress: Egress | null): void;
   /** Ends the sandboxes of a function, or of an app's functions, but for those of the revisions in `keep`. */
   retire(id: string, keep: readonly number[]): void;
   stats(): AgentStats;
@@ -82,6 +88,7 @@ class LocalAgent implements Agent {
   /** The same by the object that successive calls share, as long as no pool was forgotten since: a call spells no key. */
   readonly #lastPools = new WeakMap<Fn, { readonly app: App | null; readonly pool: Pool; readonly forgotten: number }>();
   #forgotten = 0;
+  readonly #egress = new EgressRules();
   readonly #retired: RetiredPools;
   #running = 0;
   readonly #ended = (start: StartType) => this.#runEnded(start);
@@ -114,7 +121,10 @@ class LocalAgent implements Agent {
     this.#provisions = new Provisions(this.memoryMiB, (fn, app) => this.#poolAgain(fn, app));
     this.#parts = {
       world: parts.world,
-      starter: new Starter(parts, this.#cells, this.#compiler, { weightOf: (fn) => cpu.ofNew(fn), cores }),
+      starter: new Starter(parts, this.#cells, this.#compiler, this.#egress, {
+        weightOf: (fn) => cpu.ofNew(fn),
+        cores,
+      }),
       memory: this.#memory,
       shares: this.#shares,
       counters: this.#counters,
@@ -163,9 +173,18 @@ class LocalAgent implements Agent {
   }
 
   expect(fn: Fn, app: App | null): void {
-    this.#cells.expect(fn);
+    this.#cells.expect(this.#egress.settled(fn));
     this.#compiler.expect(fn, app);
     this.#parts.starter.expect(fn, app);
+  }
+
+  setEgress(namespace: string, egress: Egress | null): void {
+    this.#egress.set(namespace, egress);
+    // Every call looks for its pool anew.
+    this.#forgotten++;
+    for (const pool of this.#pools.values()) {
+      if (pool.fn.namespace === namespace && pool.fn.egress === byNamespace) pool.retire();
+    }
   }
 
   retire(id: string, keep: readonly number[]): void {
@@ -231,14 +250,14 @@ class LocalAgent implements Agent {
 
   /** Of a function that is wanted again, if it was retired. */
   #poolAgain(fn: Fn, app: App | null): Pool {
-    this.#retired.delete(poolKey(fn, app));
+    this.#retired.delete(poolKey(fn, app, this.#egress));
     return this.#poolOf(fn, app);
   }
 
   #poolOf(fn: Fn, app: App | null): Pool {
     const last = this.#lastPools.get(fn);
     if (last !== undefined && last.app === app && last.forgotten === this.#forgotten) return last.pool;
-    const pool = this.#poolNamed(poolKey(fn, app), fn, app);
+    const pool = this.#poolNamed(poolKey(fn, app, this.#egress), fn, app);
     this.#lastPools.set(fn, { app, pool, forgotten: this.#forgotten });
     return pool;
   }

@@ -18,7 +18,7 @@ export interface CellParts {
   readonly cores?: Pick<Cores, "ofNew"> | undefined;
 }
 
-/** What only functions with these settings find in a stem cell. */
+/** What cells connect to. For a function with a list that is changed when it takes one. */
 export const cellEgress = "internet";
 
 /** A sandbox with a runtime in it and no code, until somebody takes it. It waits for input: there is nothing in it to be frozen. */

@@ -46,6 +46,20 @@ test("a first call takes a cell, which serves that function only, and another is
   });
 });
 
+test("a function with a list has a cell, which connects to what the list says before the code is in it", async () => {
+  await within(await filled([rule(1)], 1), async (fake) => {
+    const list = ["internet", "platform"];
+    assert.equal((await fake.call(another({ egress: list }), "x")).report.start, "prewarmed");
+    assert.deepEqual(fake.driver.living[0]?.egress, list);
+    await until("replaced", () => fake.agent.stats().stemCells.ready === 1);
+    const [, cell] = fake.driver.living;
+    assert.ok(cell !== undefined);
+    cell.restrict = () => Promise.reject(new Error("no such list"));
+    assert.equal((await fake.call(another({ egress: list }), "x")).report.start, "cold");
+    assert.ok(!fake.driver.living.includes(cell), "what could not be changed is gone");
+  });
+});
+
 test("nothing is made before a function was seen that fits", async () => {
   const fake = fakeAgent({ stemCells: [rule(2)] });
   await within(fake, async () => {

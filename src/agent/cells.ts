@@ -1,10 +1,11 @@
 import type { StemCellRule } from "../config/stem-cells.ts";
 import type { World } from "../lib/world.ts";
-import type { App, Fn } from "../model/model.ts";
+import type { App } from "../model/model.ts";
 import type { Prepared } from "../image/image.ts";
 import type { BlankProtocol } from "../protocol/protocol.ts";
 import { type Cell, cellEgress, type CellParts, makeCell } from "./cell.ts";
 import { CellDemand } from "./cell-demand.ts";
+import type { SettledFn } from "./egress-rules.ts";
 import type { Evictable, MemoryBudget } from "./evictor.ts";
 import type { Processors } from "./processors.ts";
 
@@ -81,7 +82,7 @@ export class StemCells {
   }
 
   /** A function is there whose first call may come. */
-  expect(fn: Fn): void {
+  expect(fn: SettledFn): void {
     const rack = this.#rackOf(fn, null);
     if (rack === undefined || this.#closed) return;
     this.#want(rack);
@@ -93,13 +94,17 @@ export class StemCells {
     );
   }
 
-  /** A cell with this code in it; undefined where none fits, or none is there, or the code can't be put into one. */
-  take(fn: Fn, app: App | null, prepared: Prepared): TakenCell | undefined {
+  /**
+   * A cell with this code in it, whose owner sees to it that it connects to what the function does; undefined where none fits, or none is there, or the
+   * code can't be put into one.
+   */
+  take(fn: SettledFn, app: App | null, prepared: Prepared): TakenCell | undefined {
     const rack = this.#rackOf(fn, app);
     if (rack === undefined || this.#closed) return undefined;
     this.#want(rack);
     for (let cell = rack.cells.at(-1); cell !== undefined; cell = rack.cells.at(-1)) {
       if (!cell.usable) this.#end(rack, cell);
+      else if (fn.egress !== cellEgress && cell.sandbox.restrict === undefined) return undefined;
       else {
         const folder = this.#fill(rack, cell, prepared);
         if (folder === undefined) continue;
@@ -128,10 +133,9 @@ export class StemCells {
     await Promise.all(this.#racks.flatMap(({ cells }) => cells.map((cell) => cell.sandbox.stop())));
   }
 
-  #rackOf(fn: Fn, app: App | null): Rack | undefined {
+  #rackOf(fn: SettledFn, app: App | null): Rack | undefined {
     const { source } = fn;
-    if (fn.protocol !== "frames" || source.type !== "code" || source.command !== null || fn.egress !== cellEgress)
-      return undefined;
+    if (fn.protocol !== "frames" || source.type !== "code" || source.command !== null || fn.egress === "none") return undefined;
     const rack = this.#racks.find(({ rule }) => rule.kind === source.kind && rule.memoryMiB === fn.memoryMiB);
     return rack === undefined || isReadAtStart(fn.config) || isReadAtStart(app?.config ?? {}) ? undefined : rack;
   }

@@ -136,7 +136,11 @@ export class Compiler {
 
   async #recordsOf(fn: Fn, app: App | null, prepared: Prepared, command: readonly string[]): Promise<Buffer> {
     const { world, driver, config, protocols, cores } = this.#parts;
-    const { env } = protocols.frames.launch(fn, { name: app?.name ?? null, config: app?.config ?? {} });
+    const { env } = protocols.frames.launch(fn, {
+      name: app?.name ?? null,
+      namespace: app?.namespace,
+      config: app?.config ?? {},
+    });
     const sandbox = await driver.create({
       id: `compile-${fn.id.slice(-8).toLowerCase()}-${fn.revision}`,
       root: prepared.root,

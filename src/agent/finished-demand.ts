@@ -84,7 +84,7 @@ export class FinishedDemand {
 
 /** The rule for functions like this one; undefined: there is none. */
 export function ruleFor({ source, memoryMiB }: Fn, rules: readonly StemCellRule[]): StemCellRule | undefined {
-  return source.type === "image" ? undefined : rules.find((rule) => rule.kind === source.kind && rule.memoryMiB === memoryMiB);
+  return "kind" in source ? rules.find((rule) => rule.kind === source.kind && rule.memoryMiB === memoryMiB) : undefined;
 }
 
 /** Of one rule. */

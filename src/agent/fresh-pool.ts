@@ -2,7 +2,7 @@ import type { CancelSignal } from "../lib/cancel.ts";
 import { asPlatformError, type PlatformError } from "../model/error.ts";
 import type { App, Fn } from "../model/model.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
-import { Deadlines } from "./deadlines.ts";
+import { Deadlines } from "../lib/deadlines.ts";
 import type { Instance } from "./instance.ts";
 import type { AgentCall } from "./link.ts";
 import type { MemoryShares } from "./memory-shares.ts";
@@ -54,7 +54,11 @@ export class FreshPool implements Pool {
   }
 
   get waitingSince(): number | undefined {
-    return this.#line.first?.since;
+    return this.#line.since;
+  }
+
+  get urgent(): boolean {
+    return this.#line.urgent > 0;
   }
 
   tryTake(): undefined {}

@@ -15,6 +15,7 @@ function check(state: Partial<Demand>, expected: number): void {
     stalledMs: 0,
     cpuBound: false,
     ...state,
+    urgent: state.urgent ?? state.waiting ?? 0,
   };
   assert.equal(sandboxesToStart(demand), expected, JSON.stringify(state));
 }
@@ -28,6 +29,16 @@ test("the first callers get one or two sandboxes", () => {
   check({ waiting: 100, starting: 2 }, 0);
   check({ waiting: 2, starting: 1 }, 1);
   check({ waiting: 1, live: 1 }, 1);
+});
+
+test("a backlog gets one, and a single caller beside it no more than that to wait for", () => {
+  check({ waiting: 100, urgent: 0 }, 1);
+  check({ waiting: 100, urgent: 1 }, 1);
+  check({ waiting: 100, urgent: 1, starting: 1 }, 0);
+  check({ waiting: 100, urgent: 2, starting: 1 }, 1);
+  check({ waiting: 100, urgent: 0, live: 1 }, 0);
+  check({ waiting: 100, urgent: 1, live: 1 }, 1);
+  check({ waiting: 98, urgent: 0, live: 2, runMs: 1000 }, 2);
 });
 
 test("a burst on a quick function is drained by what there is", () => {

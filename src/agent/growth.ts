@@ -8,6 +8,8 @@
 export interface Demand {
   /** Calls without a slot. */
   readonly waiting: number;
+  /** Of those, the ones for whose answer somebody waits. */
+  readonly urgent: number;
   /** Sandboxes that are being started, and that have started. */
   readonly starting: number;
   readonly live: number;
@@ -24,7 +26,7 @@ export interface Demand {
   readonly cpuBound: boolean;
 }
 
-/** Sandboxes that are started for the first callers without asking how long they run. */
+/** Sandboxes that are started for the first callers without asking how long they run: at most one for each, and one for a backlog. */
 const firstStarts = 2;
 const growAfterMs = 50;
 const standsStillMs = 1000;
@@ -47,9 +49,10 @@ export function sandboxesToStart(demand: Demand): number {
 }
 
 function wanted(demand: Demand): number {
-  const { starting, live } = demand;
+  const { starting, live, urgent } = demand;
   const known = live + starting;
-  if (known < firstStarts) return firstStarts - known;
+  const first = live > 0 && urgent > 0 ? firstStarts : Math.max(1, Math.min(firstStarts, urgent));
+  if (known < first) return first - known;
   if (live === 0) return 0;
   if (demand.runMs !== undefined) {
     const backlogMs = (demand.waiting * demand.runMs) / demand.concurrency;

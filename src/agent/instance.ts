@@ -62,13 +62,22 @@ export class Instance {
   watchOff: (() => void) | null = null;
 
   readonly #world: World;
+  readonly #hiddenLine: string | undefined;
   readonly #startLines: LogLine[] = [];
   #session: Session | undefined;
   #lastCall: AgentCall | null = null;
   readonly #splitters: { readonly stdout: LineSplitter; readonly stderr: LineSplitter };
 
-  constructor(sandbox: Sandbox, createMs: number, world: World, origin: Instance["origin"] = "cold") {
+  /** `hiddenLine`: as `Launch` has it. */
+  constructor(
+    sandbox: Sandbox,
+    createMs: number,
+    world: World,
+    origin: Instance["origin"] = "cold",
+    hiddenLine: string | undefined = undefined,
+  ) {
     this.sandbox = sandbox;
+    this.#hiddenLine = hiddenLine;
     this.createMs = createMs;
     this.origin = origin;
     this.#world = world;
@@ -163,7 +172,8 @@ export class Instance {
     const printed = lastWords(this.#startLines.map((line) => line.text));
     if (exit.outOfMemory) return outOfMemory("while it started", { printed, starting: true });
     const how = error.details["ended"] === true ? ` (${exitText(exit)})` : "";
-    const said = printed.length === 0 ? "" : `; it printed: ${printed.join(" | ")}`;
+    // What the code itself answered says all that its owner wants to hear.
+    const said = printed.length === 0 || error.code === "function_failed" ? "" : `; it printed: ${printed.join(" | ")}`;
     return new PlatformError(error.code, `${error.message}${how}${said}`, {
       details: { ...error.details, printed, starting: true },
       cause: error,
@@ -176,7 +186,9 @@ export class Instance {
   }
 
   #splitter(stream: "stdout" | "stderr"): LineSplitter {
-    return new LineSplitter((text) => this.#give(this.#lastCall, { at: this.#world.now(), stream, text }));
+    return new LineSplitter((text) => {
+      if (text !== this.#hiddenLine) this.#give(this.#lastCall, { at: this.#world.now(), stream, text });
+    });
   }
 
   #give(call: AgentCall | null, line: LogLine): void {

@@ -5,7 +5,7 @@
  */
 import type { CancelSignal } from "../lib/cancel.ts";
 import type { BodySource } from "../lib/body.ts";
-import type { App, Fn, LogLine, StartType } from "../model/model.ts";
+import type { ActivationStatus, App, Fn, LogLine, StartType } from "../model/model.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
 import type { PlatformError } from "../model/error.ts";
 
@@ -31,6 +31,8 @@ export interface AgentCall {
   readonly request: Omit<FunctionRequest, "deadlineAt">;
   /** How long the call may wait for a slot, in ms; after it `overloaded`. */
   readonly waitMsMax: number;
+  /** Nobody waits for its answer: where sandboxes are short, calls for which somebody does go first. (Default: false) */
+  readonly background?: boolean;
   answered(status: number, headers: readonly string[], body: BodySource): void;
   failed(error: PlatformError): void;
   report(report: AgentReport): void;
@@ -49,4 +51,16 @@ export interface AgentReport {
   readonly requestBytes: number;
   readonly responseBytes: number;
   readonly error: PlatformError | null;
+  /** Of a call that consists of others (`flow/`); absent: code ran. */
+  readonly steps?: StepsReport;
+}
+
+/** What became of the calls that one consists of. */
+export interface StepsReport {
+  /** Of those that are over, in that order. */
+  readonly activationIds: readonly string[];
+  /** The most that one of them had. */
+  readonly memoryMiB: number;
+  /** Of the one that ended it with an error; null: none. */
+  readonly status: ActivationStatus | null;
 }

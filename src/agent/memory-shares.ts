@@ -53,13 +53,15 @@ export class MemoryShares {
     return false;
   }
 
-  /** Pools that somebody waits for: those of the namespace that holds least come first, then who waits longest. */
+  /** Pools that calls wait for: those of the namespace that holds least come first, then those with a caller who waits, then who waits longest. */
   inTurn<T extends Pool>(pools: Iterable<T>): T[] {
     const waiting = [...pools].filter((pool) => pool.waitingSince !== undefined);
     if (waiting.length < 2) return waiting;
     const held = this.#held();
     const heldMiB = (pool: Pool) => held.get(pool.fn.namespace) ?? 0;
-    return waiting.toSorted((a, b) => heldMiB(a) - heldMiB(b) || (a.waitingSince ?? 0) - (b.waitingSince ?? 0));
+    return waiting.toSorted(
+      (a, b) => heldMiB(a) - heldMiB(b) || Number(b.urgent) - Number(a.urgent) || (a.waitingSince ?? 0) - (b.waitingSince ?? 0),
+    );
   }
 
   #othersWait(namespace: string): boolean {

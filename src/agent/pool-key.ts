@@ -1,10 +1,15 @@
-import type { App, Fn } from "../model/model.ts";
+import { type App, byNamespace, type Fn } from "../model/model.ts";
+import type { EgressRules } from "./egress-rules.ts";
 import type { Pool } from "./pool.ts";
 
-/** The identity of a sandbox: a revision of a function (as a call overrider changed it, if one did) and its app's settings. */
-export function poolKey(fn: Fn, app: App | null): string {
-  const { id, revision, variant } = fn;
-  return `${id}:${variant === undefined ? revision : `${revision}~${variant}`}:${app?.revision ?? 0}`;
+/**
+ * The identity of a sandbox: a revision of a function (as a binding or a call overrider changed it, if one did), whose calls it is for, and its app's
+ * settings; and what its namespace lets it connect to, if that says so. No two namespaces share one, where they share the function.
+ */
+export function poolKey(fn: Fn, app: App | null, rules: Pick<EgressRules, "versionOf">): string {
+  const { id, revision, variant, namespace, egress } = fn;
+  const owner = egress === byNamespace ? `${namespace}~${rules.versionOf(namespace)}` : namespace;
+  return `${id}:${variant === undefined ? revision : `${revision}~${variant}`}:${owner}:${app?.revision ?? 0}`;
 }
 
 /** Of the same revision, made before the app's settings changed. Other revisions may share the calls. */

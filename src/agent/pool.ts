@@ -2,7 +2,7 @@ import type { CancelSignal } from "../lib/cancel.ts";
 import type { App, Fn, StartType } from "../model/model.ts";
 import type { PlatformError } from "../model/error.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
-import type { Deadlines } from "./deadlines.ts";
+import type { Deadlines } from "../lib/deadlines.ts";
 import type { Evictable } from "./evictor.ts";
 import { FreshPool } from "./fresh-pool.ts";
 import type { Instance } from "./instance.ts";
@@ -29,6 +29,8 @@ export interface Pool {
   readonly waiting: number;
   /** Since when the first of them waits, monotonic ms; undefined when nobody does. */
   readonly waitingSince: number | undefined;
+  /** Somebody waits for the answer of one of them. */
+  readonly urgent: boolean;
   /** A free slot at once, or undefined: then `wait`. */
   tryTake(call: AgentCall): Slot | undefined;
   /**

@@ -6,7 +6,7 @@ import type { LogLine, StartType } from "../model/model.ts";
 import { limits } from "../model/limits.ts";
 import type { FunctionRequest, FunctionResponse, HttpOrigin, Session, SessionCaller } from "../protocol/protocol.ts";
 import { type BodyFate, CountedBody } from "./counted-body.ts";
-import type { Timed } from "./deadlines.ts";
+import type { Timed } from "../lib/deadlines.ts";
 import { cancelGrace, exitError, ownExit, type Instance } from "./instance.ts";
 import type { AgentCall } from "./link.ts";
 import type { Pool, Slot } from "./pool.ts";

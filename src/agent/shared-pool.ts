@@ -3,7 +3,7 @@ import type { World } from "../lib/world.ts";
 import { asPlatformError, type PlatformError } from "../model/error.ts";
 import type { App, Fn, StartType } from "../model/model.ts";
 import type { FunctionRequest } from "../protocol/protocol.ts";
-import { Deadlines } from "./deadlines.ts";
+import { Deadlines } from "../lib/deadlines.ts";
 import type { Evictable } from "./evictor.ts";
 import { sandboxesPerProcessor, sandboxesToStart } from "./growth.ts";
 import type { Instance } from "./instance.ts";
@@ -82,7 +82,11 @@ export class SharedPool implements Pool {
   }
 
   get waitingSince(): number | undefined {
-    return this.#line.first?.since;
+    return this.#line.since;
+  }
+
+  get urgent(): boolean {
+    return this.#line.urgent > 0;
   }
 
   get provisioned(): ProvisionCounts {
@@ -97,6 +101,7 @@ export class SharedPool implements Pool {
   wait(call: AgentCall, _request: () => FunctionRequest, signal: CancelSignal, taker: Taker<Slot>): void {
     if (this.#line.length === 0) this.#movedAt = this.#world.monotonic();
     this.#line.wait(call, signal, taker);
+    if (call.background !== true) this.#stock.hurry();
     this.grow();
   }
 
@@ -158,6 +163,7 @@ export class SharedPool implements Pool {
     if (this.#line.length === 0 || this.#doubtful) return;
     const count = sandboxesToStart({
       waiting: this.#line.length,
+      urgent: this.#line.urgent,
       starting: this.#stock.starting,
       live: this.#stock.live.size,
       concurrency: this.#concurrency,

@@ -3,12 +3,14 @@ import { asPlatformError, PlatformError } from "../model/error.ts";
 import type { App, Fn, LogLine, ProtocolName } from "../model/model.ts";
 import type { Images, Prepared } from "../image/image.ts";
 import type { FunctionProtocol, FunctionRequest, Launch, Session, SessionHooks } from "../protocol/protocol.ts";
+import { platformVariables } from "../sandbox/egress/egress.ts";
 import { cpuWeightOf, type Sandbox, type SandboxDriver, type SandboxSpec } from "../sandbox/sandbox.ts";
 import { limitsOf, type Size, withMemory } from "./cell.ts";
 import type { StemCells, TakenCell } from "./cells.ts";
 import type { Compiler } from "./compiler.ts";
 import type { AgentConfig } from "./config.ts";
 import type { Cores } from "./cores.ts";
+import type { EgressRules, SettledFn } from "./egress-rules.ts";
 import { FinishedDemand, ruleFor } from "./finished-demand.ts";
 import { Instance, ownExit } from "./instance.ts";
 import type { MachineCores } from "./machine-cores.ts";
@@ -40,6 +42,8 @@ export interface InstanceWatch {
   ended(instance: Instance): void;
   /** What it starts from is being made ready, which takes long where a kind is used for the first time; ends with the call of the result. */
   preparing(): () => void;
+  /** Whether somebody waits for the answer of a call that waits for it. */
+  isUrgent(): boolean;
   /** It never got ready; what it printed. */
   failed(lines: readonly LogLine[]): void;
 }
@@ -51,13 +55,21 @@ export class Starter {
   readonly #shares: ProcessorShares;
   readonly #cells: StemCells;
   readonly #compiler: Compiler;
+  readonly #egress: Pick<EgressRules, "settled">;
   readonly #finished: FinishedDemand;
   #started = 0;
 
-  constructor(parts: StarterParts, cells: StemCells, compiler: Compiler, shares: ProcessorShares) {
+  constructor(
+    parts: StarterParts,
+    cells: StemCells,
+    compiler: Compiler,
+    egress: Pick<EgressRules, "settled">,
+    shares: ProcessorShares,
+  ) {
     this.#parts = parts;
     this.#cells = cells;
     this.#compiler = compiler;
+    this.#egress = egress;
     this.#shares = shares;
     this.#permits = new Permits(parts.config.startsMax);
     this.#finished = new FinishedDemand(parts.world, (spec, count) => parts.driver.expect?.(spec, count));
@@ -65,6 +77,11 @@ export class Starter {
 
   close(): void {
     this.#finished.close();
+  }
+
+  /** Starts that nobody waited for may be urgent now. */
+  hurry(): void {
+    this.#permits.look();
   }
 
   protocolOf(fn: Fn): FunctionProtocol {
@@ -80,8 +97,13 @@ export class Starter {
     images.prepare(fn.source, fn.id).then(
       (prepared) => {
         if (prepared.shimCommand !== null) return;
-        const launch = this.protocolOf(fn).launch(fn, { name: app?.name ?? null, config: app?.config ?? {} });
-        this.#finished.expect(rule, this.#spec(fn, launch, prepared, this.#sizeOf(fn)));
+        const settled = this.#egress.settled(fn);
+        const launch = this.protocolOf(fn).launch(settled, {
+          name: app?.name ?? null,
+          namespace: app?.namespace,
+          config: app?.config ?? {},
+        });
+        this.#finished.expect(rule, this.#spec(settled, launch, prepared, this.#sizeOf(fn)));
       },
       // Its call is told.
       () => {},
@@ -106,11 +128,13 @@ export class Starter {
     }
   }
 
-  async #startFrom(prepared: Prepared, fn: Fn, app: App | null, request: FunctionRequest | null, watch: InstanceWatch) {
-    this.#compiler.started(fn, app, prepared);
+  async #startFrom(prepared: Prepared, given: Fn, app: App | null, request: FunctionRequest | null, watch: InstanceWatch) {
+    this.#compiler.started(given, app, prepared);
+    // As late as can be: what the namespace says may change.
+    const fn = this.#egress.settled(given);
     const taken = request === null ? this.#cells.take(fn, app, prepared) : undefined;
-    if (taken !== undefined) return await this.#handOver(taken, fn, app, prepared, watch);
-    const release = await this.#permits.take(fn.namespace);
+    if (taken !== undefined && (await restricted(taken, fn))) return await this.#handOver(taken, fn, app, prepared, watch);
+    const release = await this.#permits.take(fn.namespace, () => watch.isUrgent());
     try {
       return await this.#start(fn, app, request, prepared, watch);
     } finally {
@@ -118,9 +142,10 @@ export class Starter {
     }
   }
 
-  async #start(fn: Fn, app: App | null, request: FunctionRequest | null, prepared: Prepared, watch: InstanceWatch) {
+  async #start(fn: SettledFn, app: App | null, request: FunctionRequest | null, prepared: Prepared, watch: InstanceWatch) {
     const { world, driver } = this.#parts;
-    const launch = this.protocolOf(fn).launch(fn, { name: app?.name ?? null, config: app?.config ?? {} }, request);
+    const owner = { name: app?.name ?? null, namespace: app?.namespace, config: app?.config ?? {} };
+    const launch = this.protocolOf(fn).launch(fn, owner, request);
     const beganAt = world.monotonic();
     let instance: Instance | undefined;
     const size = this.#sizeOf(fn);
@@ -132,30 +157,35 @@ export class Starter {
     const rule = prepared.shimCommand === null ? ruleFor(fn, this.#parts.config.stemCells) : undefined;
     if (rule !== undefined && driver.expect !== undefined) this.#finished.started(rule, spec, finished);
     const origin = finished && prepared.shimCommand === null ? "prewarmed" : "cold";
-    instance = new Instance(sandbox, createdAt - beganAt, world, origin);
+    instance = new Instance(sandbox, createdAt - beganAt, world, origin, launch.hiddenLine);
     instance.cpuWeight = size.cpuWeight ?? null;
     instance.cores = size.cores ?? null;
-    const open: Open = (hooks, signal) => this.protocolOf(fn).open(fn, (until) => dial(sandbox, until), hooks, signal);
+    const open: Open = (hooks, signal) => this.protocolOf(fn).open(fn, (until) => dial(sandbox, until), hooks, signal, owner);
     return await this.#ready(fn, instance, launch, open, watch);
   }
 
   /** The same for a sandbox that has waited for its code, which is in it now. */
-  async #handOver({ cell, folder }: TakenCell, fn: Fn, app: App | null, prepared: Prepared, watch: InstanceWatch) {
+  async #handOver({ cell, folder }: TakenCell, fn: SettledFn, app: App | null, prepared: Prepared, watch: InstanceWatch) {
     const { world } = this.#parts;
-    const launch = this.protocolOf(fn).launch(fn, { name: app?.name ?? null, config: app?.config ?? {} });
+    const launch = this.protocolOf(fn).launch(fn, {
+      name: app?.name ?? null,
+      namespace: app?.namespace,
+      config: app?.config ?? {},
+    });
     const instance = new Instance(cell.sandbox, 0, world, "prewarmed");
     cell.output = instance.output.bind(instance);
     instance.cores = cell.cores;
     instance.weigh(this.#shares.weightOf(fn) ?? cpuWeightOf(fn.memoryMiB));
-    const open: Open = (hooks, signal) => cell.session.load(fn, { folder, env: environment(launch, prepared) }, hooks, signal);
+    const env = { ...platformVariables(fn.egress), ...environment(launch, prepared) };
+    const open: Open = (hooks, signal) => cell.session.load(fn, { folder, env }, hooks, signal);
     return await this.#ready(fn, instance, launch, open, watch);
   }
 
-  async #ready(fn: Fn, instance: Instance, { endpoint }: Launch, open: Open, watch: InstanceWatch): Promise<Instance> {
+  async #ready(fn: Fn, instance: Instance, launch: Launch, open: Open, watch: InstanceWatch): Promise<Instance> {
     const { world } = this.#parts;
     const { sandbox } = instance;
     const beganAt = world.monotonic();
-    const session = await this.#open(instance, endpoint, open, watch);
+    const session = await this.#open(instance, launch, open, watch);
     instance.ready(session, world.monotonic() - beganAt);
     this.#shares.cores.watch(instance);
     void sandbox.exited.then(() => {
@@ -168,9 +198,9 @@ export class Starter {
     return instance;
   }
 
-  async #open(instance: Instance, endpoint: Launch["endpoint"], open: Open, watch: InstanceWatch): Promise<Session> {
+  async #open(instance: Instance, { endpoint, loadMsMax = 0 }: Launch, open: Open, watch: InstanceWatch): Promise<Session> {
     const { world, config } = this.#parts;
-    const timeoutMs = config.startTimeoutMs;
+    const timeoutMs = config.startTimeoutMs + loadMsMax;
     const limit = new AbortController();
     const stopClock = world.after(timeoutMs, () => limit.abort(startTimeout(timeoutMs, endpoint)));
     void instance.sandbox.exited.then(() => {
@@ -205,7 +235,7 @@ export class Starter {
     return { memoryMiB, cpuWeight: this.#shares.weightOf(fn), cores: this.#shares.cores.ofNew(memoryMiB) };
   }
 
-  #spec(fn: Fn, launch: Launch, prepared: Prepared, size: Size): Omit<SandboxSpec, "output"> {
+  #spec(fn: SettledFn, launch: Launch, prepared: Prepared, size: Size): Omit<SandboxSpec, "output"> {
     const { config } = this.#parts;
     return {
       id: `${fn.id.slice(-8).toLowerCase()}-${fn.revision}-${++this.#started}`,
@@ -216,6 +246,7 @@ export class Starter {
       runtime: launch.shim || prepared.shimCommand === null ? prepared.runtime : null,
       command: commandOf(fn, launch, prepared),
       workingFolder: prepared.workingFolder,
+      writable: fn.source.type === "image" ? writableIn(launch, prepared) : undefined,
       user: prepared.user,
       env: environment(launch, prepared),
       endpoint: launch.endpoint,
@@ -226,9 +257,27 @@ export class Starter {
   }
 }
 
+/** Whether a cell connects to what the function does now; if it cannot, it is gone. */
+async function restricted({ cell: { sandbox } }: TakenCell, { egress }: SettledFn): Promise<boolean> {
+  if (typeof egress === "string") return true;
+  try {
+    await sandbox.restrict?.(egress);
+    return true;
+  } catch {
+    await sandbox.stop();
+    return false;
+  }
+}
+
 /** Connections are open files: what leads to a program has two for each, and the program has some besides. */
 function filesOf({ endpoint }: Launch): number {
   return endpoint.via === "tcp" ? 2 * (endpoint.connections ?? 1) + 256 : 0;
+}
+
+/** Not all of the root, of which there is one for everybody. */
+function writableIn({ writable }: Launch, { workingFolder = "/" }: Prepared): readonly string[] | undefined {
+  const folders = writable?.map((folder) => (folder === "." ? workingFolder : folder));
+  return folders === undefined ? undefined : [...new Set(folders)].filter((folder) => folder !== "/");
 }
 
 /** How a session with a running program is had. */

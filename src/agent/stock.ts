@@ -70,9 +70,10 @@ export class Stock {
 
   /**
    * Makes one, after `reserve`. Rejects with the reason, its memory given back. `request`: the call it is made for, where the
-   * protocol serves one call a process; `reader` tells, when the start fails, who reads what was printed.
+   * protocol serves one call a process; `first` tells which call it is for, as far as one waits: how urgent the start is, and who reads what
+   * was printed by one that failed.
    */
-  async make(request: FunctionRequest | null, reader: () => AgentCall | undefined): Promise<Instance> {
+  async make(request: FunctionRequest | null, first: () => AgentCall | undefined): Promise<Instance> {
     const start = this.#parts.starter.start(this.#fn, this.#app, request, {
       ended: (instance) => this.#hasEnded(instance),
       preparing: () => {
@@ -83,8 +84,9 @@ export class Stock {
         };
       },
       failed: (lines) => {
-        for (const line of lines) reader()?.log(line);
+        for (const line of lines) first()?.log(line);
       },
+      isUrgent: () => isAwaited(first()),
     });
     this.#starts.add(start);
     try {
@@ -101,6 +103,11 @@ export class Stock {
       this.#starting--;
       this.#starts.delete(start);
     }
+  }
+
+  /** Somebody waits now for the answer of a call that waits for one that is being made. */
+  hurry(): void {
+    if (this.#starting > 0) this.#parts.starter.hurry();
   }
 
   /** Whether one in which a call has just ended has to end with the others in it, because another namespace waits for its memory. */
@@ -178,6 +185,11 @@ export class Stock {
   }
 }
 
+/** Somebody waits for the answer of this call, if there is one. */
+function isAwaited(call: AgentCall | undefined): boolean {
+  return call !== undefined && call.background !== true;
+}
+
 function overloaded(fn: Fn, waitedMs: number): PlatformError {
   return new PlatformError(
     "overloaded",
@@ -187,7 +199,7 @@ function overloaded(fn: Fn, waitedMs: number): PlatformError {
 }
 
 function stillPreparing({ name, source }: Fn, waitedMs: number): PlatformError {
-  const what = source.type === "image" ? "its image" : `the kind ${source.kind}`;
+  const what = "kind" in source ? `the kind ${source.kind}` : "its image";
   return new PlatformError(
     "overloaded",
     `Function ${name} cannot start yet: ${what} was still being made ready after ${waitedMs} ms, which takes longest at its first use; try again`,

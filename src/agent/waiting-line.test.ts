@@ -15,12 +15,12 @@ function make() {
     (ms) => new PlatformError("overloaded", `no room after ${ms}`),
     () => heard.push("left"),
   );
-  const wait = (name: string, waitMsMax: number, signal = new Cancel()) => {
+  const wait = (name: string, waitMsMax: number, signal = new Cancel(), background = false) => {
     const taker = {
       served: (slot: string) => heard.push(`${name} has ${slot}`),
       failed: ({ message }: Error) => heard.push(`${name}: ${message}`),
     };
-    line.wait({ waitMsMax } as AgentCall, signal, taker);
+    line.wait({ waitMsMax, background } as AgentCall, signal, taker);
     return signal;
   };
   return { world, heard, line, wait };
@@ -33,6 +33,16 @@ test("first come, first served, at once", () => {
   line.shift()?.serve("two");
   assert.deepEqual(heard, ["a has one", "b has two"]);
   assert.equal(line.length, 1);
+});
+
+test("those for whose answer somebody waits go first, and every fifth is one of the others", () => {
+  const { line, heard, wait } = make();
+  for (const name of ["x", "y"]) wait(name, 100, new Cancel(), true);
+  assert.equal(line.urgent, 0);
+  for (const name of ["a", "b", "c", "d", "e"]) wait(name, 100);
+  assert.equal(line.urgent, 5);
+  while (line.length > 0) line.shift()?.serve("one");
+  assert.equal(heard.map((words) => words.charAt(0)).join(""), "abcdxey");
 });
 
 test("each leaves when its own time is up, and whoever was served is not told of it", () => {

@@ -1,8 +1,9 @@
 import type { CancelSignal } from "../lib/cancel.ts";
 import type { World } from "../lib/world.ts";
 import { asPlatformError, type PlatformError } from "../model/error.ts";
-import { Deadlines, type Timed } from "./deadlines.ts";
+import { Deadlines, type Timed } from "../lib/deadlines.ts";
 import type { AgentCall } from "./link.ts";
+import { Precedence } from "./precedence.ts";
 
 /** Who waits for a `T`: hears once, maybe before `wait` returns. */
 export interface Taker<T> {
@@ -10,12 +11,18 @@ export interface Taker<T> {
   failed(error: PlatformError): void;
 }
 
-/** Calls that wait, first come, first served. Each leaves when it is served, when its time is up, or when its caller goes away. */
+/**
+ * Calls that wait, first come, first served, those before the rest for whose answer somebody waits. Each leaves when it is served, when its
+ * time is up, or when its caller goes away.
+ */
 export class WaitingLine<T> {
   readonly #world: World;
   readonly #noRoom: (waitedMs: number) => PlatformError | null;
   readonly #left: () => void;
-  readonly #waiters: Waiter<T>[] = [];
+  /** For whose answer somebody waits, and the others. */
+  readonly #urgent: Waiter<T>[] = [];
+  readonly #background: Waiter<T>[] = [];
+  readonly #precedence = new Precedence();
   /** By how long the calls may wait, of which there are few kinds. */
   readonly #deadlines = new Map<number, Deadlines>();
 
@@ -27,30 +34,43 @@ export class WaitingLine<T> {
   }
 
   get length(): number {
-    return this.#waiters.length;
+    return this.#urgent.length + this.#background.length;
   }
 
+  /** Who is the next, but for those whose turn it is because others went first. */
   get first(): Waiter<T> | undefined {
-    return this.#waiters[0];
+    return this.#urgent[0] ?? this.#background[0];
+  }
+
+  /** Those for whose answer somebody waits. */
+  get urgent(): number {
+    return this.#urgent.length;
+  }
+
+  /** Since when the one waits that waits longest, monotonic ms; undefined when nobody does. */
+  get since(): number | undefined {
+    const [urgent, background] = [this.#urgent[0]?.since, this.#background[0]?.since];
+    return urgent === undefined || background === undefined ? (urgent ?? background) : Math.min(urgent, background);
   }
 
   /** The taker hears `noRoom` after `call.waitMsMax`, and the signal's reason. */
   wait(call: AgentCall, signal: CancelSignal, taker: Taker<T>): void {
     const now = this.#world.monotonic();
     const waiter = new Waiter(this, call, signal, taker, now);
-    this.#waiters.push(waiter);
+    this.#lineOf(waiter).push(waiter);
     this.#deadlinesOf(call.waitMsMax).add(waiter, now);
     signal.addEventListener("abort", waiter);
     if (signal.aborted) waiter.handleEvent();
   }
 
-  /** Takes the one that waits longest, to be settled by the caller. */
+  /** Takes the next, to be settled by the caller. */
   shift(): Waiter<T> | undefined {
-    return this.#waiters.shift();
+    const next = this.#precedence.next(this.#urgent[0], this.#background[0]);
+    return next === undefined ? undefined : this.#lineOf(next).shift();
   }
 
   failAll(error: PlatformError): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.fail(error);
+    for (const waiter of [...this.#urgent.splice(0), ...this.#background.splice(0)]) waiter.fail(error);
   }
 
   /** For those who wait: it has been settled. */
@@ -68,11 +88,16 @@ export class WaitingLine<T> {
 
   /** For those who wait: it goes away unserved. */
   drop(waiter: Waiter<T>, error: PlatformError): void {
-    const at = this.#waiters.indexOf(waiter);
+    const line = this.#lineOf(waiter);
+    const at = line.indexOf(waiter);
     if (at === -1) return;
-    this.#waiters.splice(at, 1);
+    line.splice(at, 1);
     waiter.fail(error);
     this.#left();
+  }
+
+  #lineOf({ call }: Waiter<T>): Waiter<T>[] {
+    return call.background === true ? this.#background : this.#urgent;
   }
 
   #deadlinesOf(waitMsMax: number): Deadlines {

@@ -59,3 +59,49 @@ test("a call that was answered 202 and cut off by a crash ends with a record, an
     rmSync(data, { recursive: true, force: true });
   }
 });
+
+test("a sequence that was cut off between its steps by a crash ends with a record, and no step runs again", async () => {
+  const data = mkdtempSync(join(tmpdir(), "kiln-data-"));
+  try {
+    const first = await startPlatform({ data });
+    const codes = { counts: "function main(p) { return p; }", hangs: "function main() { return new Promise(() => {}); }" };
+    for (const [name, code] of Object.entries(codes)) {
+      const made = await ask(first, "PUT", `actions/${name}`, {
+        exec: { kind: "nodejs:24", code },
+        limits: { timeout: 120_000 },
+      });
+      assert.equal(made.status, 200);
+    }
+    const components = ["/_/counts", "/_/hangs", "/_/counts"];
+    assert.equal((await ask(first, "PUT", "actions/all", { exec: { kind: "sequence", components } })).status, 200);
+    const outlasting = await ask(first, "POST", "actions/all?blocking=true&timeout=300");
+    const unwaited = await ask(first, "POST", "actions/all");
+    assert.deepEqual([outlasting.status, unwaited.status], [202, 202]);
+    const calls = (await Promise.all([outlasting.json(), unwaited.json()])) as Record202[];
+    await untilCounted(first, "counts", 2);
+    await first.crash();
+    const second = await startPlatform({ data });
+    for (const { activationId } of calls) {
+      const { response } = await untilRecorded(second, activationId);
+      assert.deepEqual(response.status, "whisk internal error");
+      assert.match(response.result.error ?? "", /^The server ended during/);
+    }
+    await untilCounted(second, "counts", 2);
+    await second.stop();
+  } finally {
+    rmSync(data, { recursive: true, force: true });
+  }
+});
+
+/** That many activations of an action have ended, and no more. */
+async function untilCounted(platform: Platform, name: string, count: number): Promise<void> {
+  const giveUpAt = performance.now() + giveUpMs;
+  for (;;) {
+    const { activations } = (await (await ask(platform, "GET", `activations?name=${name}&count=true`)).json()) as {
+      activations: number;
+    };
+    if (activations === count) return;
+    assert.ok(activations < count && performance.now() < giveUpAt, `${activations} activations of ${name}, not ${count}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
