@@ -66,10 +66,6 @@ has_network() {
   is_set POLYKILN_DOCKER_NETWORK || is_set FN_DOCKER_NETWORKS
 }
 
-engine_answers() {
-  printf 'GET /_ping HTTP/1.0\r\n\r\n' | socat -t 5 - UNIX-CONNECT:$run/docker.sock 2>/dev/null | grep -q '^OK'
-}
-
 # The status of a process of ours. A signal ends the waiting, not the process.
 until_ended() {
   while :; do
@@ -103,13 +99,8 @@ elif command -v dockerd >/dev/null && may_isolate && [ "${POLYKILN_IMAGES:-docke
   [ -e /sys/fs/cgroup/cgroup.controllers ] || is_set FN_FREEZE_IDLE_MSECS || choose POLYKILN_FREEZE_AFTER_MS 0
   export DOCKER_HOST=$engine_host
   run_engine &
+  # Both start at a time: the server waits for it with the first calls of images.
   engine=$!
-  # Calls that waited in the queue begin at once. Without Docker there is something to serve still, and it is said what is wrong.
-  tries=0
-  until [ -n "$stopping" ] || engine_answers || [ $tries = 300 ]; do
-    tries=$((tries + 1))
-    sleep 0.1
-  done
 fi
 
 # Functions with a network of Docker's come from that address, too.
@@ -120,8 +111,11 @@ fi
 
 status=0
 if [ -z "$stopping" ]; then
+  # What Node compiled when the image was made: it is of root.
+  compiled=/app/compiled
+  [ -w $compiled ] || compiled=
   # In a session of its own: a terminal would signal it besides us.
-  setsid node --disable-warning=ExperimentalWarning src/roles/main.ts start "$@" &
+  NODE_COMPILE_CACHE=$compiled setsid node --disable-warning=ExperimentalWarning src/roles/main.ts start "$@" &
   server=$!
   [ -z "$stopping" ] || stop
   until_ended "$server" || status=$?

@@ -30,7 +30,8 @@ export class Connection {
   readonly #settings: RegistrySettings;
   /** By repository and actions. */
   readonly #authorizations = new Map<string, string>();
-  #base: Promise<URL> | undefined;
+  /** As whoever asked first finds it out. */
+  #base: { readonly url: Promise<URL>; readonly signal: AbortSignal } | undefined;
 
   constructor(registry: string, transport: Transport, settings: RegistrySettings) {
     this.#registry = registry;
@@ -92,7 +93,9 @@ export class Connection {
       if (!isRedirection) return answer;
       drop(answer);
       if (hops === redirectsMax) throw registryFailure(`it was redirected more than ${redirectsMax} times`);
-      url = this.#address(new URL(answer.headers.location ?? "", url), base);
+      const next = URL.parse(answer.headers.location ?? "", url.href);
+      if (next === null) throw registryFailure("the registry refers to what is no address");
+      url = this.#address(next, base);
     }
   }
 
@@ -115,15 +118,18 @@ export class Connection {
     return registryFailure(`${reason}; it wants credentials for ${this.#registry}, and ${why}`, { status });
   }
 
-  /** Its `/v2/`. Found out once; a failure is not kept. */
-  #baseUrl(signal: AbortSignal): Promise<URL> {
-    if (this.#base !== undefined) return this.#base;
-    const work = this.#findBase(signal);
-    this.#base = work;
-    work.catch(() => {
-      this.#base = undefined;
-    });
-    return work;
+  /** Its `/v2/`. Found out once; a failure is not kept. Who gives up takes nobody along: another one goes on. */
+  async #baseUrl(signal: AbortSignal): Promise<URL> {
+    for (;;) {
+      this.#base ??= { url: this.#findBase(signal), signal };
+      const base = this.#base;
+      try {
+        return await base.url;
+      } catch (error) {
+        if (this.#base === base) this.#base = undefined;
+        if (!base.signal.aborted || signal.aborted) throw error;
+      }
+    }
   }
 
   async #findBase(signal: AbortSignal): Promise<URL> {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -266,6 +266,41 @@ test("a pull ends when nobody wants it any more", async () => {
     { stallMs: 60_000 },
   );
 });
+
+test("a pull that is given up takes along no other one that waits for the same registry", async () => {
+  const asked = Promise.withResolvers<void>();
+  // It neither greets nor refuses: whoever comes first waits to hear whether it speaks TLS.
+  const silent = createTcpServer((socket) => {
+    // It is read, so that its end is noticed.
+    socket.on("error", () => {}).resume();
+    asked.resolve();
+  });
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  const reference = parseReference(`127.0.0.1:${(silent.address() as AddressInfo).port}/a/b`);
+  const registry = createRegistry({ ...testRegistry, stallMs: 500 }, realWorld());
+  const first = new AbortController();
+  try {
+    const given = assert.rejects(registry.resolve(reference, amd64, first.signal), /^Error: given up$/);
+    const other = assert.rejects(registry.resolve(reference, amd64, never), /nothing came from 127\.0\.0\.1:\d+ for 0\.5 s/);
+    await asked.promise;
+    first.abort(new Error("given up"));
+    await Promise.all([given, other]);
+  } finally {
+    registry.close();
+    await new Promise((resolve) => silent.close(resolve));
+  }
+});
+
+test("a reference to what is no address is the registry's fault", async () => {
+  await withServer(refersToNothing, async (host, registry) => {
+    await assert.rejects(pull(registry, host), /^PlatformError: the registry refers to what is no address$/);
+  });
+});
+
+function refersToNothing({ url }: IncomingMessage, response: ServerResponse): void {
+  if (url === "/v2/") response.end();
+  else response.writeHead(307, { location: "http://[" }).end();
+}
 
 test("nobody reads through us what a machine is told of itself", async () => {
   const refused = /has an address that no registry has/;

@@ -49,8 +49,7 @@ export class Transport {
     for (let isAgain = false; ; isAgain = true) {
       signal.throwIfAborted();
       checkAddress(url);
-      const request = await this.#begin(outgoing, signal);
-      const answer = answerOf(request, url);
+      const { request, answer } = await this.#begin(outgoing, signal);
       try {
         await Promise.all([sendBody(request, body, answer), answer]);
         return await answer;
@@ -65,20 +64,27 @@ export class Transport {
 
   close(): void {
     this.#plain.destroy();
-    void this.#tls?.then(({ direct, tunnel }) => {
-      direct.destroy();
-      tunnel.destroy();
-    });
+    this.#tls?.then(
+      ({ direct, tunnel }) => {
+        direct.destroy();
+        tunnel.destroy();
+      },
+      // Who asked was told.
+      () => {},
+    );
   }
 
-  async #begin({ url, method, headers }: Outgoing, signal: AbortSignal): Promise<ClientRequest> {
+  /** Its errors are heard from the first on: one that nobody hears ends the process. */
+  async #begin({ url, method, headers }: Outgoing, signal: AbortSignal) {
     const options = { method, headers: { "user-agent": "polykiln", ...headers }, signal, timeout: this.#settings.stallMs };
     const request =
       url.protocol === "https:"
         ? tlsRequest(url, { ...options, agent: await this.#tlsAgent(url) })
         : plainRequest(url, { ...options, agent: this.#plain });
     this.#watch(request, url);
-    return request;
+    const answer = answerOf(request, url);
+    answer.catch(() => {});
+    return { request, answer };
   }
 
   /** A connection on which nothing moves is broken off; not one that waits for us to read. */
@@ -127,7 +133,7 @@ interface TlsAgents {
 
 function answerOf(request: ClientRequest, url: URL): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    request.once("error", reject);
+    request.on("error", reject);
     request.once("response", (body) => {
       // Of a connection that breaks while nobody reads yet: whoever reads is told.
       body.on("error", () => {});

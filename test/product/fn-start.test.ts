@@ -23,7 +23,7 @@ describe("fn start", { skip: noServerImage, timeout: 600_000 }, () => {
   let engine: TestEngine;
 
   before(async () => {
-    machine = await startServerMachine(image, { prepare: ({ engine }) => importFdkImage(engine, hello) });
+    machine = await startServerMachine(image, { prepare: (made) => importFdkImage(made.engine, hello) });
     engine = machine.engine;
   });
   after(async () => {

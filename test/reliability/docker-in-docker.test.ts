@@ -46,6 +46,8 @@ describe("docker in docker", { skip: noServerImage, timeout: 600_000 }, () => {
   test("a killed one is followed by one that serves, and no accepted call is lost", async (t) => {
     await run("outer-0");
     await eventually(async () => assert.equal((await send("GET", `${machine.url}/`)).status, 200));
+    // The server does not wait for it, but its calls do.
+    await eventually(async () => (await innerEngine("outer-0")).ping());
     await importFdkImage(await innerEngine("outer-0"), hello);
     const id = await imageFunction(machine.url, "hello", hello);
     const url = `${machine.url}/invoke/${id}`;
@@ -62,9 +64,12 @@ describe("docker in docker", { skip: noServerImage, timeout: 600_000 }, () => {
       await senders;
       await gone(`outer-${kill}`);
       const beganAt = performance.now();
+      const seconds = () => ((performance.now() - beganAt) / 1000).toFixed(1);
       await run(`outer-${kill + 1}`);
+      await eventually(() => send("GET", `${machine.url}/ping`));
+      const listening = seconds();
       await eventually(async () => assert.equal((await call(url, { name: "again" })).status, 200));
-      t.diagnostic(`served again ${((performance.now() - beganAt) / 1000).toFixed(1)} s after the start of the next container`);
+      t.diagnostic(`after the start of the next container: ${listening} s until it listens, ${seconds()} s until it serves`);
       await eventually(async () => {
         const now = await owners(`outer-${kill + 1}`);
         assert.deepEqual(

@@ -3,8 +3,9 @@ import { functionUser } from "../../oci/user.ts";
 import { cpuWeightOf, functionFolder, type SandboxSpec } from "../sandbox.ts";
 import { weightText } from "../spawner/cpu-weight.ts";
 import { callbackSocket } from "../spawner/messages.ts";
-import { platformFolder, platformVariables } from "../bubblewrap/mounts.ts";
+import { platformFolder } from "../bubblewrap/mounts.ts";
 import { gateway } from "../egress/addresses.ts";
+import { platformVariables } from "../egress/egress.ts";
 import type { ContainerConfig } from "./engine.ts";
 import type { Place } from "./places.ts";
 import { seccompProfile } from "./seccomp.ts";
@@ -65,7 +66,7 @@ export function containerConfig(
       SecurityOpt: ["no-new-privileges", ...(process.arch === "x64" ? [`seccomp=${seccompProfile()}`] : [])],
       Privileged: false,
       Init: settings.hasInit,
-      NetworkMode: spec.egress === "internet" ? settings.network : "none",
+      NetworkMode: !waits && spec.egress.includes("internet") ? settings.network : "none",
       // The engine would let programs send ICMP, and names be asked of the machine's resolvers, which are out of reach.
       ...(waits ? { Dns: [gateway], Sysctls: { "net.ipv4.ping_group_range": "1 0" } } : {}),
       IpcMode: "private",

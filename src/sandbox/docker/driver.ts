@@ -23,17 +23,14 @@ import { type OwnNetwork, OwnNetworks } from "./networks.ts";
 import { containerName, OwnContainers } from "./own-containers.ts";
 import { ContainerOutput, ContainerStdio } from "./output.ts";
 import { Place, type SharedFolder } from "./places.ts";
+import { EnginePresence, type Warn } from "./presence.ts";
 import { type Running, DockerSandbox } from "./sandbox.ts";
 import { ContainerUsers } from "./users.ts";
-
-/** How often an engine that is away is looked for, in ms. */
-const lookEveryMs = 500;
 
 export interface DockerOptions {
   readonly world: World;
   readonly engine: DockerEngine;
-  /** Hears what an operator should know: a constant sentence and its fields. */
-  readonly warn: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  readonly warn: Warn;
   /** Keeps the name by which this server's containers are known again; one for each server. */
   readonly idFile: string;
   /** The Docker network of functions that may use the internet, which nothing of ours guards; `none`: there is none, and they get one of `networks`. */
@@ -51,6 +48,7 @@ export class DockerDriver implements SandboxDriver {
   readonly users: ContainerUsers;
   readonly #options: DockerOptions;
   readonly #engine: DockerEngine;
+  readonly #presence: EnginePresence;
   readonly #networks: OwnNetworks;
   readonly #own: OwnContainers;
   readonly #folder: string;
@@ -63,12 +61,11 @@ export class DockerDriver implements SandboxDriver {
   readonly #watching: Promise<void>;
   #tools: Tools | null = null;
   #settings: Promise<KnownEngine> | null = null;
-  /** Why nothing can be started; null: it can, as far as is known. */
-  #trouble: string | null = null;
 
   constructor(options: DockerOptions) {
     this.#options = options;
     this.#engine = options.engine;
+    this.#presence = new EnginePresence(options.world, options.warn);
     this.#own = new OwnContainers(options);
     this.users = new ContainerUsers(options.engine, (image, work) => this.#own.withUnstarted(image, work));
     this.#networks = new OwnNetworks(options.networks, options.network, options.warn);
@@ -84,7 +81,12 @@ export class DockerDriver implements SandboxDriver {
   }
 
   async trouble(): Promise<string | null> {
-    return this.#trouble;
+    return this.#presence.trouble;
+  }
+
+  /** Resolves when the engine has answered for the first time, or had the time to: whoever asks it for something waits for that first. */
+  get found(): Promise<void> {
+    return this.#presence.found;
   }
 
   async close(): Promise<void> {
@@ -197,11 +199,12 @@ export class DockerDriver implements SandboxDriver {
 
   /** One that hangs is known as such before much is waited for, and is asked for nothing until it answers again. */
   async #answers(): Promise<void> {
-    if (this.#trouble !== null) throw new EngineError("make a container", null, this.#trouble);
+    const { trouble } = this.#presence;
+    if (trouble !== null) throw new EngineError("make a container", null, trouble);
     try {
       await this.#engine.ping();
     } catch (error) {
-      this.#isAway(error);
+      this.#presence.isAway(error);
       this.#listening.abort();
       throw error;
     }
@@ -242,33 +245,23 @@ export class DockerDriver implements SandboxDriver {
       try {
         await this.#engine.ping();
         this.#listening = new AbortController();
+        // What is left keeps nobody waiting.
+        this.#presence.isThere();
         await this.#own.sweep();
-        this.#isBack();
         const heard = AbortSignal.any([signal, this.#listening.signal]);
         for await (const { Action, Actor } of this.#engine.events(this.#own.filter, heard)) {
           if (Action === "oom") this.#living.get(Actor.ID)?.ranOutOfMemory();
         }
       } catch (error) {
-        if (!signal.aborted) this.#isAway(error);
+        if (!signal.aborted) this.#presence.isAway(error);
       }
       this.#settings = null;
       await this.#pause();
     }
   }
 
-  #isBack(): void {
-    if (this.#trouble !== null) this.#options.warn("Docker answers again", {});
-    this.#trouble = null;
-  }
-
-  #isAway(error: unknown): void {
-    const reason = error instanceof EngineError ? error.reason : String(error);
-    if (this.#trouble === null) this.#options.warn("Docker does not answer: functions of images cannot run", { reason });
-    this.#trouble = reason;
-  }
-
   async #pause(): Promise<void> {
-    const over = new Promise<void>((resolve) => this.#options.world.after(lookEveryMs, resolve));
+    const over = new Promise<void>((resolve) => this.#options.world.after(this.#presence.lookAfterMs, resolve));
     await untilAborted(over, this.#closing.signal).catch(() => {});
   }
 }

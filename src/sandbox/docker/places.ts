@@ -51,7 +51,9 @@ export class Place {
     const there = `${shared.there}/${name}`;
     const { tmpMiB, tmpFilesMax } = spec.limits;
     this.mounts = [
-      memoryVolume("/tmp", `size=${tmpMiB}m,nr_inodes=${tmpFilesMax},mode=1777`),
+      ...["/tmp", ...writableIn(spec)].map((folder) =>
+        memoryVolume(folder, `size=${tmpMiB}m,nr_inodes=${tmpFilesMax},mode=1777`),
+      ),
       ...(spec.code === null ? [] : [readOnly(spec.code, functionFolder)]),
       ...(spec.runtime === null ? [] : [readOnly(spec.runtime, runtimeFolder)]),
       ...(endpoint.via === "callback" ? [readOnly(there, platformFolder)] : []),
@@ -78,6 +80,11 @@ export class Place {
   async remove(): Promise<void> {
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+/** A volume hides what the image has in its place, which the working folder is full of. */
+function writableIn({ writable = [], workingFolder = "/" }: SandboxSpec): readonly string[] {
+  return [...new Set(writable.map((folder) => (folder === workingFolder ? `${folder}/action` : folder)))];
 }
 
 /** Whatever our umask is: containers have a user of their own. */
