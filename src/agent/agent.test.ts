@@ -4,6 +4,7 @@ import { fakeAgent } from "../../test/fake-agent.ts";
 import { pause, within } from "../../test/within-agent.ts";
 import { sampleFn } from "../../test/samples.ts";
 import { PlatformError } from "../model/error.ts";
+import type { FakeDriver } from "../sandbox/fake/driver.ts";
 
 const quick = sampleFn({ timeoutMs: 1000 });
 const withHandler = (handler: string) =>
@@ -215,6 +216,24 @@ test("when memory is short the sandbox idle for longest makes room", async () =>
     await fake.call(c, "x");
     assert.deepEqual([(await fake.call(b, "x")).report.start, (await fake.call(c, "x")).report.start], ["hot", "hot"]);
     assert.equal((await fake.call(a, "x")).report.start, "cold");
+  });
+});
+
+test("what is printed before it is known that the program was started belongs to its first call", async () => {
+  const fake = fakeAgent();
+  const { driver } = fake as { readonly driver: { create: FakeDriver["create"] } };
+  const create = driver.create.bind(driver);
+  driver.create = async (spec) => {
+    const sandbox = await create(spec);
+    spec.output("stderr", Buffer.from("in haste\n"));
+    return sandbox;
+  };
+  await within(fake, async () => {
+    const { lines } = await fake.call(quick, "one");
+    assert.deepEqual(
+      lines.map(({ stream, text }) => [stream, text]),
+      [["stderr", "in haste"]],
+    );
   });
 });
 

@@ -148,9 +148,15 @@ export class Starter {
     const launch = this.protocolOf(fn).launch(fn, owner, request);
     const beganAt = world.monotonic();
     let instance: Instance | undefined;
+    // A program may have printed, and be over, before it is known that it was started.
+    const early: Parameters<Instance["output"]>[] = [];
     const size = this.#sizeOf(fn);
     const spec = this.#spec(fn, launch, prepared, size);
-    const sandbox = await driver.create({ ...spec, output: (stream, data) => instance?.output(stream, data) });
+    const output: SandboxSpec["output"] = (...printed) => {
+      if (instance === undefined) early.push(printed);
+      else instance.output(...printed);
+    };
+    const sandbox = await driver.create({ ...spec, output });
     const createdAt = world.monotonic();
     // Without a runtime of ours it is all that a stem cell could be.
     const finished = sandbox.finished === true;
@@ -160,6 +166,7 @@ export class Starter {
     instance = new Instance(sandbox, createdAt - beganAt, world, origin, launch.hiddenLine);
     instance.cpuWeight = size.cpuWeight ?? null;
     instance.cores = size.cores ?? null;
+    for (const printed of early) instance.output(...printed);
     const open: Open = (hooks, signal) => this.protocolOf(fn).open(fn, (until) => dial(sandbox, until), hooks, signal, owner);
     return await this.#ready(fn, instance, launch, open, watch);
   }
