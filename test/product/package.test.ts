@@ -43,6 +43,7 @@ describe("the packed package", { timeout: 400_000 }, () => {
       "bin",
       "runtimes",
       "schemas",
+      "system",
       "templates",
       "examples",
       "package.json",

@@ -18,7 +18,7 @@ function asked(
   found = async () => ({ fn, app: null, route: null }),
 ): Promise<Answer> {
   const invoker: Pick<Invoker, "begin"> = { begin: (request, _signal, caller) => begin(caller, request) };
-  const context = { world, invoker, definition: found } as unknown as WskContext;
+  const context = { world, invoker, definition: found, kinds: { checkInUse() {} } } as unknown as WskContext;
   return ask(webHandler(context, ""), { target: "/api/v1/web/guest/default/a?x=1" });
 }
 
