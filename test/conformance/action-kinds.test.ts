@@ -14,9 +14,16 @@ import { invoke, linesOf, putAction, whisk } from "../whisk.ts";
 
 const noJava = await javaMissing();
 
-/** The first call of a kind waits for what it runs on, which may take longer than a call is waited for. */
+/**
+ * The first call of a kind waits for what it runs on, which may take longer than a call is waited for. What it prints is waited for as well:
+ * these languages do not say which call a line is of.
+ */
 async function whenPrepared(platform: Platform, action: string): Promise<void> {
-  while ((await invoke(platform, action)).status === 202) await new Promise((resolve) => setTimeout(resolve, 500));
+  for (;;) {
+    const { status, body } = await invoke(platform, action);
+    if (status !== 202) return void (await linesOf(platform, body.activationId, 2));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }
 
 /** Classes below a folder, as `makeZip` takes them. */
