@@ -119,7 +119,8 @@ interface Daemon {
 }
 
 async function startDaemon([program = "", ...args]: readonly string[], folder: string, engine: DockerEngine): Promise<Daemon> {
-  const child = spawn(program, args, { env: { PATH: path, HOME: folder }, stdio: ["ignore", "ignore", "pipe"] });
+  // What it writes down of itself when it is stopped in haste goes with its folder.
+  const child = spawn(program, args, { env: { PATH: path, HOME: folder, TMPDIR: folder }, stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-8000);
