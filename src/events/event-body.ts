@@ -1,5 +1,6 @@
 /** What functions are sent of an event. */
 import { headerOf } from "../http/headers.ts";
+import { isJsonType } from "../lib/json-type.ts";
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -11,7 +12,7 @@ export function eventBody(body: Buffer, headers: readonly string[], parameters: 
   const under = context === undefined ? parameters : { ...parameters, ...context };
   if (Object.keys(under).length === 0) return body;
   if (body.length === 0) return context === undefined ? body : Buffer.from(JSON.stringify(under));
-  if (!isJson(headerOf(headers, "content-type"))) return body;
+  if (!isJsonType(headerOf(headers, "content-type"))) return body;
   const text = body.toString();
   const members = membersIn(text);
   return members === null ? body : Buffer.from(merged(under, members, text));
@@ -33,8 +34,4 @@ function membersIn(text: string): Members | null {
   } catch {
     return null;
   }
-}
-
-function isJson(type: string | undefined): boolean {
-  return type !== undefined && /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type.trim());
 }

@@ -1,11 +1,9 @@
 /** Answers of functions as what a next one can be sent, and as what clients take for a result: a JSON object or array. */
 import type { Fn } from "../model/model.ts";
 import { compositionOf } from "../model/composition.ts";
+import { isJsonType } from "../lib/json-type.ts";
+import { oversizedText, resultBytesMax } from "../protocol/oversized-result.ts";
 import type { CallResult } from "../store/store.ts";
-
-/** What is kept of an answer and may be passed on, in bytes. */
-const bytesMax = 1024 * 1024;
-const shownCharactersMax = 1024;
 
 /** `given`: what the function gave, as JSON text. `too_long`, `not_json`: it gave something else, and this says so. */
 export interface JsonAnswer {
@@ -19,10 +17,9 @@ export const invalidResult = "The action did not produce a valid JSON or JSON Ar
 /** Text of another type is wrapped as it is, bytes in base64. */
 export function jsonAnswer({ body, bytes, contentType }: Pick<CallResult, "body" | "bytes" | "contentType">): JsonAnswer {
   const text = textOf(body);
-  if (bytes > body.length || bytes > bytesMax) return { what: "too_long", json: errorJson(tooLong(text, bytes)) };
+  if (bytes > body.length || bytes > resultBytesMax) return { what: "too_long", json: errorJson(oversizedText(text, bytes)) };
   if (bytes === 0) return { what: "given", json: "{}" };
-  if (contentType !== "application/json" && !/[/+]json\b/i.test(contentType ?? ""))
-    return { what: "given", json: wrapped(body, text) };
+  if (!isJsonType(contentType)) return { what: "given", json: wrapped(body, text) };
   return jsonIn(text);
 }
 
@@ -61,9 +58,4 @@ function textOf(body: Uint8Array): string {
 function wrapped(body: Uint8Array, text: string): string {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   return JSON.stringify({ value: Buffer.from(text).equals(bytes) ? text : bytes.toString("base64") });
-}
-
-function tooLong(text: string, bytes: number): string {
-  const said = `The action produced a response that exceeded the allowed length: ${bytes} > ${bytesMax} bytes.`;
-  return `${said} The truncated response was: ${text.slice(0, shownCharactersMax)}`;
 }

@@ -21,7 +21,7 @@ import {
   openWhiskWeb,
 } from "../api/openwhisk/openwhisk.ts";
 import { failureText } from "../api/openwhisk/errors.ts";
-import { addSystemCode, systemNamespace, systemStore } from "../api/openwhisk/system-packages.ts";
+import { readSystemPackages, systemNamespace, type SystemPackages } from "../api/openwhisk/system-packages.ts";
 import { providedModules } from "../api/openwhisk/provided-modules.ts";
 import { FunctionKeys } from "../auth/function-keys.ts";
 import { webHostRoute, webRoute } from "../api/openwhisk/web/paths.ts";
@@ -130,14 +130,15 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     const driver = docker?.beside(files) ?? files;
     opened.push(() => driver.close());
     const below = await extensions.chosen("store", () => sqliteStore(database, { revisionsKept: config.revisionsKept }));
-    const store = withNamespace(below, systemNamespace, await systemStore(world.now()));
+    const system = await readSystemPackages(world.now());
+    const store = withNamespace(below, systemNamespace, system.store);
     const credential = keepCredential(config.data, await firstStart(store, world));
     if (!isLoopbackHost(listen.host)) await requireKeys(listen, store);
     const queue = await extensions.chosen("queue", () => sqliteQueue(database, world));
     const logStore = await extensions.chosen("logStore", () => sqliteLogStore(database));
     const observer = new Observer({ config, world, logger, database, store, driver, logStore, queue });
     opened.push(() => observer.close());
-    const platform = await assemble(options, world, driver, docker, store, observer, queue, extensions);
+    const platform = await assemble(options, world, driver, docker, store, system, observer, queue, extensions);
     opened.push(() => platform.drain());
     const bound = await platform.door.listen(listen);
     serving.at = localAddress(bound);
@@ -164,6 +165,7 @@ async function assemble(
   driver: SandboxDriver,
   docker: Docker | null,
   storeOnDisk: Store,
+  system: SystemPackages,
   observer: Observer,
   queue: Queue,
   extensions: LoadedExtensions,
@@ -186,7 +188,7 @@ async function assemble(
     provided: providedModules,
   });
   const images = docker === null ? files : withDocker(files, docker);
-  await addSystemCode(images);
+  await system.addCode(images);
   const actionKinds = new ActionKinds(images.kinds, config.runtimes);
   const functionKeys = new FunctionKeys(world);
   const api: ApiAccess = {

@@ -1,7 +1,7 @@
 /** A store with one more namespace, which is read from elsewhere and cannot be changed. */
 import { PlatformError } from "../model/error.ts";
 import type { App, Fn, Namespace, TrafficShare } from "../model/model.ts";
-import type { Apps, Functions, Namespaces, Page, PageRequest, SkipRequest, Store } from "./store.ts";
+import type { Apps, Functions, Namespaces, Page, PageRequest, Repository, SkipRequest, Store } from "./store.ts";
 
 /** `name` is read from `shown`, all others, and what belongs to none, from `store`. Lists of namespaces do not have it. */
 export function withNamespace(store: Store, name: string, shown: Store): Store {
@@ -24,8 +24,9 @@ class OverlaidNamespaces implements Namespaces {
     this.#shown = shown;
   }
 
-  create(namespace: Namespace): Promise<void> {
-    return namespace.name === this.#name ? refused(this.#name) : this.#below.create(namespace);
+  async create(namespace: Namespace): Promise<void> {
+    if (namespace.name === this.#name) throw notYours(this.#name);
+    await this.#below.create(namespace);
   }
 
   getByName(name: string): Promise<Namespace | undefined> {
@@ -40,7 +41,7 @@ class OverlaidNamespaces implements Namespaces {
 }
 
 /** What apps and functions have in common. */
-abstract class Overlaid<T extends { readonly namespace: string }, R extends Pick<Apps | Functions, "remove">> {
+abstract class Overlaid<T extends { readonly namespace: string }, R extends Repository<T>> implements Repository<T> {
   protected readonly below: R;
   protected readonly name: string;
   protected readonly shown: R;
@@ -55,32 +56,30 @@ abstract class Overlaid<T extends { readonly namespace: string }, R extends Pick
     return namespace === this.name ? this.shown : this.below;
   }
 
-  /** Throws `forbidden`. */
-  protected async changeable({ namespace }: T): Promise<void> {
-    if (namespace === this.name) await refused(namespace);
+  /** Where what is in a namespace can be changed. Throws `forbidden`. */
+  protected changeable(namespace: string): R {
+    if (namespace === this.name) throw notYours(namespace);
+    return this.below;
+  }
+
+  async create(item: T): Promise<T> {
+    return await this.changeable(item.namespace).create(item);
+  }
+
+  async update(item: T): Promise<T> {
+    return await this.changeable(item.namespace).update(item);
   }
 
   async remove(namespace: string, id: string): Promise<void> {
-    if (namespace === this.name) return await refused(namespace);
-    await this.below.remove(namespace, id);
+    await this.changeable(namespace).remove(namespace, id);
+  }
+
+  get(namespace: string, id: string): Promise<T | undefined> {
+    return this.at(namespace).get(namespace, id);
   }
 }
 
 class OverlaidApps extends Overlaid<App, Apps> implements Apps {
-  async create(app: App): Promise<App> {
-    await this.changeable(app);
-    return await this.below.create(app);
-  }
-
-  async update(app: App): Promise<App> {
-    await this.changeable(app);
-    return await this.below.update(app);
-  }
-
-  get(namespace: string, id: string): Promise<App | undefined> {
-    return this.at(namespace).get(namespace, id);
-  }
-
   getByName(namespace: string, name: string): Promise<App | undefined> {
     return this.at(namespace).getByName(namespace, name);
   }
@@ -107,23 +106,8 @@ class OverlaidApps extends Overlaid<App, Apps> implements Apps {
 }
 
 class OverlaidFunctions extends Overlaid<Fn, Functions> implements Functions {
-  async create(fn: Fn): Promise<Fn> {
-    await this.changeable(fn);
-    return await this.below.create(fn);
-  }
-
-  async update(fn: Fn): Promise<Fn> {
-    await this.changeable(fn);
-    return await this.below.update(fn);
-  }
-
   async setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void> {
-    if (namespace === this.name) return await refused(namespace);
-    await this.below.setTraffic(namespace, id, traffic);
-  }
-
-  get(namespace: string, id: string): Promise<Fn | undefined> {
-    return this.at(namespace).get(namespace, id);
+    await this.changeable(namespace).setTraffic(namespace, id, traffic);
   }
 
   getByName(namespace: string, appId: string | null, name: string): Promise<Fn | undefined> {
@@ -171,6 +155,6 @@ class OverlaidFunctions extends Overlaid<Fn, Functions> implements Functions {
   }
 }
 
-function refused(namespace: string): Promise<never> {
-  return Promise.reject(new PlatformError("forbidden", `Namespace ${namespace} belongs to the platform and cannot be changed`));
+function notYours(namespace: string): PlatformError {
+  return new PlatformError("forbidden", `Namespace ${namespace} belongs to the platform and cannot be changed`);
 }

@@ -1,139 +1,15 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { afterEach, test } from "node:test";
-import { quotas } from "../../../test/quotas.ts";
-import { sampleTrigger } from "../../../test/samples.ts";
-import { createIdentifier } from "../../auth/identify.ts";
-import { firstStart, makeKey } from "../../auth/keys.ts";
-import { Alarms } from "../../events/alarms/alarms.ts";
-import type { Events } from "../../events/events.ts";
-import { createFramework } from "../../http/framework.ts";
+import { test } from "node:test";
 import { Listener } from "../../http/listener.ts";
-import type { KindSummary } from "../../image/image.ts";
-import type { Invoker, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
-import { bytesBody, readBody } from "../../lib/body.ts";
-import { realWorld } from "../../lib/world.ts";
-import { Admission } from "../../metering/admit.ts";
 import { PlatformError } from "../../model/error.ts";
 import { idToHex, idToUuid } from "../../model/id.ts";
-import type { Activation, Fn, LogLine } from "../../model/model.ts";
-import { memoryStore } from "../../store/memory/store.ts";
-import { Metrics } from "../../telemetry/metrics.ts";
-import { type Change, type KilnParts, registerKiln } from "./kiln.ts";
-
-const ends: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end();
-});
-
-const kinds: readonly KindSummary[] = [
-  { name: "nodejs:24", aliases: [], default: true, protocols: ["frames", "http-stream", "http-port"], description: "Node" },
-  { name: "go:1", aliases: [], default: true, protocols: ["stdio", "http-port"], description: "Go" },
-];
-
-const noEvents: Events = { fire: async () => ({ activationId: null }), changed() {} };
-
-/** The door over stores in memory; `send` goes through the framework without a socket. */
-async function open(
-  options: { loopback?: boolean; accept?: Invoker["accept"] } & Pick<KilnParts, "provisioned" | "provisionRefusal"> = {},
-) {
-  const world = realWorld();
-  const store = memoryStore();
-  const credential = (await firstStart(store, world)) as string;
-  await store.namespaces.create({ id: world.newId(), name: "other", createdAt: world.now() });
-  const otherKey = makeKey("other", world.now());
-  await store.keys.create(otherKey.key);
-
-  const logs = new Map<string, LogLine[]>();
-  const digests = new Set<string>();
-  const changes: Change[] = [];
-  const calls: InvokeRequest[] = [];
-  const parts: KilnParts = {
-    world,
-    store,
-    logs: {
-      read: async (namespace, id) => logs.get(`${namespace}/${id}`) ?? [],
-      list: async () => ({ items: [], next: null }),
-      flush: async () => {},
-      tail: { open: () => () => {} },
-    },
-    metrics: new Metrics({ appName: async () => undefined }),
-    health: { ready: async () => ({ ready: true, checks: [] }) },
-    images: {
-      async addCode({ bytes, fileName }) {
-        if (bytes.includes("broken")) throw new PlatformError("invalid", "The archive is broken");
-        const digest = createHash("sha256").update(`${fileName}\0`).update(bytes).digest("hex");
-        digests.add(digest);
-        return { digest, bytes: bytes.length, files: 1 };
-      },
-      hasCode: async (digest) => digests.has(digest),
-      kinds: {
-        list: () => kinds,
-        resolve(name) {
-          const found = kinds.find((kind) => kind.name === name || name === `${kind.name.split(":")[0]}:default`);
-          if (found === undefined) throw new PlatformError("invalid", `kind ${name} does not exist`);
-          return found.name;
-        },
-      },
-    },
-    invoker: {
-      invoke: (call) => echo(call, calls),
-      begin: (call, _signal, caller) => void echo(call, calls).then((result) => caller.told(result)),
-      ...(options.accept && { accept: options.accept }),
-    },
-    identifier: createIdentifier({ keys: store.keys, world }),
-    quotas: new Admission(quotas(3), world),
-    namespaceLimits: { waiting: 2, queued: 1 },
-    alarms: new Alarms({ world, store, events: noEvents, warn: () => {} }),
-    changed: (change) => changes.push(change),
-    ...(options.provisioned && { provisioned: options.provisioned }),
-    ...(options.provisionRefusal && { provisionRefusal: options.provisionRefusal }),
-    version: "1.2.3",
-  };
-  const framework = createFramework({ world, injectedLoopback: options.loopback ?? true });
-  const routes = registerKiln(framework, parts);
-  // Fn's door serves whatever no other door does.
-  framework.mount("", (_request, response) => response.send(418, [], "another door"));
-  await framework.app.ready();
-  ends.push(() => framework.app.close());
-
-  const send = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
-    const raw = typeof body === "string" || Buffer.isBuffer(body) || body === undefined;
-    const payload = raw ? (body as string | Buffer | undefined) : JSON.stringify(body);
-    const answer = await framework.app.inject({
-      method: method as "GET",
-      url: path.startsWith("/kiln") ? path : `/kiln/v1/namespaces/guest${path}`,
-      headers: { ...(raw ? {} : { "content-type": "application/json" }), ...headers },
-      ...(payload !== undefined && { payload }),
-    });
-    const text = answer.body;
-    return {
-      status: answer.statusCode,
-      headers: answer.headers,
-      text,
-      json: text.startsWith("{") ? JSON.parse(text) : undefined,
-    };
-  };
-  return { world, store, logs, changes, calls, send, framework, routes, credential, otherCredential: otherKey.credential };
-}
-
-/** Answers with the body it got; the body says what else to do. */
-async function echo(call: InvokeRequest, calls: InvokeRequest[]): Promise<InvokeResult> {
-  calls.push(call);
-  const body = await readBody(call.body, 1e6, () => new Error("large"));
-  const activationId = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
-  const recorded = new Promise<Activation>(() => {});
-  const code = /^fail:(\w+)$/.exec(body.toString())?.[1];
-  if (code !== undefined)
-    return { ok: false, activationId, fn: null, error: new PlatformError(code as "timeout", "It failed"), recorded };
-  const headers = ["Content-Type", "text/x-echo", "Connection", "close", "X-Mine", "1"];
-  return { ok: true, activationId, fn: {} as Fn, status: 201, headers, body: bytesBody(body), recorded };
-}
+import type { Activation } from "../../model/model.ts";
+import { ends, openKiln } from "../../../test/kiln-door.ts";
 
 const coded = (text: string) => ({ kind: "nodejs:24", fileName: "a.mjs", code: Buffer.from(text).toString("base64") });
 
 test("an app from create to delete", async () => {
-  const { send, changes } = await open();
+  const { send, changes } = await openKiln();
   assert.equal((await send("GET", "/apps/demo")).status, 404);
   const made = await send("PUT", "/apps/demo");
   assert.equal(made.status, 201);
@@ -152,7 +28,7 @@ test("an app from create to delete", async () => {
 });
 
 test("a function from create to delete, in an app and in the null app", async () => {
-  const { send, changes } = await open();
+  const { send, changes } = await openKiln();
   await send("PUT", "/apps/demo");
   for (const app of ["demo", "_"]) {
     const path = `/apps/${app}/functions/hello`;
@@ -186,7 +62,7 @@ test("a function from create to delete, in an app and in the null app", async ()
 });
 
 test("code in one step, and again", async () => {
-  const { send } = await open();
+  const { send } = await openKiln();
   const path = "/apps/_/functions/hello/code";
   const refused = await send("PUT", path, "code", { "content-type": "application/x-www-form-urlencoded" });
   assert.deepEqual([refused.status, refused.json.details.field], [400, "content-type"]);
@@ -207,7 +83,7 @@ test("code in one step, and again", async () => {
 });
 
 test("wrong settings name field, value and bound, and change nothing", async () => {
-  const { send } = await open();
+  const { send } = await openKiln();
   const path = "/apps/_/functions/hello";
   await send("PUT", path, coded("1"));
   const check = async (body: object, field: string, message: RegExp) => {
@@ -254,7 +130,7 @@ test("wrong settings name field, value and bound, and change nothing", async () 
 
 test("sandboxes that are kept ready: refused where they can't be, shown with how many are there", async () => {
   const refusal = new PlatformError("invalid", "There is no room", { details: { field: "provisioned" } });
-  const { send } = await open({
+  const { send } = await openKiln({
     provisioned: ({ provisioned }) => ({ wanted: provisioned, ready: 1 }),
     provisionRefusal: ({ provisioned }) => (provisioned > 5 ? refusal : null),
   });
@@ -275,7 +151,7 @@ test("sandboxes that are kept ready: refused where they can't be, shown with how
 });
 
 test("revisions guard changes", async () => {
-  const { send } = await open();
+  const { send } = await openKiln();
   const path = "/apps/_/functions/hello";
   assert.equal((await send("PUT", path, coded("1"), { "if-match": "1" })).status, 409);
   await send("PUT", path, coded("1"), { "if-none-match": "*" });
@@ -293,13 +169,13 @@ test("revisions guard changes", async () => {
 });
 
 test("executables", async () => {
-  const { send } = await open();
+  const { send } = await openKiln();
   const made = await send("PUT", "/apps/_/functions/go", { ...coded("1"), kind: "go:1", command: ["./main", "-v"] });
   assert.deepEqual([made.json.kind, made.json.protocol, made.json.command], ["go:1", "stdio", ["./main", "-v"]], made.text);
 });
 
 test("names of other doors are found as they are", async () => {
-  const { send, store, world } = await open();
+  const { send, store, world } = await openKiln();
   const now = world.now();
   const app = {
     id: world.newId(),
@@ -322,7 +198,7 @@ test("names of other doors are found as they are", async () => {
 });
 
 test("routes", async () => {
-  const { send, changes } = await open();
+  const { send, changes } = await openKiln();
   await send("PUT", "/apps/demo");
   await send("PUT", "/apps/demo/functions/hello", coded("1"));
   await send("PUT", "/apps/demo/functions/bye", coded("2"));
@@ -345,7 +221,7 @@ test("routes", async () => {
 });
 
 test("lists page by name", async () => {
-  const { send } = await open();
+  const { send } = await openKiln();
   for (const name of ["c", "a", "b", "e", "d"]) await send("PUT", `/apps/${name}`);
   const names: string[] = [];
   let cursor: string | null = null;
@@ -360,7 +236,7 @@ test("lists page by name", async () => {
 });
 
 test("activations and logs, by any spelling of an id", async () => {
-  const { send, store, logs, world } = await open();
+  const { send, store, logs, world } = await openKiln();
   await send("PUT", "/apps/_/functions/hello", coded("1"));
   const functionId = (await send("GET", "/apps/_/functions/hello")).json.id;
   const record = (status: Activation["status"], startedAt: number): Activation => ({
@@ -423,7 +299,7 @@ test("activations and logs, by any spelling of an id", async () => {
 });
 
 test("errors look alike everywhere below /kiln/", async () => {
-  const { send } = await open();
+  const { send } = await openKiln();
   const check = async (method: string, path: string, status: number, expected: string) => {
     const answer = await send(method, path, undefined, { "x-request-id": "my-id" });
     assert.equal(answer.status, status, answer.text);
@@ -440,13 +316,13 @@ test("errors look alike everywhere below /kiln/", async () => {
   const wrong = await check("POST", "/apps", 405, "method_not_allowed");
   assert.equal(wrong.headers["allow"], "GET, HEAD");
   await check("GET", "/apps/_/functions/f/invoke", 405, "method_not_allowed");
-  const { app } = (await open()).framework;
+  const { app } = (await openKiln()).framework;
   for (const url of ["/", "/v2/apps", "/kilnx"]) assert.equal((await app.inject({ method: "POST", url })).body, "another door");
   await check("GET", "/kiln/v1/namespaces/none/apps", 404, "not_found");
 });
 
 test("keys open their own namespace only", async () => {
-  const { send, credential, otherCredential } = await open({ loopback: false });
+  const { send, credential, otherCredential } = await openKiln({ loopback: false });
   const bare = await send("GET", "/apps");
   assert.deepEqual([bare.status, bare.json.code], [401, "unauthenticated"]);
   assert.match(String(bare.headers["www-authenticate"]), /^Bearer/);
@@ -466,7 +342,7 @@ test("keys open their own namespace only", async () => {
 });
 
 test("code of another namespace can't be borrowed by its digest", async () => {
-  const { send, otherCredential } = await open();
+  const { send, otherCredential } = await openKiln();
   const { codeDigest } = (await send("PUT", "/apps/_/functions/mine", coded("secret"))).json;
   assert.equal((await send("PUT", "/apps/_/functions/copy", { kind: "nodejs:24", codeDigest })).status, 201);
   const path = "/kiln/v1/namespaces/other/apps/_/functions/copy";
@@ -474,86 +350,8 @@ test("code of another namespace can't be borrowed by its digest", async () => {
   assert.deepEqual([stolen.status, stolen.json.details.field], [400, "codeDigest"]);
 });
 
-test("a schedule is set, shown, listed and removed, and refused with what is wrong with it", async () => {
-  const { send, store } = await open();
-  const path = "/triggers/tick/schedule";
-  const daily = { timing: { cron: "0 3 * * *", timeZone: "Europe/Berlin" }, endsAt: "2999-01-01T00:00:00Z", payload: { n: 1.5 } };
-  assert.equal((await send("PUT", path, daily)).status, 404);
-  await store.triggers.create(sampleTrigger({ name: "tick" }));
-  const { json } = await send("PUT", path, daily);
-  assert.deepEqual([json.timing, json.payload, json.missed, json.fired], [daily.timing, { n: 1.5 }, "once", 0]);
-  assert.match(json.nextAt, /T0[12]:00:00\.000Z$/);
-  assert.deepEqual((await send("GET", path)).json, json);
-  assert.deepEqual((await send("GET", "/schedules")).json.items, [json]);
-  for (const [body, words] of [
-    [{ timing: { cron: "* * *" } }, /has 3 fields/],
-    [{ timing: { cron: "* * * * *", timeZone: "Nowhere" } }, /in the zone 'Nowhere'/],
-    [{ timing: { everyMs: 10 } }, /timing/],
-    [{ timing: { at: "soon" } }, /timing\.at is "soon"/],
-    [{ timing: { cron: "* * * * *" }, startsAt: "never" }, /startsAt is "never"/],
-    [{ timing: { everyMs: 60_000 }, endsAt: "2001-01-01T00:00:00Z" }, /never fire/],
-    [{ timing: { everyMs: 60_000 }, more: 1 }, /more/],
-  ] as const) {
-    const refused = await send("PUT", path, body);
-    assert.equal(refused.status, 400, JSON.stringify(body));
-    assert.match(refused.json.message, words);
-  }
-  assert.equal((await send("DELETE", path)).status, 204);
-  assert.equal((await send("GET", path)).status, 404);
-});
-
-test("the OpenAPI document lists every path", async () => {
-  const { send } = await open({ loopback: false });
-  const { json } = await send("GET", "/kiln/v1/openapi.json");
-  assert.match(json.openapi, /^3\.1\./);
-  const paths = Object.keys(json.paths).map((path) => path.replace("/kiln/v1", ""));
-  assert.deepEqual(paths.toSorted(), [
-    "/health",
-    "/kinds",
-    "/namespaces",
-    "/namespaces/{ns}/activations",
-    "/namespaces/{ns}/activations/{id}",
-    "/namespaces/{ns}/activations/{id}/cancel",
-    "/namespaces/{ns}/activations/{id}/logs",
-    "/namespaces/{ns}/activations/{id}/result",
-    "/namespaces/{ns}/apps",
-    "/namespaces/{ns}/apps/{app}",
-    "/namespaces/{ns}/apps/{app}/functions",
-    "/namespaces/{ns}/apps/{app}/functions/{fn}",
-    "/namespaces/{ns}/apps/{app}/functions/{fn}/code",
-    "/namespaces/{ns}/apps/{app}/functions/{fn}/invoke",
-    "/namespaces/{ns}/apps/{app}/functions/{fn}/logs",
-    "/namespaces/{ns}/apps/{app}/functions/{fn}/prepare",
-    "/namespaces/{ns}/apps/{app}/functions/{fn}/revisions",
-    "/namespaces/{ns}/apps/{app}/functions/{fn}/revisions/{revision}",
-    "/namespaces/{ns}/apps/{app}/functions/{fn}/sandboxes",
-    "/namespaces/{ns}/apps/{app}/functions/{fn}/traffic",
-    "/namespaces/{ns}/apps/{app}/routes",
-    "/namespaces/{ns}/apps/{app}/routes/{route}",
-    "/namespaces/{ns}/dead-letters",
-    "/namespaces/{ns}/dead-letters/redrive",
-    "/namespaces/{ns}/dead-letters/{id}",
-    "/namespaces/{ns}/dead-letters/{id}/redrive",
-    "/namespaces/{ns}/egress",
-    "/namespaces/{ns}/keys",
-    "/namespaces/{ns}/keys/{id}",
-    "/namespaces/{ns}/limits",
-    "/namespaces/{ns}/logs",
-    "/namespaces/{ns}/schedules",
-    "/namespaces/{ns}/stats",
-    "/namespaces/{ns}/triggers/{trigger}/fire",
-    "/namespaces/{ns}/triggers/{trigger}/schedule",
-  ]);
-  const operations = Object.values(json.paths).flatMap((path) =>
-    Object.values(path as Record<string, { summary?: string; operationId?: string }>),
-  );
-  assert.ok(operations.every(({ summary, operationId }) => summary && operationId));
-  const put = json.paths["/kiln/v1/namespaces/{ns}/apps/{app}/functions/{fn}"].put;
-  assert.equal(put.requestBody.content["application/json"].schema.properties.memoryMiB.maximum, 10_240);
-});
-
 test("calls: past the framework, over a real socket", async () => {
-  const { framework, routes, world, calls, credential, send } = await open();
+  const { framework, routes, world, calls, credential, send } = await openKiln();
   const listener = new Listener({ world, framework: framework.server, routes });
   const { url } = await listener.listen({ host: "127.0.0.1", port: 0 });
   ends.push(() => listener.close(0));
@@ -596,14 +394,14 @@ test("calls: past the framework, over a real socket", async () => {
 });
 
 test("wait=none answers as soon as the call is safe", async () => {
-  const { send } = await open({ accept: async () => ({ activationId: "A" }) });
+  const { send } = await openKiln({ accept: async () => ({ activationId: "A" }) });
   const answer = await send("POST", "/apps/_/functions/f/invoke?wait=none", "x");
   assert.deepEqual([answer.status, answer.json], [202, { activationId: "A" }]);
   assert.equal(answer.headers["location"], "/kiln/v1/namespaces/guest/activations/A");
 });
 
 test("an upload may be as large as code may be, and no larger", async () => {
-  const { framework, routes, world } = await open();
+  const { framework, routes, world } = await openKiln();
   const listener = new Listener({ world, framework: framework.server, routes });
   const { url } = await listener.listen({ host: "127.0.0.1", port: 0 });
   ends.push(() => listener.close(0));

@@ -32,36 +32,41 @@ interface GivenAction {
 /** That has `packages.json` and a folder for each package. */
 const folder = join(import.meta.dirname, "..", "..", "..", "system");
 
-/** A store that has the namespace and nothing else. `now`: when all of it is said to have been made. */
-export async function systemStore(now: number): Promise<Store> {
+/** What was read of them. */
+export interface SystemPackages {
+  /** It has the namespace and nothing else. */
+  readonly store: Store;
+  /** Puts the actions' code where all code is. */
+  addCode(images: Pick<Images, "addCode">): Promise<void>;
+}
+
+/** `now`: when all of it is said to have been made. */
+export async function readSystemPackages(now: number): Promise<SystemPackages> {
   const store = memoryStore({ activationsMax: 0 });
   await store.namespaces.create({ id: idOf("", ""), name: systemNamespace, createdAt: now });
-  for (const [name, given] of await packages()) {
+  const code = new Map<string, Buffer>();
+  for (const [name, given] of Object.entries(await packages())) {
     const app = await store.apps.create(appOf(name, given, now));
-    for (const [action, about] of Object.entries(given.actions))
-      await store.functions.create(await functionOf(app, given, action, about));
+    for (const [action, about] of Object.entries(given.actions)) {
+      const bytes = await readFile(join(folder, name, `${about.file ?? action}.js`));
+      const digest = codeDigest(bytes, fileName);
+      code.set(digest, bytes);
+      await store.functions.create(functionOf(app, given, action, about, digest));
+    }
   }
-  return store;
+  return {
+    store,
+    async addCode(images) {
+      await Promise.all([...code.values()].map((bytes) => images.addCode({ bytes, fileName })));
+    },
+  };
 }
 
-/** Puts the actions' code where all code is. */
-export async function addSystemCode(images: Pick<Images, "addCode">): Promise<void> {
-  const files = (await packages()).flatMap(([name, { actions }]) =>
-    [...new Set(Object.entries(actions).map(([action, { file = action }]) => file))].map((file) => ({ name, file })),
-  );
-  await Promise.all(files.map(async ({ name, file }) => images.addCode({ bytes: await codeOf(name, file), fileName })));
-}
-
-async function packages(): Promise<readonly (readonly [string, GivenPackage])[]> {
-  const text = await readFile(join(folder, "packages.json"), "utf8");
-  return Object.entries(JSON.parse(text) as Readonly<Record<string, GivenPackage>>);
+async function packages(): Promise<Readonly<Record<string, GivenPackage>>> {
+  return JSON.parse(await readFile(join(folder, "packages.json"), "utf8")) as Readonly<Record<string, GivenPackage>>;
 }
 
 const fileName = "index.js";
-
-function codeOf(pkg: string, file: string): Promise<Buffer> {
-  return readFile(join(folder, pkg, `${file}.js`));
-}
 
 function appOf(name: string, { description }: GivenPackage, now: number): App {
   return {
@@ -79,13 +84,13 @@ function appOf(name: string, { description }: GivenPackage, now: number): App {
   };
 }
 
-async function functionOf(
+function functionOf(
   app: App,
   { egress }: GivenPackage,
   name: string,
-  { description, file = name, feed, parameters = {} }: GivenAction,
-): Promise<Fn> {
-  const digest = codeDigest(await codeOf(app.name, file), fileName);
+  { description, feed, parameters = {} }: GivenAction,
+  digest: string,
+): Fn {
   const kind = kinds.resolve("nodejs:default");
   return {
     ...fnDefaults,

@@ -2,10 +2,10 @@
 import { type BodySource, WholeBody } from "../../lib/body.ts";
 import { PlatformError } from "../../model/error.ts";
 import { limits } from "../../model/limits.ts";
+import { oversizedText, resultBytesMax } from "../oversized-result.ts";
 import type { FunctionResponse } from "../protocol.ts";
 
-const resultBytesMax = 1024 * 1024;
-/** Of what is too long, or no answer, what is told of it. */
+/** Of what is no answer, what is told of it. */
 const shownCharactersMax = 1024;
 
 /** A body as far as it may be used. */
@@ -45,7 +45,7 @@ export function initFailure({ text }: ReadBody): PlatformError {
 
 /** What a call comes to, as our own runtimes answer. Throws function_failed for what is no answer. */
 export function responseOf(status: number, { text, bytes }: ReadBody): FunctionResponse {
-  if (bytes > resultBytesMax) return failed(JSON.stringify(tooLong(text, bytes)));
+  if (bytes > resultBytesMax) return failed(JSON.stringify(oversizedText(text, bytes)));
   const value = parsed(text);
   if (!isOk(status) || typeof value !== "object" || value === null) throw noAnswer(text);
   if (Array.isArray(value) || !Object.hasOwn(value, "error")) return json(200, text);
@@ -82,8 +82,3 @@ function parsed(text: string): unknown {
 }
 
 const shown = (text: string) => (text === "" ? "." : `: ${text.slice(0, shownCharactersMax)}`);
-
-function tooLong(text: string, bytes: number): string {
-  const said = `The action produced a response that exceeded the allowed length: ${bytes} > ${resultBytesMax} bytes.`;
-  return `${said} The truncated response was: ${text.slice(0, shownCharactersMax)}`;
-}

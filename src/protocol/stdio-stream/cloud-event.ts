@@ -1,3 +1,4 @@
+import { isJsonType } from "../../lib/json-type.ts";
 import { firstJsonValue, jsonMembers } from "../../lib/json-text.ts";
 import { PlatformError } from "../../model/error.ts";
 import type { Fn } from "../../model/model.ts";
@@ -49,7 +50,7 @@ function newEvent(request: FunctionRequest, contentType: string, body: Buffer, f
 }
 
 function dataOf(contentType: string, text: string): string {
-  if (!isJson(contentType)) return JSON.stringify(text);
+  if (!isJsonType(contentType)) return JSON.stringify(text);
   const value = firstJsonValue(text);
   if (value === undefined) throw invalidBody(`The body is no valid JSON, although its type is ${contentType}`);
   return value;
@@ -59,14 +60,9 @@ function answerOf(event: Readonly<Record<string, unknown>>, isEvent: boolean) {
   const { protocol } = objectOf("extensions", event["extensions"] ?? {});
   const { contentType, data } = event;
   if (isEvent) return { ...headOf(protocol, eventType), body: Buffer.from(JSON.stringify(event)) };
-  const isText = typeof data === "string" && !(typeof contentType === "string" && isJson(contentType));
+  const isText = typeof data === "string" && !(typeof contentType === "string" && isJsonType(contentType));
   const text = isText ? data : data === undefined ? "" : JSON.stringify(data);
   return { ...headOf(protocol, contentType), body: Buffer.from(text) };
-}
-
-function isJson(contentType: string): boolean {
-  const type = contentType.split(";", 1)[0]?.trim().toLowerCase() ?? "";
-  return type === "application/json" || type.endsWith("+json");
 }
 
 function invalidBody(message: string): PlatformError {

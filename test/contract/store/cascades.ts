@@ -1,7 +1,8 @@
 /** What goes with what is removed. */
 import assert from "node:assert/strict";
 import type { Store } from "../../../src/store/store.ts";
-import { type It, aFunction, aRoute, aRule, aTrigger, anApp } from "./samples.ts";
+import { sampleTrigger, sampleRule } from "../../samples.ts";
+import { type It, aFunction, aRoute, anApp } from "./samples.ts";
 
 export function testCascades(it: It): void {
   it("removing an app removes its functions and routes, no rules, and nobody else's", async (store) => {
@@ -28,9 +29,9 @@ export function testCascades(it: It): void {
     await furnish(store);
     await store.triggers.remove("guest", "t1");
     assert.deepEqual(await left(store), ["fn1", "r1", "u1"]);
-    await store.triggers.create(aTrigger({ id: "t2" }));
+    await store.triggers.create(sampleTrigger({ id: "t2" }));
     assert.deepEqual(await store.rules.ofTrigger("guest", "t2"), []);
-    assert.deepEqual(await store.rules.ofTrigger("guest", "t1"), [aRule({})]);
+    assert.deepEqual(await store.rules.ofTrigger("guest", "t1"), [sampleRule({})]);
   });
 }
 
@@ -38,8 +39,8 @@ async function furnish(store: Store): Promise<void> {
   await store.apps.create(anApp({}));
   await store.functions.create(aFunction({}));
   await store.routes.create(aRoute({}));
-  await store.triggers.create(aTrigger({}));
-  await store.rules.create(aRule({}));
+  await store.triggers.create(sampleTrigger({}));
+  await store.rules.create(sampleRule({}));
 }
 
 /** What is still there of what `furnish` made below the app. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type ErrorCode, PlatformError } from "../../../src/model/error.ts";
 import type { Activation, App, Fn, Route } from "../../../src/model/model.ts";
 import type { Page, PageRequest, Store } from "../../../src/store/store.ts";
-import { sampleActivation, sampleRule, sampleTrigger } from "../../samples.ts";
+import { sampleActivation } from "../../samples.ts";
 
 /** A test with a new, empty store in which the namespaces `guest` and `other` are. */
 export type It = (title: string, run: (store: Store) => Promise<void>) => void;
@@ -111,6 +111,3 @@ export function anActivation(index: number, change: Partial<Activation>): Activa
 export function aBatch(first: number, length: number): Activation[] {
   return Array.from({ length }, (_, index) => anActivation(first + index, {}));
 }
-
-export const aTrigger = sampleTrigger;
-export const aRule = sampleRule;

@@ -1,7 +1,7 @@
 /** Schedules. */
 import assert from "node:assert/strict";
-import { sampleSchedule } from "../../samples.ts";
-import { type It, aTrigger, pages, refused } from "./samples.ts";
+import { sampleSchedule, sampleTrigger } from "../../samples.ts";
+import { type It, pages, refused } from "./samples.ts";
 
 export function testSchedules(it: It): void {
   it("schedules: one of each trigger, of which the last that was set holds, and gone with it", async ({
@@ -10,7 +10,7 @@ export function testSchedules(it: It): void {
   }) => {
     const first = sampleSchedule({ triggerId: "t1", trigger: "fired", note: { any: [1] } });
     await refused("not_found", schedules.put(first));
-    await triggers.create(aTrigger({}));
+    await triggers.create(sampleTrigger({}));
     await schedules.put(first);
     assert.deepEqual(await schedules.get("guest", "fired"), first);
     assert.equal(await schedules.get("other", "fired"), undefined);
@@ -35,7 +35,7 @@ export function testSchedules(it: It): void {
       ["guest", "c", 20],
       ["guest", "over", null],
     ] as const) {
-      await triggers.create(aTrigger({ namespace, id: name, name }));
+      await triggers.create(sampleTrigger({ namespace, id: name, name }));
       await schedules.put(sampleSchedule({ namespace, triggerId: name, trigger: name, id: name, nextAt }));
     }
     const due = async (at: number, limit: number) => (await schedules.due(at, limit)).map(({ trigger }) => trigger);
