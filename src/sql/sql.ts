@@ -2,8 +2,9 @@
  * Connections and group commit of each database engine, shared by the rooms that keep things (`store/`, `logs/`).
  *
  * Promises: a write that resolved is on disk; a write is all or nothing, and its checks are decided inside its transaction;
- * writes that arrive while another is being committed share one commit; a read sees every write that resolved before it was
- * asked, and nothing that could still be rolled back. Deliberately absent: nouns, queries, an object mapper, a query builder.
+ * writes that are asked for in one turn share one commit, in their order, and so do those that arrive while another is being
+ * committed; a read sees every write that resolved before it was asked, and nothing that could still be rolled back.
+ * Deliberately absent: nouns, queries, an object mapper, a query builder.
  */
 import type { ErrorCode } from "../model/error.ts";
 

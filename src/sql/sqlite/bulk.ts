@@ -3,8 +3,8 @@ import type { StatementSync } from "node:sqlite";
 import { PlatformError } from "../../model/error.ts";
 import type { BulkColumn, BulkInsert, BulkStatement, BytesColumn, CodedColumn, PiecesColumn, SqlValue } from "../sql.ts";
 
-/** Rows that one statement inserts: it opens the table and its indexes once for all of them. */
-const rowsAtOnce = 32;
+/** Rows that one statement inserts, the most first: it opens the table and its indexes once for all of them. */
+const rowsAtOnce = [32, 8, 1] as const;
 
 type Prepare = (sql: string) => StatementSync;
 
@@ -17,9 +17,12 @@ export function runBulk(prepare: Prepare, { sql, columns }: BulkStatement): void
 export function insertBulk(prepare: Prepare, insert: BulkInsert): void {
   const columns = Object.values(insert.columns);
   const rows = commonLength(columns);
-  const whole = rows - (rows % rowsAtOnce);
-  if (whole > 0) runRows(prepare(insertSql(insert, rowsAtOnce)), columns, 0, whole, rowsAtOnce);
-  if (whole < rows) runRows(prepare(insertSql(insert, 1)), columns, whole, rows, 1);
+  let from = 0;
+  for (const step of rowsAtOnce) {
+    const to = rows - ((rows - from) % step);
+    if (from < to) runRows(prepare(insertSql(insert, step)), columns, from, to, step);
+    from = to;
+  }
 }
 
 /**
@@ -27,11 +30,19 @@ export function insertBulk(prepare: Prepare, insert: BulkInsert): void {
  * copy of every page for that.
  */
 function insertSql({ into, columns, whenTaken }: BulkInsert, rows: number): string {
-  const names = Object.keys(columns);
-  const row = `(${names.map(() => "?").join(", ")})`;
+  const names = Object.keys(columns).join(", ");
+  const key = `${into} ${names} ${rows} ${whenTaken}`;
+  const known = insertTexts.get(key);
+  if (known !== undefined) return known;
+  const row = `(${names.replaceAll(/\w+/g, "?")})`;
   const values = Array.from({ length: rows }, () => row).join(", ");
-  return `INSERT OR FAIL INTO ${into} (${names.join(", ")}) VALUES ${values}${whenTaken === "skip" ? " ON CONFLICT DO NOTHING" : ""}`;
+  const text = `INSERT OR FAIL INTO ${into} (${names}) VALUES ${values}${whenTaken === "skip" ? " ON CONFLICT DO NOTHING" : ""}`;
+  insertTexts.set(key, text);
+  return text;
 }
+
+/** By what they insert: the text of many rows is long, and there are as many as there are tables. */
+const insertTexts = new Map<string, string>();
 
 /** `step`: rows that the statement takes at a time. */
 function runRows(statement: StatementSync, columns: readonly BulkColumn[], from: number, to: number, step: number): void {

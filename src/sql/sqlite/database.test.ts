@@ -32,6 +32,18 @@ describe("group commit", () => {
     assert.ok(database.counts.commits <= 20, `${database.counts.commits} commits for 500 writes`);
   });
 
+  test("what is asked for in one turn is one commit, in its order, however it comes to be asked", async (context) => {
+    const { database } = await openFresh(context);
+    const later = async (id: number) => {
+      for (let hop = 0; hop < id; hop++) await Promise.resolve();
+      await database.write([insert(id)]);
+    };
+    await Promise.resolve();
+    await Promise.all(Array.from({ length: 50 }, (_, id) => later(id)));
+    assert.equal(database.counts.commits, 1);
+    assert.deepEqual(await database.read("SELECT id FROM things ORDER BY rowid LIMIT 3"), [{ id: 0 }, { id: 1 }, { id: 2 }]);
+  });
+
   test("a write that returns rows gives those of its statements, bytes among them, and is all or nothing", async (context) => {
     const { database } = await openFresh(context);
     const nobody = { code: "not_found", message: "nobody" } as const;

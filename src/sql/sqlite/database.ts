@@ -66,6 +66,8 @@ class SqliteDatabase implements Database {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   readonly #ended = Promise.withResolvers<void>();
+  /** Asked for in this turn. */
+  #asked: Request[] = [];
   #state: "open" | "closing" | "ended" = "open";
   #lastId = 0;
   counts: CommitCounts = { commits: 0, writes: 0 };
@@ -94,7 +96,8 @@ class SqliteDatabase implements Database {
   close(): Promise<void> {
     if (this.#state === "open") {
       this.#state = "closing";
-      this.#worker.postMessage({ id: 0, type: "close" } satisfies Request, []);
+      this.#asked.push({ id: 0, type: "close" });
+      this.#post();
     }
     return this.#ended.promise;
   }
@@ -104,8 +107,18 @@ class SqliteDatabase implements Database {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage(request(id), []);
+      this.#asked.push(request(id));
+      // After all that promises still do in this turn.
+      if (this.#asked.length === 1) process.nextTick(() => this.#post());
     });
+  }
+
+  /** One message for a turn's requests: each has its price, and what comes together is committed together. */
+  #post(): void {
+    if (this.#asked.length === 0) return;
+    const requests = this.#asked;
+    this.#asked = [];
+    this.#worker.postMessage(requests, []);
   }
 
   #receive(report: Report): void {

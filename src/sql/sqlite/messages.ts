@@ -1,4 +1,4 @@
-/** What the client and its worker say to each other: plain data, one message per request, one answer per group of requests. */
+/** What the client and its worker say to each other: plain data, one message for the requests of a turn, one answer per group of requests. */
 import type { CommitCounts, Refusal, Row, SqlValue, WriteStatement } from "../sql.ts";
 
 /** The file and the migrations to apply; folders as `file:` URLs. */
@@ -8,7 +8,7 @@ export interface OpenOptions {
   readonly schemas: readonly { readonly name: string; readonly folder: string; readonly bulkTables: readonly string[] }[];
 }
 
-/** Client to worker. Requests are served in order, except that writes of one group move together. */
+/** Client to worker, those of one turn as a list. Requests are served in order, except that writes of one group move together. */
 export type Request =
   | { readonly id: number; readonly type: "read"; readonly sql: string; readonly params: readonly SqlValue[] }
   | {

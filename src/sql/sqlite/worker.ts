@@ -22,7 +22,7 @@ function serve(port: NonNullable<typeof parentPort>, options: OpenOptions): void
     port.close();
     return;
   }
-  port.on("message", (first: Request) => {
+  port.on("message", (first: readonly Request[]) => {
     const requests = drain(port, first);
     const answers = serveGroup(connection, requests);
     if (answers.length > 0) tell({ type: "answers", answers, counts: connection.counts });
@@ -34,13 +34,13 @@ function serve(port: NonNullable<typeof parentPort>, options: OpenOptions): void
   tell({ type: "opened" });
 }
 
-/** Everything that is waiting, up to one group's worth. */
-function drain(port: NonNullable<typeof parentPort>, first: Request): Request[] {
-  const requests = [first];
+/** Everything that is waiting, up to one group's worth; what came in one message stays together. */
+function drain(port: NonNullable<typeof parentPort>, first: readonly Request[]): Request[] {
+  const requests = [...first];
   while (requests.length < groupWritesMax) {
     const next = receiveMessageOnPort(port);
     if (next === undefined) break;
-    requests.push(next.message as Request);
+    requests.push(...(next.message as readonly Request[]));
   }
   return requests;
 }
