@@ -61,8 +61,9 @@ class MemoryQueue implements Queue {
     this.#steps = new ClockSteps(world);
   }
 
-  async send(messages: readonly NewMessage[]): Promise<void> {
+  async send(messages: readonly NewMessage[], beside?: () => void): Promise<void> {
     for (const message of messages) this.#add(message);
+    beside?.();
     this.#wake();
   }
 

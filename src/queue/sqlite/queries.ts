@@ -1,6 +1,7 @@
 /** The statements on the queue's tables, and their rows as what they stand for. */
 import { crc32 } from "node:zlib";
-import type { BulkStatement, Row } from "../../sql/sql.ts";
+import type { BulkColumn, BulkStatement, Row, WriteStatement } from "../../sql/sql.ts";
+import { piecesColumn, textColumn } from "../../sql/sqlite/columns.ts";
 import {
   type DeadLetter,
   type Delivery,
@@ -10,9 +11,6 @@ import {
   type NewMessage,
   type Waiting,
 } from "../queue.ts";
-
-const messageColumns =
-  "id, namespace, lane, leased, suspect, cancelled, due_at, sent_at, expires_at, age_ms_max, lease, attempt, head, body, body_bytes, checksum, failures_json";
 
 export const releaseAll = "UPDATE queue_messages SET leased = 0, suspect = 1 WHERE leased = 1";
 export const selectLanes =
@@ -35,8 +33,8 @@ export const endOfIds = "~";
 export const selectBody = `SELECT coalesce(m.body, b.body) AS body, m.checksum FROM queue_messages AS m LEFT JOIN queue_bodies AS b ON b.id = m.id WHERE m.namespace = ? AND m.id = ?
   UNION ALL SELECT coalesce(d.body, b.body), d.checksum FROM queue_dead AS d LEFT JOIN queue_bodies AS b ON b.id = d.id WHERE d.namespace = ? AND d.id = ?`;
 export const selectDead = "SELECT * FROM queue_dead WHERE namespace = ? AND id = ?";
-export const insertRedriven = `INSERT INTO queue_messages (${messageColumns})
-  SELECT ?, namespace, lane, 0, 0, 0, ?, ?, ? + age_ms_max, age_ms_max, 0, 0, ?, body, body_bytes, checksum, '[]'
+export const insertRedriven = `INSERT INTO queue_messages (id, namespace, lane, due_at, sent_at, expires_at, age_ms_max, head, body, body_bytes, checksum)
+  SELECT ?, namespace, lane, ?, ?, ? + age_ms_max, age_ms_max, ?, body, body_bytes, checksum
   FROM queue_dead WHERE namespace = ? AND id = ? RETURNING lane`;
 export const renameBody = "UPDATE queue_bodies SET id = ? WHERE id = ?";
 export const deleteDead = "DELETE FROM queue_dead WHERE namespace = ? AND id = ?";
@@ -65,32 +63,36 @@ export function insertMessages(
   messages: readonly NewMessage[],
   now: number,
   state: "waiting" | "held" = "waiting",
-): BulkStatement[] {
+): WriteStatement[] {
   if (messages.length === 0) return [];
   const numbers = (value: (message: NewMessage) => number) => Float64Array.from(messages, value);
-  const zeros = new Float64Array(messages.length);
-  const held = state === "held" ? new Float64Array(messages.length).fill(1) : zeros;
-  const columns: BulkStatement["columns"] = [
-    messages.map(({ id }) => id),
-    messages.map(({ namespace }) => namespace),
-    messages.map(({ lane }) => lane),
-    held,
-    zeros,
-    zeros,
-    numbers(({ delayMs }) => now + delayMs),
-    numbers(() => now),
-    numbers(({ ageMsMax }) => now + ageMsMax),
-    numbers(({ ageMsMax }) => ageMsMax),
-    held,
-    held,
-    messages.map(({ head }) => head),
-    messages.map(({ body }) => (isLarge(body) ? null : ownBytes(body))),
-    numbers(({ body }) => body.length),
-    numbers(({ body }) => crc32(body)),
-    messages.map(() => "[]"),
-  ];
-  const marks = columns.map(() => "?").join(", ");
-  return [{ sql: `INSERT INTO queue_messages (${messageColumns}) VALUES (${marks})`, columns }, ...insertBodies(messages)];
+  const columns = {
+    id: messages.map(({ id }) => id),
+    namespace: textColumn(messages.map(({ namespace }) => namespace)),
+    lane: textColumn(messages.map(({ lane }) => lane)),
+    due_at: numbers(({ delayMs }) => now + delayMs),
+    sent_at: numbers(() => now),
+    expires_at: numbers(({ ageMsMax }) => now + ageMsMax),
+    age_ms_max: numbers(({ ageMsMax }) => ageMsMax),
+    head: messages.map(({ head }) => head),
+    body: bodies(messages),
+    body_bytes: numbers(({ body }) => body.length),
+    checksum: numbers(({ body }) => crc32(body)),
+    ...(state === "held" ? heldOnce(messages.length) : undefined),
+  };
+  return [{ into: "queue_messages", columns, whenTaken: "refuse" }, ...insertBodies(messages)];
+}
+
+/** What is left out has the table's defaults. */
+function heldOnce(count: number) {
+  const ones = new Float64Array(count).fill(1);
+  return { leased: ones, lease: ones, attempt: ones };
+}
+
+/** Null: it is apart. */
+function bodies(messages: readonly NewMessage[]): BulkColumn {
+  if (messages.some(({ body }) => isLarge(body))) return messages.map(({ body }) => (isLarge(body) ? null : ownBytes(body)));
+  return piecesColumn(messages.map(({ body }) => body));
 }
 
 function insertBodies(messages: readonly NewMessage[]): BulkStatement[] {

@@ -56,8 +56,8 @@ class SqliteQueue implements Queue {
     this.#batches = new SendBatches((messages) => this.#insert(messages));
   }
 
-  send(messages: readonly NewMessage[]): Promise<void> {
-    return this.#batches.add(messages);
+  send(messages: readonly NewMessage[], beside?: () => void): Promise<void> {
+    return this.#batches.add(messages, beside);
   }
 
   async hold(message: NewMessage, leaseMs: number): Promise<Receipt> {

@@ -1,4 +1,4 @@
-import type { BulkStatement } from "../../sql/sql.ts";
+import type { WriteStatement } from "../../sql/sql.ts";
 import { withFailure } from "../failures.ts";
 import type { Leases } from "../leases.ts";
 import type { NewMessage, Outcome } from "../queue.ts";
@@ -9,7 +9,7 @@ export function settlement(
   outcomes: readonly Outcome[],
   leases: Leases,
   now: number,
-): { readonly statements: readonly BulkStatement[]; readonly sent: readonly NewMessage[] } {
+): { readonly statements: readonly WriteStatement[]; readonly sent: readonly NewMessage[] } {
   const done: string[] = [];
   const large: string[] = [];
   const again: Again[] = [];

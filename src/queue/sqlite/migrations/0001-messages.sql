@@ -6,20 +6,20 @@ CREATE TABLE queue_messages (
   id            TEXT NOT NULL UNIQUE,
   namespace     TEXT NOT NULL,
   lane          TEXT NOT NULL,
-  leased        INTEGER NOT NULL CHECK (leased IN (0, 1)),
-  suspect       INTEGER NOT NULL CHECK (suspect IN (0, 1)),
-  cancelled     INTEGER NOT NULL CHECK (cancelled IN (0, 1)),
+  leased        INTEGER NOT NULL DEFAULT 0 CHECK (leased IN (0, 1)),
+  suspect       INTEGER NOT NULL DEFAULT 0 CHECK (suspect IN (0, 1)),
+  cancelled     INTEGER NOT NULL DEFAULT 0 CHECK (cancelled IN (0, 1)),
   due_at        INTEGER NOT NULL,
   sent_at       INTEGER NOT NULL,
   expires_at    INTEGER NOT NULL,
   age_ms_max    INTEGER NOT NULL,
-  lease         INTEGER NOT NULL,
-  attempt       INTEGER NOT NULL,
+  lease         INTEGER NOT NULL DEFAULT 0,
+  attempt       INTEGER NOT NULL DEFAULT 0,
   head          TEXT NOT NULL,
   body          BLOB,            -- NULL: in queue_bodies
   body_bytes    INTEGER NOT NULL,
   checksum      INTEGER NOT NULL, -- CRC-32 of the head's bytes, then the body
-  failures_json TEXT NOT NULL
+  failures_json TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 
 CREATE INDEX queue_ready ON queue_messages (namespace, lane, suspect, due_at, seq) WHERE leased = 0;
