@@ -6,12 +6,8 @@ import { eventBody } from "./event-body.ts";
 const json = ["Content-Type", "application/json"];
 
 function sent(body: string, parameters: object, context?: object, headers: readonly string[] = json): string {
-  return eventBody(
-    Buffer.from(body),
-    headers,
-    parameters as Record<string, unknown>,
-    context as Record<string, unknown>,
-  ).toString();
+  const event = { body: Buffer.from(body), headers, context: context as Record<string, unknown> };
+  return eventBody(event, parameters as Record<string, unknown>).toString();
 }
 
 const same: readonly (readonly [body: string, parameters: object, headers: readonly string[]])[] = [
@@ -28,7 +24,7 @@ const same: readonly (readonly [body: string, parameters: object, headers: reado
 for (const [body, parameters, headers] of same) {
   test(`${body} with ${JSON.stringify(parameters)} and ${headers.join(" ")} is the very bytes`, () => {
     const bytes = Buffer.from(body);
-    assert.deepEqual(eventBody(bytes, headers, parameters as Record<string, unknown>, undefined), bytes);
+    assert.deepEqual(eventBody({ body: bytes, headers }, parameters as Record<string, unknown>), bytes);
   });
 }
 

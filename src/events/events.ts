@@ -2,8 +2,8 @@
  * Sends events of triggers to the functions of their rules.
  *
  * Promises: `fire` resolves only when the calls of all active rules are as durable as the queue makes them, all in one step, and the record of the event
- * is written; each of these calls then runs or ends visibly, as any asynchronous one; a rule whose call is refused, or which is not active, is said so in
- * the log of that record; what an event says reaches functions byte for byte, unless there is something to put under the members of a JSON object.
+ * is written, which is never there without them; each of these calls then runs or ends visibly, as any asynchronous one; a rule whose call is refused, or
+ * which is not active, is said so in the log of that record; what an event says reaches functions byte for byte, unless there is something to put under the members of a JSON object.
  * Deliberately absent: where events come from, how doors show them, rights to triggers of other namespaces: there are none.
  */
 import type { Caller } from "../auth/auth.ts";
@@ -28,6 +28,8 @@ export interface Event {
   /** What functions see, names and values by turns. */
   readonly headers: readonly string[];
   readonly body: Buffer;
+  /** What the body says, where somebody has read it already: an object. */
+  readonly members?: object | undefined;
   /**
    * For an event that is a JSON object, or nothing: members under its own, over the trigger's parameters. Absent: nothing to say, and nothing is no object.
    */

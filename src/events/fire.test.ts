@@ -6,9 +6,12 @@ import { quotas } from "../../test/quotas.ts";
 import { sampleFn } from "../../test/samples.ts";
 import { realWorld } from "../lib/world.ts";
 import { Admission } from "../metering/admit.ts";
+import { PlatformError } from "../model/error.ts";
 import type { Rule, Trigger } from "../model/model.ts";
+import type { Activations } from "../store/store.ts";
 import type { Event, RuleOutcome } from "./events.ts";
 import { createEvents } from "./fire.ts";
+import { linesOf } from "./rule-outcomes.ts";
 
 const world = realWorld();
 const times = { revision: 1, createdAt: 1, updatedAt: 1 };
@@ -24,21 +27,38 @@ interface Options {
   readonly rules: readonly Rule[];
   readonly namespaceQueuedMax?: number;
   readonly firesPerMinuteMax?: number;
+  /** How often the disk refuses a record. */
+  readonly refusals?: number;
 }
 
 /** Calls wait in the queue: nobody takes them out. */
-async function furnished({ rules, namespaceQueuedMax = 100, firesPerMinuteMax = 100 }: Options) {
+async function furnished({ rules, namespaceQueuedMax = 100, firesPerMinuteMax = 100, refusals = 0 }: Options) {
   const { store, queue, logs, recorder, started } = await assembledInvocation([sampleFn()], { world, namespaceQueuedMax });
   await store.triggers.create(trigger);
   for (const each of rules) await store.rules.create(each);
   const admission = new Admission({ ...quotas(), namespaceFiresPerMinuteMax: firesPerMinuteMax }, world);
-  const events = createEvents({ world, store, admission, invoker: started().invoker, records: recorder, logs });
+  let refused = 0;
+  const append: Activations["append"] = async (records, results) => {
+    if (refused++ < refusals) throw new PlatformError("overloaded", "The disk is full", { details: { reason: "disk_full" } });
+    await store.activations.append(records, results);
+  };
+  const heard: string[] = [];
+  const events = createEvents({
+    world,
+    store,
+    admission,
+    invoker: started().invoker,
+    activations: { append },
+    heard: ({ id }) => heard.push(id),
+    recorder,
+  });
   const fire = (change: Partial<Event> = {}) =>
     events.fire({ caller: everyone, namespace: "guest", trigger: "news", headers: [], body: Buffer.from("x"), ...change });
+  const recordAt = async (id: string | null) => (await store.activations.get("guest", id ?? "")) ?? assert.fail("no record");
   const outcomes = async (id: string | null): Promise<RuleOutcome[]> =>
-    (await logs.read("guest", id ?? "")).map(({ text }) => JSON.parse(text) as RuleOutcome);
+    (await linesOf({ logs, store }, await recordAt(id))).map(({ text }) => JSON.parse(text) as RuleOutcome);
   const waiting = () => queue.waitingCount("guest");
-  return { store, recorder, events, fire, outcomes, waiting };
+  return { store, recorder, events, fire, outcomes, waiting, heard };
 }
 
 test("every active rule has a call, and every rule a line", async () => {
@@ -83,6 +103,15 @@ test("what the queue has no room for is refused alone, and gives its place back"
   const codes = (await outcomes(activationId)).map(({ error }) => error?.details["limit"]);
   assert.deepEqual(codes, [undefined, undefined, "namespaceQueuedMax"]);
   assert.equal(waiting(), 5);
+});
+
+test("a record that the disk refuses is written all the same: its calls are there", async () => {
+  const { fire, waiting, outcomes, heard } = await furnished({ rules: [rule("a")], refusals: 1 });
+  const fired = [await fire(), ...(await Promise.all([fire(), fire()]))].map(({ activationId }) => activationId);
+  for (const id of fired) assert.equal((await outcomes(id))[0]?.error, null);
+  assert.equal(waiting(), 3);
+  // The recorder tells of the first one.
+  assert.deepEqual(heard, fired.slice(1));
 });
 
 test("events are counted, and one that is too large or has no trigger is refused", async () => {

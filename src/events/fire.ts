@@ -1,97 +1,85 @@
 import { authorize } from "../auth/authorize.ts";
 import { headerOf } from "../http/headers.ts";
-import type { Accepted, InvokeRequest, Invoker } from "../invocation/invocation.ts";
+import type { AcceptedCalls, InvokeRequest, Invoker } from "../invocation/invocation.ts";
 import { WholeBody } from "../lib/body.ts";
 import type { World } from "../lib/world.ts";
-import type { LogCollector } from "../logs/collector.ts";
 import type { Admission } from "../metering/admit.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Activation, Rule, Trigger } from "../model/model.ts";
 import type { Activations, CallResult, Store } from "../store/store.ts";
 import { eventBody } from "./event-body.ts";
-import { type Event, eventBytesMax, type Events, type Fired, type RuleOutcome } from "./events.ts";
+import { EventRecords } from "./event-records.ts";
+import { type Event, eventBytesMax, type Events, type Fired } from "./events.ts";
 import { type KnownTrigger, KnownTriggers } from "./known-triggers.ts";
+import { outcomeText } from "./rule-outcomes.ts";
 
 export interface EventsParts {
   readonly world: World;
   readonly store: Pick<Store, "triggers" | "rules">;
   readonly admission: Pick<Admission, "fire">;
   readonly invoker: Pick<Invoker, "acceptAll">;
-  /** Where the record of an event goes; `append` resolves once it is on the disk. */
-  readonly records: Pick<Activations, "append">;
-  /** Where what became of its rules goes. */
-  readonly logs: Pick<LogCollector, "open" | "flush">;
+  /** Where the record of an event goes, on the disk that the queue is on; `append` resolves once it is there, or says that it is not. */
+  readonly activations: Pick<Activations, "append">;
+  /** Hears of every record that went there. */
+  readonly heard: (record: Activation) => void;
+  /** Writes a record that was refused there: tries until it is on the disk. */
+  readonly recorder: Pick<Activations, "append">;
 }
 
 /** The room, put together. */
 export function createEvents(parts: EventsParts): Events {
   const known = new KnownTriggers(parts.store);
+  const records = new EventRecords(parts.activations, parts.heard);
   return {
-    fire: (event) => fire(parts, known, event),
+    fire: (event) => fire(parts, known, records, event),
     changed: (namespace) => known.changed(namespace),
   };
 }
 
-async function fire(parts: EventsParts, known: KnownTriggers, event: Event): Promise<Fired> {
+async function fire(parts: EventsParts, known: KnownTriggers, records: EventRecords, event: Event): Promise<Fired> {
   const { caller, namespace, trigger: name, body } = event;
   authorize(caller, namespace);
   if (body.length > eventBytesMax) throw tooLarge(body.length);
   parts.admission.fire(namespace);
   const found = known.peek(namespace, name) ?? (await known.load(namespace, name));
-  const active = found.rules.filter((rule) => rule.active);
-  if (active.length === 0) return { activationId: null };
-  const startedAt = parts.world.now();
-  const calls = await sent(parts, event, found.trigger, active);
-  const record = recordOf(parts, event, found.trigger, startedAt);
-  tell(parts, record, outcomes(found, active, calls));
-  // Together: the database commits them as one.
-  await Promise.all([parts.records.append([record], [resultOf(record, event)]), parts.logs.flush()]);
+  return found.active.length === 0 ? nothing : await sent(parts, records, event, found);
+}
+
+const nothing: Fired = { activationId: null };
+
+/** In one step: either all calls that are not refused are there with the event's record, or none is. */
+async function sent(parts: EventsParts, records: EventRecords, event: Event, found: KnownTrigger): Promise<Fired> {
+  const { invoker, recorder } = parts;
+  if (invoker.acceptAll === undefined)
+    throw new PlatformError("unsupported", "Events need a queue, which this server does not have");
+  const body = eventBody(event, found.trigger.parameters);
+  const record = recordOf(parts, event, found.trigger);
+  const result = resultOf(record, event);
+  let written: Promise<void> | undefined;
+  const calls = await invoker.acceptAll(requestsOf(event, found, body), (accepted) => {
+    written = records.add(record, { ...result, rules: rulesText(found, accepted) });
+  });
+  try {
+    await written;
+  } catch {
+    // Its calls are there, so it has to be.
+    await recorder.append([record], [{ ...result, rules: rulesText(found, calls) }]);
+  }
   return { activationId: record.id };
 }
 
-/** In one step: either all calls that are not refused are there, or none is. */
-async function sent(
-  { invoker }: EventsParts,
-  event: Event,
-  { parameters }: Trigger,
-  rules: readonly Rule[],
-): Promise<readonly (Accepted | PlatformError)[]> {
-  if (invoker.acceptAll === undefined)
-    throw new PlatformError("unsupported", "Events need a queue, which this server does not have");
-  const body = eventBody(event.body, event.headers, parameters, event.context);
-  return await invoker.acceptAll(rules.map((rule) => requestOf(event, rule, body)));
+function requestsOf({ caller, namespace, headers }: Event, { targets }: KnownTrigger, body: Buffer): InvokeRequest[] {
+  return targets.map((target) => ({ caller, namespace, target, headers, http: null, body: new WholeBody(body) }));
 }
 
-function requestOf({ caller, namespace, headers }: Event, { target }: Rule, body: Buffer): InvokeRequest {
-  const { namespace: owner, app, name } = target;
-  const provider = owner === namespace ? undefined : owner;
-  return { caller, namespace, target: { by: "name", app, name, provider }, headers, http: null, body: new WholeBody(body) };
+/** A JSON array, in the order of the rules. */
+function rulesText({ rules, active }: KnownTrigger, calls: AcceptedCalls): string {
+  const textOf = (rule: Rule) => outcomeText(rule, calls[active.indexOf(rule)]);
+  return `[${rules.map(textOf).join(",")}]`;
 }
 
-function outcomes(
-  { rules }: KnownTrigger,
-  active: readonly Rule[],
-  calls: readonly (Accepted | PlatformError)[],
-): readonly RuleOutcome[] {
-  return rules.map((rule) => outcomeOf(rule, calls[active.indexOf(rule)]));
-}
-
-function outcomeOf({ name: rule, target }: Rule, call: Accepted | PlatformError | undefined): RuleOutcome {
-  if (call === undefined) return { rule, target, activationId: null, error: null };
-  if (!(call instanceof PlatformError)) return { rule, target, activationId: call.activationId, error: null };
-  const { code, message, details } = call;
-  return { rule, target, activationId: null, error: { code, message, details } };
-}
-
-function tell({ logs, world }: EventsParts, record: Activation, lines: readonly RuleOutcome[]): void {
-  const { id: activationId, namespace, functionId, functionName } = record;
-  const log = logs.open({ namespace, appId: null, functionId, functionName, activationId });
+function recordOf({ world }: EventsParts, { namespace, body }: Event, trigger: Trigger): Activation {
   const at = world.now();
-  for (const line of lines) log.line({ at, stream: "platform", text: JSON.stringify(line) });
-  log.end();
-}
-
-function recordOf({ world }: EventsParts, { namespace, body }: Event, trigger: Trigger, startedAt: number): Activation {
   return {
     id: world.newId(),
     namespace,
@@ -104,8 +92,8 @@ function recordOf({ world }: EventsParts, { namespace, body }: Event, trigger: T
     start: "none",
     attempt: 1,
     error: null,
-    startedAt,
-    endedAt: world.now(),
+    startedAt: at,
+    endedAt: at,
     waitMs: 0,
     createMs: 0,
     initMs: 0,

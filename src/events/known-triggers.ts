@@ -1,3 +1,4 @@
+import type { FunctionReference } from "../invocation/invocation.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Rule, Trigger } from "../model/model.ts";
 import type { Store } from "../store/store.ts";
@@ -6,6 +7,9 @@ import type { Store } from "../store/store.ts";
 export interface KnownTrigger {
   readonly trigger: Trigger;
   readonly rules: readonly Rule[];
+  /** Those that are active, and what each calls. */
+  readonly active: readonly Rule[];
+  readonly targets: readonly FunctionReference[];
 }
 
 /** Triggers of one namespace that are kept; beyond it all are forgotten. */
@@ -30,7 +34,7 @@ export class KnownTriggers {
     this.#namespaces.set(namespace, kept);
     const trigger = await this.#store.triggers.getByName(namespace, name);
     if (trigger === undefined) throw noTrigger(name);
-    const known = { trigger, rules: await this.#store.rules.ofTrigger(namespace, trigger.id) };
+    const known = knownOf(trigger, await this.#store.rules.ofTrigger(namespace, trigger.id));
     // Something changed meanwhile: this may be old, and is used once only.
     if (this.#namespaces.get(namespace) !== kept) return known;
     if (kept.size >= triggersMax) kept.clear();
@@ -41,6 +45,15 @@ export class KnownTriggers {
   changed(namespace: string): void {
     this.#namespaces.delete(namespace);
   }
+}
+
+function knownOf(trigger: Trigger, rules: readonly Rule[]): KnownTrigger {
+  const active = rules.filter((rule) => rule.active);
+  return { trigger, rules, active, targets: active.map((rule) => referenceTo(rule, trigger)) };
+}
+
+function referenceTo({ target: { namespace, app, name } }: Rule, trigger: Trigger): FunctionReference {
+  return { by: "name", app, name, provider: namespace === trigger.namespace ? undefined : namespace };
 }
 
 function noTrigger(name: string): PlatformError {

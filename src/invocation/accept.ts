@@ -9,7 +9,7 @@ import { callHead } from "./call-head.ts";
 import type { Definition, Definitions } from "./definitions.ts";
 import type { FailedCall } from "./dispatch.ts";
 import { admitted } from "./invoke.ts";
-import { type Accepted, type CallHooks, type InvokeRequest, revisionIn } from "./invocation.ts";
+import { type Accepted, type AcceptedCalls, type CallHooks, type InvokeRequest, revisionIn } from "./invocation.ts";
 import { QueueRoom } from "./queue-room.ts";
 import type { Recorder } from "./record.ts";
 import type { Traffic } from "./traffic.ts";
@@ -45,110 +45,132 @@ export class Acceptor {
 
   /** Resolves when the call is durable; until then it was never there. */
   async accept(request: InvokeRequest): Promise<Accepted> {
-    const { namespace } = request;
-    try {
-      const found = admitted(this.#parts, request);
-      const definition = found instanceof Promise ? await found : found;
-      this.#queueRoom.enter(namespace);
-      try {
-        return await this.#counted(request, definition);
-      } finally {
-        this.#queueRoom.leave(namespace);
-      }
-    } catch (cause) {
-      request.body.cancel();
-      const error = asPlatformError(cause);
-      this.#parts.failed?.(error, { namespace, activationId: null, traceId: null });
-      throw error;
-    }
+    const found = this.#entry(request);
+    const entry = found instanceof Promise ? await found : found;
+    if (entry instanceof PlatformError) throw entry;
+    await this.#send([entry]);
+    return { activationId: entry.message.id };
   }
 
   /**
    * Takes several calls at once: all that are not refused become durable together. Says of each, in their order, what became of it. Rejects where none could
-   * be written.
+   * be written. `beside`: as `Invoker.acceptAll` has it.
    */
-  async acceptAll(requests: readonly InvokeRequest[]): Promise<readonly (Accepted | PlatformError)[]> {
-    const entries = await Promise.all(requests.map((request) => this.#entry(request)));
-    const entered = entries.flatMap((entry) => (entry instanceof PlatformError ? [] : [entry]));
-    try {
-      if (entered.length > 0) await this.#parts.queue.send(entered.map(({ message }) => message));
-    } finally {
-      for (const entry of entered) this.#leave(entry);
-    }
-    this.#parts.world.crashPoint?.("enqueue");
-    this.accepted += entered.length;
-    return entries.map((entry) => (entry instanceof PlatformError ? entry : { activationId: entry.message.id }));
+  async acceptAll(requests: readonly InvokeRequest[], beside?: (calls: AcceptedCalls) => void): Promise<AcceptedCalls> {
+    const found = requests.map((request) => this.#entry(request));
+    const entries = found.some((entry) => entry instanceof Promise)
+      ? await Promise.all(found)
+      : (found as (Entry | PlatformError)[]);
+    const calls = entries.map((entry) => (entry instanceof PlatformError ? entry : { activationId: entry.message.id }));
+    const entered = entries.filter((entry): entry is Entry => !(entry instanceof PlatformError));
+    const tell = beside === undefined ? undefined : () => beside(calls);
+    if (entered.length === 0) tell?.();
+    else await this.#send(entered, tell);
+    return calls;
   }
 
-  /** A call that is about to be written, or why it is not. */
-  async #entry(request: InvokeRequest): Promise<Entry | PlatformError> {
-    const { namespace } = request;
-    const undo: (() => void)[] = [];
+  async #send(entries: readonly Entry[], beside?: () => void): Promise<void> {
+    const { world, queue } = this.#parts;
+    try {
+      await queue.send(
+        entries.map(({ message }) => message),
+        beside,
+      );
+      world.crashPoint?.("enqueue");
+      this.accepted += entries.length;
+    } catch (cause) {
+      const error = asPlatformError(cause);
+      for (const { message } of entries) this.#tellFailed(message.namespace, error);
+      throw error;
+    } finally {
+      for (const entry of entries) this.#leave(entry);
+    }
+  }
+
+  /** A call that is about to be written, or why it is not; at once where nothing has to be waited for: a promise costs it a turn. */
+  #entry(request: InvokeRequest): Entry | PlatformError | Promise<Entry | PlatformError> {
     try {
       const found = admitted(this.#parts, request);
-      const definition = found instanceof Promise ? await found : found;
-      this.#queueRoom.enter(namespace);
-      undo.push(() => this.#queueRoom.leave(namespace));
-      this.#parts.admission.enter(namespace);
-      undo.push(() => this.#parts.admission.leave(namespace));
-      const reservation = new Reservation(this.#room);
-      undo.push(() => reservation.end());
-      const message = await this.#message(request, definition, reservation);
-      this.#parts.traffic.enter();
-      return { namespace, message, reservation };
+      if (!(found instanceof Promise)) return this.#entered(request, found);
+      return found
+        .then((definition) => this.#entered(request, definition))
+        .catch((cause: unknown) => this.#refused(request, cause));
     } catch (cause) {
-      for (const step of undo) step();
-      request.body.cancel();
-      const error = asPlatformError(cause);
-      this.#parts.failed?.(error, { namespace, activationId: null, traceId: null });
-      return error;
+      return this.#refused(request, cause);
     }
   }
 
-  #leave({ namespace, reservation }: Entry): void {
+  #entered(request: InvokeRequest, definition: Definition): Entry | PlatformError | Promise<Entry | PlatformError> {
+    const { namespace } = request;
+    this.#enter(namespace);
+    const place = { namespace, reservation: new Reservation(this.#room) };
+    const give = (cause: unknown) => {
+      this.#leave(place);
+      return this.#refused(request, cause);
+    };
+    try {
+      const id = this.#parts.world.newId();
+      const read = this.#read(request, definition, id, place.reservation);
+      const entry = (bytes: Buffer) => Object.assign(place, { message: this.#message(request, definition, id, bytes) });
+      return read instanceof Promise ? read.then(entry).catch(give) : entry(read);
+    } catch (cause) {
+      return give(cause);
+    }
+  }
+
+  #enter(namespace: string): void {
+    const { admission, traffic } = this.#parts;
+    this.#queueRoom.enter(namespace);
+    try {
+      admission.enter(namespace);
+    } catch (error) {
+      this.#queueRoom.leave(namespace);
+      throw error;
+    }
+    traffic.enter();
+  }
+
+  #leave({ namespace, reservation }: Pick<Entry, "namespace" | "reservation">): void {
     this.#queueRoom.leave(namespace);
     this.#parts.admission.leave(namespace);
     this.#parts.traffic.leave();
     reservation.end();
   }
 
-  async #counted(request: InvokeRequest, definition: Definition): Promise<Accepted> {
-    const { admission, traffic } = this.#parts;
-    admission.enter(request.namespace);
-    traffic.enter();
-    try {
-      return await this.#keep(request, definition);
-    } finally {
-      admission.leave(request.namespace);
-      traffic.leave();
-    }
+  #refused(request: InvokeRequest, cause: unknown): PlatformError {
+    request.body.cancel();
+    const error = asPlatformError(cause);
+    this.#tellFailed(request.namespace, error);
+    return error;
   }
 
-  async #keep(request: InvokeRequest, definition: Definition): Promise<Accepted> {
-    const { world, queue } = this.#parts;
-    const reservation = new Reservation(this.#room);
-    try {
-      const message = await this.#message(request, definition, reservation);
-      await queue.send([message]);
-      world.crashPoint?.("enqueue");
-      this.accepted++;
-      return { activationId: message.id };
-    } finally {
-      reservation.end();
-    }
+  #tellFailed(namespace: string, error: PlatformError): void {
+    this.#parts.failed?.(error, { namespace, activationId: null, traceId: null });
   }
 
-  async #message(request: InvokeRequest, definition: Definition, reservation: Reservation): Promise<NewMessage> {
-    const { world, hooks } = this.#parts;
-    const { target, headers, http, body } = request;
+  /** Its body, once extensions have let it pass. */
+  #read(
+    { headers, body }: InvokeRequest,
+    definition: Definition,
+    id: string,
+    reservation: Reservation,
+  ): Buffer | Promise<Buffer> {
+    const { hooks } = this.#parts;
+    if (hooks === undefined) return reservation.read(body);
+    return hooks.before({ id, definition, headers, asynchronous: true }).then(() => reservation.read(body));
+  }
+
+  #message({ target, headers, http }: InvokeRequest, definition: Definition, id: string, body: Buffer): NewMessage {
     const { fn } = definition;
-    const id = world.newId();
-    await hooks?.before({ id, definition, headers, asynchronous: true });
-    const bytes = await reservation.read(body);
-    const pinned = revisionIn(target);
-    const head = callHead(definition, { headers, http, startedAt: world.now(), pinned, chain: 0 });
+    const head = callHead(definition, {
+      headers,
+      http,
+      startedAt: this.#parts.world.now(),
+      pinned: revisionIn(target),
+      chain: 0,
+    });
     const { ageMsMax } = fn.delivery;
-    return { id, namespace: fn.namespace, lane: fn.id, head: JSON.stringify(head), body: bytes, delayMs: 0, ageMsMax };
+    return { id, namespace: fn.namespace, lane: fn.id, head: JSON.stringify(head), body, delayMs: 0, ageMsMax };
   }
 }
 
@@ -168,10 +190,11 @@ class Reservation {
     this.#room = room;
   }
 
-  read(body: BodySource): Promise<Buffer> {
+  read(body: BodySource): Buffer | Promise<Buffer> {
     if (body.bytes === undefined) return readBody(this.#counted(body), limits.requestBytesMax, tooLarge);
-    if (body.bytes <= limits.requestBytesMax && !this.#take(body.bytes)) throw tooManyBytes();
-    return readBody(body, limits.requestBytesMax, tooLarge);
+    if (body.bytes > limits.requestBytesMax) return readBody(body, limits.requestBytesMax, tooLarge);
+    if (!this.#take(body.bytes)) throw tooManyBytes();
+    return body.take?.() ?? readBody(body, limits.requestBytesMax, tooLarge);
   }
 
   end(): void {

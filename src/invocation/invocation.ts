@@ -31,10 +31,13 @@ export interface Invoker {
   accept?(request: InvokeRequest): Promise<Accepted>;
   /**
    * Several at once: all that are not refused become durable together, or none, which rejects. Says of each, in their order, what became of it.
-   * There where `accept` is.
+   * There where `accept` is. `beside` hears it once, earlier: from then on nothing that is written to the same disk can be there without the calls.
    */
-  acceptAll?(requests: readonly InvokeRequest[]): Promise<readonly (Accepted | PlatformError)[]>;
+  acceptAll?(requests: readonly InvokeRequest[], beside?: (calls: AcceptedCalls) => void): Promise<AcceptedCalls>;
 }
+
+/** What became of several calls, in their order. */
+export type AcceptedCalls = readonly (Accepted | PlatformError)[];
 
 export interface Accepted {
   readonly activationId: string;

@@ -43,7 +43,7 @@ export function createInvocation(options: InvocationParts): Invocation {
       invoke,
       begin,
       accept: (request) => acceptor.accept(request),
-      acceptAll: (requests) => acceptor.acceptAll(requests),
+      acceptAll: (requests, beside) => acceptor.acceptAll(requests, beside),
     },
     calls: createCalls({ ...parts, acceptor, consumer }),
     start: () => consumer.start(),

@@ -195,7 +195,7 @@ export class Reader {
     if (!this.#open) return;
     const { namespace, appId, functionId, functionName, id } = record;
     const owner = { namespace, appId, functionId, functionName, activationId: id };
-    for (const line of await this.#parts.read(namespace, id)) {
+    for (const line of await this.#parts.read(record)) {
       if (matchesLine(this.#filter, { ...owner, line })) this.#count(this.sink.line({ ...owner, line }, null));
     }
     this.#tellActivation(record);

@@ -29,7 +29,7 @@ function open(options: { listing?: () => Promise<void>; readersMax?: number } = 
         return await kept.list(namespace, filter, { ...page, limit: Math.min(page.limit, 7) });
       },
     },
-    read: (namespace, id) => collector.read(namespace, id),
+    read: ({ namespace, id }) => collector.read(namespace, id),
     async *endedSince(_namespace, id) {
       await options.listing?.();
       const at = written.findIndex((one) => one.id === id);

@@ -43,7 +43,7 @@ export interface TailParts {
   readonly world: World;
   readonly store: Pick<LogStore, "list">;
   /** All lines of an activation, unwritten ones included. */
-  readonly read: (namespace: string, activationId: string) => Promise<readonly LogLine[]>;
+  readonly read: (record: Activation) => Promise<readonly LogLine[]>;
   /** Calls that ended since the one with that id did, in that order, in pieces. Rejects when nobody knows that one any more. */
   readonly endedSince: (namespace: string, callId: string) => AsyncIterable<readonly Activation[]>;
   /** Readers at once, of all namespaces and of one. */

@@ -3,6 +3,7 @@ import { statfs } from "node:fs/promises";
 import type { Agent } from "../agent/agent.ts";
 import type { AgentStats } from "../agent/stats.ts";
 import type { Config } from "../config/config.ts";
+import { linesOf } from "../events/rule-outcomes.ts";
 import type { FailedCall } from "../invocation/dispatch.ts";
 import type { Calls, CallStats } from "../invocation/invocation.ts";
 import type { Images } from "../image/image.ts";
@@ -90,7 +91,7 @@ export class Observer {
       urlOf: async (namespace, appId) => (await store.apps.get(namespace, appId))?.syslogUrl ?? null,
       say: (sentence, about) => logger.warn(sentence, about),
     });
-    const read = (namespace: string, id: string) => this.collector.read(namespace, id);
+    const read = (record: Activation) => linesOf({ logs: this.collector, store }, record);
     const endedSince = (namespace: string, id: string) => this.#endedSince(namespace, id);
     this.tail = new LogTail({ world, store: logStore, read, endedSince });
     this.#process = processMetrics(world.now() - process.uptime() * 1000, world);

@@ -42,6 +42,9 @@ const numberColumns = [
   "stepsMemoryMiB",
 ] as const;
 
+/** Few records say anything there. */
+type RareColumn = "cause" | "provider" | "binding" | "activated" | "stepsMemoryMiB";
+
 const recordBytes = numberColumns.length * 8 + codeColumns.length * 4 + idBytes;
 
 /** One value for each record, of ids 16 bytes. */
@@ -56,7 +59,7 @@ export class PackedRecords implements Iterable<Activation> {
   #names = new Texts();
   #texts = new Texts();
   #count = 0;
-  #isPlain = true;
+  #rare = new Set<RareColumn>();
 
   /** A batch of those records; one that is a batch already stays as it is. */
   static of(records: Iterable<Activation>): PackedRecords {
@@ -70,9 +73,9 @@ export class PackedRecords implements Iterable<Activation> {
     return this.#count;
   }
 
-  /** None of the records says anything in the columns from `cause` on, and in `stepsMemoryMiB`: as it mostly is. */
-  get isPlain(): boolean {
-    return this.#isPlain;
+  /** Columns, of those that mostly are empty, in which a record says something. */
+  get rare(): ReadonlySet<RareColumn> {
+    return this.#rare;
   }
 
   /** Memory that the records take, about. */
@@ -130,7 +133,7 @@ export class PackedRecords implements Iterable<Activation> {
     columns.billedUnits[row] = record.billedUnits;
     columns.stepsMemoryMiB[row] = record.stepsMemoryMiB ?? 0;
     this.#count++;
-    this.#isPlain &&= isPlain(record);
+    this.#note(record);
   }
 
   /** As they were added. */
@@ -142,10 +145,19 @@ export class PackedRecords implements Iterable<Activation> {
   clear(): void {
     const isLarge = this.#room > Math.max(roomKept, 4 * this.#count);
     this.#count = 0;
-    this.#isPlain = true;
+    this.#rare = new Set();
     this.#names = new Texts();
     this.#texts = new Texts();
     if (isLarge) this.#moveTo(roomAtFirst);
+  }
+
+  #note({ cause, provider, binding, activated, stepsMemoryMiB }: Activation): void {
+    if ((cause ?? provider ?? binding ?? activated ?? stepsMemoryMiB) === undefined) return;
+    if (cause !== undefined) this.#rare.add("cause");
+    if (provider !== undefined) this.#rare.add("provider");
+    if (binding !== undefined) this.#rare.add("binding");
+    if (activated !== undefined) this.#rare.add("activated");
+    if (stepsMemoryMiB !== undefined) this.#rare.add("stepsMemoryMiB");
   }
 
   #moveTo(room: number): void {
@@ -155,10 +167,6 @@ export class PackedRecords implements Iterable<Activation> {
     this.#columns = columnsOf(this.#memory, room, room);
     for (const name of [...codeColumns, ...numberColumns, "id"] as const) this.#columns[name].set(filled[name]);
   }
-}
-
-function isPlain({ cause, provider, binding, activated, stepsMemoryMiB }: Activation): boolean {
-  return (cause ?? provider ?? binding ?? activated ?? stepsMemoryMiB) === undefined;
 }
 
 /** Texts by the order in which they came; 0 is none. */

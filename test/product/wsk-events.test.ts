@@ -292,13 +292,29 @@ const server = http.createServer((request, response) => {
 server.listen(path + ".own", () => { fs.chmodSync(path + ".own", 0o666); fs.symlinkSync("lsnr.sock.own", path); });
 `;
 
-/** Events as they are, and a function of Fn's that answers what it is sent. */
+const anyBytes = Buffer.from(Array.from({ length: 300 }, (_, index) => index % 256));
+const broken = Buffer.from([0xf0, 0x9f, 0x98]);
+
+/** Events as they are; a function of Fn's answers what it is sent. */
 const events: readonly (readonly [type: string, body: Buffer])[] = [
   ["application/json", Buffer.from('{"n":1.50,  "big":12345678901234567890,\\n"n":2}'.replace("\\n", "\n"))],
   ["application/json", Buffer.from("[1.0,2]")],
   ["text/plain; charset=latin1", Buffer.from([0x66, 0xfc, 0x72])],
-  ["application/octet-stream", Buffer.from(Array.from({ length: 300 }, (_, index) => index % 256))],
+  ["application/octet-stream", anyBytes],
+  ["text/plain", Buffer.from("für")],
+  ["text/plain", broken],
   ["application/x-none", Buffer.alloc(0)],
+];
+
+/** The same, as actions get them: what is no text is in base64. */
+const asParameters: readonly unknown[] = [
+  { n: 2, big: Number("12345678901234567890") },
+  [1, 2],
+  { __ow_body: Buffer.from([0x66, 0xfc, 0x72]).toString("base64") },
+  { __ow_body: anyBytes.toString("base64") },
+  { __ow_body: "für" },
+  { __ow_body: broken.toString("base64") },
+  {},
 ];
 
 /** What the function answers to an event. */
@@ -316,13 +332,20 @@ async function echoed(base: string, body: Buffer | string, type: string): Promis
   return [String(answer["contentType"]), Buffer.from(String(answer["body"]), answer["encoding"] as BufferEncoding)];
 }
 
-test("events of every shape reach a function of Fn's byte for byte", async () => {
+test("events of every shape reach a function of Fn's byte for byte, and an action whole", async () => {
   const settings = { protocol: "http-stream", command: ["node", "func.js"] };
   await platform.deploy({ name: "echo", app: "fns", file: ["func.js", echo], settings });
   await guest.triggers.create({ name: "raw" });
   await guest.rules.create({ name: "echoes", trigger: "raw", action: "fns/echo" });
   const base = `${platform.url}/kiln/v1/namespaces/guest`;
   for (const [type, body] of events) assert.deepEqual(await echoed(base, body, type), [type, body]);
+  await guest.actions.create({ name: "given", action: "function main(given) { return { given }; }" });
+  await guest.rules.update({ name: "echoes", trigger: "raw", action: "given" });
+  for (const [index, [type, body]] of events.entries()) {
+    const [, answer] = await echoed(base, body, type);
+    assert.deepEqual(JSON.parse(answer.toString()), { given: asParameters[index] }, type);
+  }
+  await guest.rules.update({ name: "echoes", trigger: "raw", action: "fns/echo" });
   const merged = { parameters: [{ key: "p", value: 1 }] };
   await guest.triggers.update({ name: "raw", trigger: merged });
   for (const [body, expected] of [

@@ -1,4 +1,5 @@
 import type { Static } from "typebox";
+import { linesOf } from "../../events/rule-outcomes.ts";
 import type { UnderwayCall } from "../../invocation/invocation.ts";
 import { PlatformError } from "../../model/error.ts";
 import { parseId } from "../../model/id.ts";
@@ -91,8 +92,7 @@ export function activationRoutes({ scope, parts }: Door): void {
       },
     },
     async ({ params, headers }, reply) => {
-      const { id } = await callAt(parts, params.ns, params.id);
-      const lines = await parts.logs.read(params.ns, id);
+      const lines = await linesOf(parts, await callAt(parts, params.ns, params.id));
       if (!headers.accept?.includes("text/plain")) return renderLogs(lines);
       reply.type("text/plain; charset=utf-8").serializer((text: unknown) => text as string);
       return renderLogText(lines);

@@ -1,6 +1,7 @@
 /** What functions print: of a namespace or of one function, in pages or while it happens. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
+import { linesOf } from "../../events/rule-outcomes.ts";
 import { limits } from "../../model/limits.ts";
 import { parseId } from "../../model/id.ts";
 import { PlatformError } from "../../model/error.ts";
@@ -100,7 +101,7 @@ async function callsPage({ logs, store }: KilnParts, ns: string, filter: TailFil
     if (items.length >= limit) return { items: items.map(renderLine), nextCursor: encodeCursor(previous(records.items, record)) };
     if (filter.activationId !== undefined && record.id !== filter.activationId) continue;
     const owner = ownerOf(record);
-    const entries = (await logs.read(ns, record.id)).map((line) => Object.assign({ line }, owner));
+    const entries = (await linesOf({ logs, store }, record)).map((line) => Object.assign({ line }, owner));
     items.push(...entries.filter((entry) => matchesLine(filter, entry)).toReversed());
   }
   return { items: items.map(renderLine), nextCursor: records.next === null ? null : encodeCursor(records.next) };

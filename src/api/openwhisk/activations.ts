@@ -1,4 +1,5 @@
 /** `/namespaces/{namespace}/activations` and what is below it. */
+import { linesOf } from "../../events/rule-outcomes.ts";
 import { sharedApp } from "../../invocation/shared-app.ts";
 import { asPlatformError } from "../../model/error.ts";
 import { idToHex, isId, parseId } from "../../model/id.ts";
@@ -101,15 +102,25 @@ async function outcomeIn({ context, namespace }: Exchange, record: Activation, {
 
 /** Of a call that consists of others, the ids of those; of an event, what became of its rules. */
 async function logsOf({ context, namespace }: Exchange, record: Activation, { fn }: Owner): Promise<string[]> {
-  const lines = await context.logs.read(namespace, record.id);
+  const lines = await linesOf(context, record);
   if (record.activated === "trigger") return lines.map(({ text }) => ruleLine(namespace, text));
-  return isFlow(record, fn) ? lines.flatMap(({ text }) => (isId(text) ? [idToHex(text)] : [])) : lines.map(logText);
+  return isFlow(record, fn) ? lines.flatMap(({ text }) => (isId(text) ? [idToHex(text)] : [])) : lines.flatMap(logTexts);
 }
 
 /** Nanoseconds, of which we know the first three digits, so that the time always fills its 30 columns. */
-function logText({ at, stream, text }: LogLine): string {
+function logTexts({ at, stream, text }: LogLine): string[] {
   const time = `${new Date(at).toISOString().slice(0, -1)}000000Z`;
-  return `${time} ${stream === "stdout" ? "stdout" : "stderr"}: ${text}`;
+  const texts = stream === "platform" ? noticesIn(text) : [text];
+  return texts.map((each) => `${time} ${stream === "stdout" ? "stdout" : "stderr"}: ${each}`);
+}
+
+/** What the platform says of a log, in OpenWhisk's words where there are some. */
+function noticesIn(text: string): string[] {
+  const [, kept] = /Output cut: (\d+) bytes/.exec(text) ?? [];
+  const notices: string[] = [];
+  if (kept !== undefined) notices.push(`Logs were truncated because the total bytes size exceeds the limit of ${kept} bytes.`);
+  if (text.includes("Output lost: ")) notices.push("There was an issue while collecting your logs. Data might be missing.");
+  return notices.length > 0 ? notices : [text];
 }
 
 /** The functions of some records, as they were, each looked up once. */

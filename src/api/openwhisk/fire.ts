@@ -12,33 +12,30 @@ import { firePath } from "./invoke-path.ts";
 import { nameIn, namespaceIn } from "./names.ts";
 import type { WskContext } from "./openwhisk.ts";
 import { payloadIn } from "./payload.ts";
-import { jsonReply, type Reply, sendReply, transactionOf } from "./reply.ts";
+import { givenTransaction, type Reply, sendActivation, sendReply, transactionOf } from "./reply.ts";
 import { readPayload } from "./waited-call.ts";
 
 /** See `openWhiskFire`. */
 export function fireHandler(context: WskContext): Handler {
   return (request, response) => {
-    fire(context, request)
-      .catch((error: unknown) => refused(context, request, error))
-      .then((reply) => answer(context, request, response, reply));
+    fire(context, request, response).catch((error: unknown) => refuse(context, request, response, error));
   };
 }
 
-async function fire(context: WskContext, request: HttpRequest): Promise<Reply> {
+async function fire(context: WskContext, request: HttpRequest, response: HttpResponse): Promise<void> {
   const found = identified(context, request);
   const caller: Caller = found instanceof Promise ? await found : found;
-  const { asked, name, contentType, headers, shown } = firableOf(request);
+  const { asked, name, contentType, headers, context: added, transaction } = firableOf(request);
   const namespace = entitled(caller, asked, name);
   const payload = readPayload(request);
   const body = payload instanceof Promise ? await payload : payload;
-  if (body.length > 0) {
-    checkType(contentType);
-    payloadIn(body);
-  }
-  const event = { caller, namespace, trigger: name, headers, body, context: { __ow_headers: shown } };
+  if (body.length > 0) checkType(contentType);
+  const members = body.length > 0 ? payloadIn(body) : undefined;
+  const event = { caller, namespace, trigger: name, headers, body, members, context: added };
   try {
     const { activationId } = await context.events.fire(event);
-    return activationId === null ? nothingReply : firedReply(idToHex(activationId));
+    if (activationId === null) sendReply(response, nothingReply, transaction ?? transactionOf(request, context.world));
+    else showEvent(response, idToHex(activationId), transaction);
   } catch (error) {
     if (error instanceof PlatformError && error.code === "not_found")
       throw await missingIn({ context, namespace }, "triggers", name);
@@ -48,8 +45,9 @@ async function fire(context: WskContext, request: HttpRequest): Promise<Reply> {
 
 const nothingReply: Reply = { status: status.nothing, headers: [], body: "" };
 
-function firedReply(activationId: string): Reply {
-  return jsonReply(status.accepted, `{"activationId":"${activationId}"}`, ["x-openwhisk-activation-id", activationId]);
+/** As a call that is accepted. */
+function showEvent(response: HttpResponse, id: string, transaction: string | undefined): void {
+  sendActivation(response, status.accepted, id, `{"activationId":"${id}"}`, transaction);
 }
 
 /** What a request fires: from the head alone, so equal requests share it. */
@@ -59,8 +57,10 @@ interface Firable {
   readonly contentType: string | undefined;
   /** What functions see beside the event. */
   readonly headers: readonly string[];
-  /** The headers, as one of the event's members. */
-  readonly shown: Readonly<Record<string, string>>;
+  /** The headers, as one of the event's members; the same object for equal requests. */
+  readonly context: { readonly __ow_headers: Readonly<Record<string, string>> };
+  /** The caller's own name for the request. */
+  readonly transaction: string | undefined;
 }
 
 function firableOf(request: HttpRequest): Firable {
@@ -70,6 +70,9 @@ function firableOf(request: HttpRequest): Firable {
   if (notes !== undefined) notes.kept = made;
   return made;
 }
+
+/** What the body of an event has to be here. */
+const jsonType: readonly string[] = ["Content-Type", "application/json"];
 
 /** Actions may be somebody else's: what the caller identifies itself with is not among the headers, nor, as with OpenWhisk, what is said of the body. */
 function madeFirable(request: HttpRequest): Firable {
@@ -81,14 +84,13 @@ function madeFirable(request: HttpRequest): Firable {
     if (header !== "content-type" && header !== "content-length") shown[header] = sent[i + 1] as string;
   }
   const contentType = request.header("content-type");
-  return { asked: namespaceIn(ns), name: nameIn(name), contentType, headers: ["Content-Type", "application/json"], shown };
+  const context = { __ow_headers: shown };
+  const transaction = givenTransaction(request);
+  return { asked: namespaceIn(ns), name: nameIn(name), contentType, headers: jsonType, context, transaction };
 }
 
-function refused(context: WskContext, request: HttpRequest, error: unknown): Reply {
+function refuse(context: WskContext, request: HttpRequest, response: HttpResponse, error: unknown): void {
   request.body.cancel();
-  return failureReply(context, request, error, transactionOf(request, context.world));
-}
-
-function answer(context: WskContext, request: HttpRequest, response: HttpResponse, reply: Reply): void {
-  sendReply(response, reply, transactionOf(request, context.world));
+  const transaction = transactionOf(request, context.world);
+  sendReply(response, failureReply(context, request, error, transaction), transaction);
 }

@@ -8,7 +8,6 @@ import type { Caller } from "../../auth/auth.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../http/http.ts";
 import type { Definition } from "../../invocation/definitions.ts";
 import type { FunctionReference, InvokeResult, KeptOutcome } from "../../invocation/invocation.ts";
-import { WholeBody } from "../../lib/body.ts";
 import { Deadlines } from "../../lib/deadlines.ts";
 import { idToHex } from "../../model/id.ts";
 import type { App } from "../../model/model.ts";
@@ -20,7 +19,7 @@ import { Invocable } from "./invocable.ts";
 import { sizeLimits, waitMs } from "./limits.ts";
 import type { WskContext } from "./openwhisk.ts";
 import { checkPayload } from "./payload.ts";
-import { jsonHeaders, sendReply, transactionOf } from "./reply.ts";
+import { sendActivation, sendReply, transactionOf } from "./reply.ts";
 import { checkComponents } from "./sequence.ts";
 import { readPayload, WaitedCall } from "./waited-call.ts";
 
@@ -122,17 +121,10 @@ class ActionCall extends WaitedCall {
   }
 
   #answer(number: number, json: string, activationId: string): void {
-    const hex = idToHex(activationId);
-    const own = ["x-openwhisk-activation-id", hex, "X-Request-ID", this.#invocable.transaction ?? hex];
-    const response = this.#response;
-    if (response.streamAlike === undefined) response.send(number, [...jsonHeaders, ...own], json);
-    else response.streamAlike(number, jsonHeaders, own, new WholeBody(Buffer.from(json)), ignoreEnd);
+    sendActivation(this.#response, number, idToHex(activationId), json, this.#invocable.transaction);
   }
 
   protected override showRefusal(error: unknown): void {
     refuse(this.context, this.#request, this.#response, error);
   }
 }
-
-/** The client is away, or has it. */
-function ignoreEnd(): void {}

@@ -4,6 +4,7 @@ import { idBytes, readId, writeId } from "../../model/id-bytes.ts";
 import { isId } from "../../model/id.ts";
 import { type Activation, activationStatuses, startTypes } from "../../model/model.ts";
 import type { BulkColumn, BulkInsert, Row, SqlValue } from "../../sql/sql.ts";
+import { piecesColumn, textColumn } from "../../sql/sqlite/columns.ts";
 import type { PackedRecords } from "../packed-records.ts";
 import type { CallResult } from "../store.ts";
 import { textOrNull } from "./queries.ts";
@@ -23,29 +24,10 @@ export function insertResults(results: readonly CallResult[]): BulkInsert {
     status: Float64Array.from(results, ({ status }) => status),
     content_type: textColumn(results.map(({ contentType }) => contentType)),
     bytes: Float64Array.from(results, ({ bytes }) => bytes),
-    body: piecesOf(results.map(({ body }) => body)),
+    body: piecesColumn(results.map(({ body }) => body)),
+    ...(results.some(({ rules }) => rules !== undefined) ? { rules: results.map(({ rules = null }) => rules) } : undefined),
   };
   return { into: "results", columns, whenTaken: "skip" };
-}
-
-/** Texts that repeat. */
-function textColumn(texts: readonly (string | null)[]): BulkColumn {
-  const values = [...new Set(texts)];
-  const known = new Map(values.map((text, code) => [text, code]));
-  return { codes: Uint32Array.from(texts, (text) => known.get(text) as number), values };
-}
-
-/** All in one piece of memory: each by itself would cost the way to the thread. */
-function piecesOf(pieces: readonly Uint8Array[]): BulkColumn {
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  const ends = new Uint32Array(pieces.length);
-  let end = 0;
-  for (const [index, piece] of pieces.entries()) {
-    bytes.set(piece, end);
-    end += piece.length;
-    ends[index] = end;
-  }
-  return { bytes, ends };
 }
 
 /** What an id is compared with; null, which equals nothing, for what is none. */
@@ -84,17 +66,17 @@ function toColumns(batch: PackedRecords, refs: ReadonlyMap<string, number>): Rea
     billed_units: columns.billedUnits,
     trace_id: coded(columns.trace, texts),
     // Each column costs something in each row, also one that is empty.
-    ...(batch.isPlain ? undefined : rareColumns(batch, names)),
+    ...(batch.rare.size === 0 ? undefined : rareColumns(batch, names)),
   };
 }
 
-function rareColumns({ columns, texts }: PackedRecords, names: readonly SqlValue[]): Readonly<Record<string, BulkColumn>> {
+function rareColumns({ columns, texts, rare }: PackedRecords, names: readonly SqlValue[]): Readonly<Record<string, BulkColumn>> {
   return {
-    cause: coded(columns.cause, texts),
-    provider: coded(columns.provider, names),
-    binding: coded(columns.binding, names),
-    activated: coded(columns.activated, texts),
-    steps_memory_mib: columns.stepsMemoryMiB,
+    ...(rare.has("cause") ? { cause: coded(columns.cause, texts) } : undefined),
+    ...(rare.has("provider") ? { provider: coded(columns.provider, names) } : undefined),
+    ...(rare.has("binding") ? { binding: coded(columns.binding, names) } : undefined),
+    ...(rare.has("activated") ? { activated: coded(columns.activated, texts) } : undefined),
+    ...(rare.has("stepsMemoryMiB") ? { steps_memory_mib: columns.stepsMemoryMiB } : undefined),
   };
 }
 
@@ -150,6 +132,7 @@ export function toResult(row: Row): CallResult {
     contentType: textOrNull(row.content_type),
     bytes: Number(row.bytes),
     body: row.body instanceof Uint8Array ? row.body : new Uint8Array(),
+    ...(row.rules === null ? {} : { rules: String(row.rules) }),
   };
 }
 

@@ -42,6 +42,9 @@ export function testActivations(it: It): void {
     const found = await activations.result("guest", result.activationId);
     assert.deepEqual(found && { ...found, body: Buffer.from(found.body) }, result, "the first result wins too");
     assert.equal(await activations.result("other", result.activationId), undefined);
+    const event = { ...result, activationId: anActivation(3, {}).id, rules: "[]" };
+    await activations.append([anActivation(3, { activated: "trigger" }), anActivation(4, {})], [event]);
+    assert.equal((await activations.result("guest", event.activationId))?.rules, "[]");
     assert.equal((await activations.get("guest", activationId(1)))?.status, "timeout");
     assert.equal((await activations.get("guest", activationId(2)))?.status, "success");
   });

@@ -8,5 +8,7 @@ CREATE TABLE results (
   status       INTEGER NOT NULL,
   content_type TEXT,
   bytes        INTEGER NOT NULL,
+  -- Of an event, what became of the rules of its trigger, as JSON; before the body, which may be long.
+  rules        TEXT,
   body         BLOB NOT NULL
 ) STRICT;
