@@ -8,6 +8,7 @@ export const frameType = {
   ready: 3,
   failed: 4,
   rehearse: 5,
+  mark: 6,
   call: 16,
   body: 17,
   result: 18,

@@ -19,10 +19,12 @@ const extensionBytesTotalMax = 16 * 1024;
 const sizeLineBytesMax = 12 + extensionBytesMax + 2;
 
 /**
- * Takes the chunks out of a chunked body; extensions and trailers are checked and dropped. States: `size` a line with a size; `data`;
+ * Takes the chunks out of a chunked body; extensions are checked and dropped, trailers checked and kept. States: `size` a line with a size; `data`;
  * `data-end` the CRLF after data; `trailer` a line of the trailers; `done`.
  */
 export class ChunkReader {
+  /** Names and values by turns, as sent; all of them once it is done. */
+  readonly trailers: string[] = [];
   readonly #limits: RequestLimits;
   #state: "size" | "data" | "data-end" | "trailer" | "done" = "size";
   /** Bytes of the chunk that are still to come. */
@@ -31,7 +33,6 @@ export class ChunkReader {
   #line = "";
   #extensionBytes = 0;
   #trailerBytes = 0;
-  #trailers = 0;
 
   constructor(limits: RequestLimits) {
     this.#limits = limits;
@@ -105,8 +106,8 @@ export class ChunkReader {
     const name = trailerLine.exec(line)?.[1];
     if (name === undefined || forbiddenTrailer.test(name)) throw garbage("a trailer is malformed or must not be one");
     this.#trailerBytes += line.length + 2;
-    this.#trailers++;
-    if (this.#trailers > this.#limits.headerCountMax) {
+    this.trailers.push(name, line.slice(name.length + 1).replace(/^[ \t]+|[ \t]+$/g, ""));
+    if (this.trailers.length > 2 * this.#limits.headerCountMax) {
       throw new Http1Error("head_too_large", `The request has more than ${this.#limits.headerCountMax} trailers`);
     }
   }

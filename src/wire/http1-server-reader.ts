@@ -113,6 +113,11 @@ export class RequestReader {
     return this.#begin(length, head);
   }
 
+  /** What came behind the chunks of a body that is complete: names and values by turns. */
+  get trailers(): readonly string[] {
+    return this.#chunks?.trailers ?? [];
+  }
+
   /** All that is left of the body has come. In chunks that is known only once it was read. */
   get bodyArrived(): boolean {
     return this.#chunks === null ? this.#left <= this.held : this.#chunks.done;
