@@ -249,6 +249,7 @@ export class Starter {
       root: prepared.root,
       ...(prepared.image === undefined ? {} : { image: prepared.image }),
       code: prepared.code,
+      codePlace: prepared.code === null || prepared.image !== undefined ? undefined : launch.codePlace,
       // Where a kind's part of ours is no shim, every program of it has a use for it.
       runtime: launch.shim || prepared.shimCommand === null ? prepared.runtime : null,
       command: commandOf(fn, launch, prepared),
@@ -318,6 +319,8 @@ function missingOf(endpoint: Launch["endpoint"]): string {
       return `nothing listened at ${endpoint.folder}/${endpoint.name}`;
     case "tcp":
       return `nothing listened on its port ${endpoint.port}`;
+    case "loopback":
+      return "it did not ask for its first call";
     case "stdio":
       return "it was not running yet";
   }

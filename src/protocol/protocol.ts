@@ -1,5 +1,5 @@
 /**
- * Speaks to the code inside a sandbox: one folder per contract (`frames`, `http-stream`, `stdio`, `http-port`, `action-proxy`).
+ * Speaks to the code inside a sandbox: one folder per contract (`frames`, `http-stream`, `stdio`, `http-port`, `action-proxy`, `runtime-api`).
  *
  * Promises: over connections that `dial` gives, loads the code once and runs calls; an error of the code is a result; an
  * answer that breaks the contract fails that call and marks the session broken. Deliberately absent: sandboxes, timeouts
@@ -75,11 +75,14 @@ export interface Launch {
     | { readonly via: "callback" }
     | { readonly via: "unix"; readonly folder: string; readonly name: string }
     | { readonly via: "tcp"; readonly port: number; readonly connections?: number | undefined }
+    | { readonly via: "loopback"; readonly variable: string }
     | { readonly via: "stdio" };
   /** How lines begin by which the program says whose output follows; absent: it prints none. */
   readonly outputMark?: string;
   /** A line that the program prints for the platform alone; absent: there is none. */
   readonly hiddenLine?: string;
+  /** Where the program expects its code, and starts, besides the usual folder; absent: only there. An image has its own. */
+  readonly codePlace?: string;
   /** Folders that the program writes to besides /tmp, where it is an image's; `.` is the working folder. Absent: none. */
   readonly writable?: readonly string[];
   /** What loading the code may take besides a start; absent: nothing. In ms. */

@@ -44,13 +44,15 @@ export interface SandboxSpec {
   readonly image?: string | undefined;
   /** Host folder that becomes `/function`, read-only. What is in it does not change while the sandbox lives, but for `codeComesLater`. */
   readonly code: string | null;
+  /** Where else that folder appears; the program starts there. Absent: nowhere. */
+  readonly codePlace?: string | undefined;
   /** What appears in the folder of the code later is to be seen inside. */
   readonly codeComesLater?: boolean;
   /** Host folder that becomes `/runtime`, read-only: our own shim for the kind. */
   readonly runtime: string | null;
   /** Program and arguments. The first is looked up in the `PATH` of `env`. */
   readonly command: readonly string[];
-  /** Where it starts, as it sees it; absent: in `/function`, or in `/` without code. */
+  /** Where it starts, as it sees it; absent: in the folder of its code, or in `/` without code. */
   readonly workingFolder?: string | undefined;
   /**
    * Folders of the root, or new ones, that the program may write to, each as much as to /tmp; files that are there already stay as they are. A driver
@@ -82,6 +84,11 @@ export type Endpoint =
   | { readonly via: "unix"; readonly folder: string; readonly name: string }
   /** The program listens on this TCP port of its own loopback; `connect` tries until it answers, and gives so many at a time (default: 1). */
   | { readonly via: "tcp"; readonly port: number; readonly connections?: number | undefined }
+  /**
+   * The program connects to a TCP port of its own loopback, as often as it likes, and finds it as HOST:PORT in this variable. Nobody but the
+   * sandbox gets there. `connect` gives these connections, one after the other.
+   */
+  | { readonly via: "loopback"; readonly variable: string }
   /**
    * STDIN and STDOUT are the connection (STDOUT is then no output); ending it ends STDIN. It ends after the program did, and fails
    * with `StdioExitError` (`lib/exit-error.ts`) unless the program's status was 0.

@@ -7,6 +7,9 @@ const sources: Readonly<Record<ProgramName, string>> = {
   "echo-stdio": `process.stderr.write("started\\n"); process.stdin.pipe(process.stdout);`,
   "echo-unix": `require("node:net").createServer((s) => s.pipe(s)).listen(process.env.LISTEN);`,
   "echo-port": `setTimeout(() => require("node:net").createServer((s) => s.pipe(s)).listen(Number(process.env.PORT), "127.0.0.1"), 200);`,
+  "echo-loopback": `
+    const [host, port] = process.env.OURS.split(":");
+    for (let i = 0; i < 2; i++) { const s = require("node:net").connect(Number(port), host); s.pipe(s); }`,
   print: `
     const fs = require("node:fs");
     fs.writeSync(1, "one\\n"); fs.writeSync(2, "two\\n"); fs.writeSync(1, "three\\n");

@@ -13,6 +13,7 @@ export const programNames = [
   "echo-stdio", // sends STDIN back, prints `started` on STDERR, ends with STDIN
   "echo-unix", // makes the socket named by LISTEN and sends back what it gets on each connection
   "echo-port", // listens on PORT after 200 ms
+  "echo-loopback", // connects twice to HOST:PORT in OURS and sends back what it gets
   "print", // prints `one` and `three` on STDOUT, `two` on STDERR, ends with status 3
   "tell", // connects to KILN_SOCKET and writes its arguments and variables as JSON
   "stay", // ignores SIGTERM, starts a child that does too, prints `ready`, and never ends
@@ -113,6 +114,19 @@ export function sandboxContract(name: string, make: () => Promise<SandboxSubject
       const texts = connections.map((_, index) => `to ${index}`);
       assert.deepEqual(await Promise.all(connections.map((each, index) => echo(each, texts[index] as string))), texts);
       await sandbox.stop();
+    });
+
+    test("loopback: the program connects to us as often as it likes, and nobody else does", async () => {
+      const endpoint = { via: "loopback", variable: "OURS" } as const;
+      const all = await Promise.all([start("echo-loopback", endpoint), start("echo-loopback", endpoint)]);
+      for (const [index, { sandbox, connect }] of all.entries()) {
+        const [one, other] = [await connect(), await connect()];
+        assert.equal(await echo(other, `first of ${index}`), `first of ${index}`);
+        assert.equal(await echo(one, `second of ${index}`), `second of ${index}`);
+        const late = sandbox.connect(AbortSignal.timeout(50));
+        if (name !== "fake") await assert.rejects(late, "it has no third one");
+        await sandbox.stop();
+      }
     });
 
     test("output comes whole and before the end; the status is told", async () => {

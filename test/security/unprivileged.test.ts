@@ -73,6 +73,15 @@ except OSError as error: print("code", error.errno)`);
     assert.deepEqual(printed, ["fork 11 True\nmemory\ndisk 28\ncode 30\n"]);
   });
 
+  test("it finds us on its own loopback", () => {
+    const code = `
+import os, socket
+host, port = os.environ["OURS"].split(":")
+for _ in range(2): socket.create_connection((host, int(port)))
+print("connected to", host)`;
+    assert.deepEqual(run(code, { via: "loopback", variable: "OURS" }).printed, ["connected to 127.0.0.1\n"]);
+  });
+
   test("it sees the processors and the memory that it has", () => {
     const { printed } = run(
       `

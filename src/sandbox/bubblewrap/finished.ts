@@ -38,8 +38,20 @@ export function shapeOf(request: SpawnRequest, coresLate: boolean): Shape | null
   if (request.codeComesLater === true || command[0]?.startsWith("/") !== true || process.arch !== "x64") return null;
   const { cpuWeight: _, cores, ...sizes } = limits;
   const seen = coresLate ? cores?.length : cores;
-  const { user, workingFolder: folder, writable } = request;
-  const key = JSON.stringify([root, runtime, code !== null, endpoint, egress === "none", sizes, seen, user, folder, writable]);
+  const { user, workingFolder: folder, codePlace, writable } = request;
+  const key = JSON.stringify([
+    root,
+    runtime,
+    code !== null,
+    endpoint,
+    egress === "none",
+    sizes,
+    seen,
+    user,
+    folder,
+    codePlace,
+    writable,
+  ]);
   return { key, request };
 }
 
@@ -73,7 +85,7 @@ export class Finished {
 
   /** The placeholder becomes the request's program, by a command whose first word is a full path. */
   begin(request: SpawnRequest, order: Buffer): void {
-    if (request.endpoint.via === "callback") {
+    if (request.endpoint.via === "callback" || request.endpoint.via === "loopback") {
       linkSync(`${request.folder}/${callbackSocket}`, `${this.folder}/${callbackSocket}`);
     }
     this.spare.tell(order);

@@ -198,16 +198,16 @@ export class BubblewrapLauncher implements Launcher {
 
   /** What helps inside: to be reached on a port, and to limit processes without a control group. Null: nothing is needed. */
   #toolsFor(request: SpawnRequest): string | null {
-    const isBridged = request.endpoint.via === "tcp";
-    if (!isBridged && this.#controls("pids")) return null;
+    const bridge = bridgeProgram(request.endpoint);
+    if (bridge === null && this.#controls("pids")) return null;
     this.#tools ??= new Tools(`${this.#shop.runFolder}/tools`, this.#path);
-    this.#tools.need("sh", ...(request.endpoint.via === "tcp" ? [bridgeProgram(request.endpoint)] : []));
+    this.#tools.need("sh", ...(bridge === null ? [] : [bridge]));
     return this.#tools.folder;
   }
 
   #command(request: SpawnRequest): readonly string[] {
     const { command, endpoint, limits } = request;
-    const reached = endpoint.via === "tcp" ? bridgeCommand(endpoint, command) : command;
+    const reached = bridgeCommand(endpoint, command);
     return this.#controls("pids") ? reached : limitedCommand(limits.processesMax, reached);
   }
 

@@ -53,8 +53,8 @@ export function bwrapArguments(spec: Omit<SandboxSpec, "output">, sources: Mount
 }
 
 /** Where the program starts. */
-export function workingFolder(spec: Pick<SandboxSpec, "workingFolder" | "code">): string {
-  return spec.workingFolder ?? (spec.code === null ? "/" : functionFolder);
+export function workingFolder(spec: Pick<SandboxSpec, "workingFolder" | "code" | "codePlace">): string {
+  return spec.workingFolder ?? (spec.code === null ? "/" : (spec.codePlace ?? functionFolder));
 }
 
 const isolation: readonly string[] = [
@@ -81,6 +81,7 @@ function mounts(spec: Omit<SandboxSpec, "output">, sources: MountSources): strin
   const bytes = String(spec.limits.tmpMiB * 1024 * 1024);
   const placed = [
     ...(sources.code === null ? [] : [["--ro-bind", sources.code, functionFolder]]),
+    ...(sources.code === null || spec.codePlace === undefined ? [] : [["--ro-bind", sources.code, spec.codePlace]]),
     ...(sources.runtime === null ? [] : [["--ro-bind", sources.runtime, runtimeFolder]]),
     ["--ro-bind", sources.platform, platformFolder],
     ...(sources.tools === null ? [] : [["--ro-bind", sources.tools, toolsFolder]]),

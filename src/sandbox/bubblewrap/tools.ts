@@ -11,9 +11,10 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PlatformError } from "../../model/error.ts";
 import type { Endpoint } from "../sandbox.ts";
-import { bridgeSocket } from "../spawner/messages.ts";
+import { loopbackPort } from "../endpoints/arrivals.ts";
+import { bridgeSocket, callbackSocket } from "../spawner/messages.ts";
 import { findProgram } from "./capabilities.ts";
-import { bridgeFolder, toolsFolder } from "./mounts.ts";
+import { bridgeFolder, platformFolder, toolsFolder } from "./mounts.ts";
 
 /** Forks twice, so that the program never sees a child that it did not start. $1 port, $2 socket; then the program. */
 const bridgeScript = `
@@ -39,6 +40,26 @@ shift 2
 ( (
   NODE_OPTIONS= NODE_EXTRA_CA_CERTS= exec "$loader" --library-path "$tools" "$tools/node" --v8-pool-size=0 "$tools/${bridgeFile}" "$port" "$socket"
 ) < /dev/null > /dev/null 2>&1 & )
+exec "$@"
+`;
+
+/**
+ * The other way round: a port on which the program finds us, there before it begins. It waits without a clock, since that takes a moment only, and
+ * without a connection, which would be one of ours. $1 port, $2 our socket; then the program.
+ */
+const loopbackScript = `
+loader=${toolsFolder}/ld.so tools=${toolsFolder}
+port=$1 socket=$2 entry=$(printf %04X "$1")
+shift 2
+( (
+  exec "$loader" --library-path "$tools" "$tools/socat" "TCP4-LISTEN:$port,bind=127.0.0.1,fork,backlog=128,nodelay" "UNIX-CONNECT:$socket"
+) < /dev/null > /dev/null 2>&1 & )
+listening=
+while [ -z "$listening" ]; do
+  while read -r _ local _ state _; do
+    [ "\${local#*:} $state" != "$entry 0A" ] || listening=yes
+  done < /proc/net/tcp
+done
 exec "$@"
 `;
 
@@ -70,11 +91,19 @@ type TcpEndpoint = Extract<Endpoint, { via: "tcp" }>;
 
 const isWide = ({ connections = 1 }: TcpEndpoint) => connections > forkedMax;
 
-/** The program that the bridge needs. */
-export const bridgeProgram = (endpoint: TcpEndpoint): "node" | "socat" => (isWide(endpoint) ? "node" : "socat");
+/** The program that the bridge of an end point needs; null: it has none. */
+export function bridgeProgram(endpoint: Endpoint): "node" | "socat" | null {
+  if (endpoint.via === "loopback") return "socat";
+  if (endpoint.via !== "tcp") return null;
+  return isWide(endpoint) ? "node" : "socat";
+}
 
-/** The command that starts the bridge and becomes the program. */
-export function bridgeCommand(endpoint: TcpEndpoint, command: readonly string[]): string[] {
+/** The command that starts the bridge, where the end point has one, and becomes the program. */
+export function bridgeCommand(endpoint: Endpoint, command: readonly string[]): readonly string[] {
+  if (endpoint.via === "loopback") {
+    return [...shell("loopback.sh"), String(loopbackPort), `${platformFolder}/${callbackSocket}`, ...command];
+  }
+  if (endpoint.via !== "tcp") return command;
   const script = isWide(endpoint) ? "wide-bridge.sh" : "bridge.sh";
   return [...shell(script), String(endpoint.port), `${bridgeFolder}/${bridgeSocket}`, ...command];
 }
@@ -107,6 +136,7 @@ export class Tools {
     mkdirSync(folder, { mode: 0o755 });
     writeFileSync(`${folder}/bridge.sh`, bridgeScript, { mode: 0o644 });
     writeFileSync(`${folder}/wide-bridge.sh`, wideBridgeScript, { mode: 0o644 });
+    writeFileSync(`${folder}/loopback.sh`, loopbackScript, { mode: 0o644 });
     writeFileSync(`${folder}/limit.sh`, limitScript, { mode: 0o644 });
     writeFileSync(`${folder}/wait.sh`, waitScript, { mode: 0o644 });
   }

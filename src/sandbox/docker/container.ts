@@ -6,6 +6,7 @@ import { callbackSocket } from "../spawner/messages.ts";
 import { platformFolder } from "../bubblewrap/mounts.ts";
 import { gateway } from "../egress/addresses.ts";
 import { platformVariables } from "../egress/egress.ts";
+import { loopbackAddress } from "../endpoints/arrivals.ts";
 import type { ContainerConfig } from "./engine.ts";
 import type { Place } from "./places.ts";
 import { seccompProfile } from "./seccomp.ts";
@@ -104,6 +105,7 @@ function variables({ env, endpoint, egress, workingFolder }: SandboxSpec): strin
     ...(workingFolder === undefined ? {} : { PWD: workingFolder }),
     ...(endpoint.via === "tcp" ? { PORT: String(endpoint.port) } : {}),
     ...env,
+    ...(endpoint.via === "loopback" ? { [endpoint.variable]: loopbackAddress } : {}),
     ...(endpoint.via === "callback" ? { KILN_SOCKET: `${platformFolder}/${callbackSocket}` } : {}),
   };
   return [...Object.entries(own).map(([name, value]) => `${name}=${value}`), ...("HOSTNAME" in own ? [] : ["HOSTNAME"])];

@@ -12,8 +12,9 @@ import { PlatformError } from "../../model/error.ts";
 import { defaultPath } from "../bubblewrap/capabilities.ts";
 import { bridgeCommand, bridgeProgram, goLine, Tools, waitingCommand } from "../bubblewrap/tools.ts";
 import type { ContainerNetworks } from "../egress/egress.ts";
+import { Arrivals } from "../endpoints/arrivals.ts";
 import { CallbackListener } from "../endpoints/callback.ts";
-import { untilAborted } from "../endpoints/until-aborted.ts";
+import { untilAborted } from "../../lib/until-aborted.ts";
 import type { Sandbox, SandboxDriver, SandboxSpec } from "../sandbox.ts";
 import { containerConfig, type ContainerProgram, type ContainerSettings } from "./container.ts";
 import type { DockerEngine } from "./engine.ts";
@@ -108,7 +109,7 @@ export class DockerDriver implements SandboxDriver {
     // A secret: the sockets of the container are in a folder of this name.
     const name = this.#own.newName();
     const place = new Place({ here: this.#folder, there }, name, spec, tools, inMemory);
-    const listener = spec.endpoint.via === "callback" ? new CallbackListener(place.callbackPath) : null;
+    const listener = listenerFor(spec, place.callbackPath);
     const free = async () => {
       await place.remove();
       this.#own.forget(name);
@@ -131,7 +132,7 @@ export class DockerDriver implements SandboxDriver {
     id: string,
     waits: boolean,
     place: Place,
-    listener: CallbackListener | null,
+    listener: CallbackListener | Arrivals | null,
     free: () => Promise<void>,
   ) {
     const stdio = spec.endpoint.via === "stdio" ? new ContainerStdio() : null;
@@ -190,10 +191,11 @@ export class DockerDriver implements SandboxDriver {
   /** What leads to a port inside, and what waits for a network, comes from this machine: nothing of it has to be in the image. */
   #program({ endpoint, command, egress }: SandboxSpec): ContainerProgram {
     const waits = this.#networks.isFor(egress);
-    if (endpoint.via !== "tcp" && !waits) return { command, waits };
+    const bridge = bridgeProgram(endpoint);
+    if (bridge === null && !waits) return { command, waits };
     this.#tools ??= new Tools(`${this.#folder}/tools`, defaultPath);
-    this.#tools.need("sh", ...(endpoint.via === "tcp" ? [bridgeProgram(endpoint)] : []));
-    const reached = endpoint.via === "tcp" ? bridgeCommand(endpoint, command) : command;
+    this.#tools.need("sh", ...(bridge === null ? [] : [bridge]));
+    const reached = bridgeCommand(endpoint, command);
     return { command: waits ? waitingCommand(reached) : reached, waits };
   }
 
@@ -289,4 +291,10 @@ function notStarted({ command }: SandboxSpec, error: unknown): unknown {
   const why = exitCode === 127 ? "is not in the image" : "may not be run";
   const message = `The program ${command[0]} ${why} (exit code ${exitCode})`;
   return new PlatformError("function_start_failed", message, { details: { exitCode }, cause: error });
+}
+
+/** For a program that connects to us. */
+function listenerFor({ endpoint }: SandboxSpec, path: string): CallbackListener | Arrivals | null {
+  if (endpoint.via === "loopback") return Arrivals.onPath(path);
+  return endpoint.via === "callback" ? new CallbackListener(path) : null;
 }

@@ -47,7 +47,8 @@ export class Place {
     const needsFolder = this.#inside !== null && !inMemory;
     if (needsFolder) makeFolderOf(`${this.#folder}/io`, user);
     // What is mounted in a place that is itself mounted needs one there.
-    if (tools !== null && endpoint.via === "callback") makeFolder(`${this.#folder}/${basename(toolsFolder)}`, 0o755);
+    const callsUs = endpoint.via === "callback" || endpoint.via === "loopback";
+    if (tools !== null && callsUs) makeFolder(`${this.#folder}/${basename(toolsFolder)}`, 0o755);
     const there = `${shared.there}/${name}`;
     const { tmpMiB, tmpFilesMax } = spec.limits;
     this.mounts = [
@@ -56,7 +57,7 @@ export class Place {
       ),
       ...(spec.code === null ? [] : [readOnly(spec.code, functionFolder)]),
       ...(spec.runtime === null ? [] : [readOnly(spec.runtime, runtimeFolder)]),
-      ...(endpoint.via === "callback" ? [readOnly(there, platformFolder)] : []),
+      ...(callsUs ? [readOnly(there, platformFolder)] : []),
       ...(tools === null ? [] : [readOnly(tools, toolsFolder)]),
       ...(this.#inside === null
         ? []

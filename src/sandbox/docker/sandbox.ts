@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { constants } from "node:os";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
+import type { Arrivals } from "../endpoints/arrivals.ts";
 import type { CallbackListener } from "../endpoints/callback.ts";
 import { UnixDialler } from "../endpoints/unix.ts";
 import type { Sandbox, SandboxExit, SandboxSpec } from "../sandbox.ts";
@@ -20,7 +21,7 @@ export interface Running {
   readonly world: World;
   readonly output: ContainerOutput;
   readonly stdio: ContainerStdio | null;
-  readonly listener: CallbackListener | null;
+  readonly listener: CallbackListener | Arrivals | null;
   /** Where the function makes its socket, on this machine. */
   readonly socket: { readonly folder: string; readonly name: string } | null;
   /** Null: they are out of reach. */
@@ -92,6 +93,8 @@ export class DockerSandbox implements Sandbox {
     signal.throwIfAborted();
     const over = this.#over.signal;
     if (this.#dialler !== null) return await this.#dialler.connect(signal, over);
+    if (this.#endpoint.via === "loopback")
+      return await (this.#running.listener as Arrivals).next(AbortSignal.any([signal, over]));
     if (this.#isConnected) throw new PlatformError("internal", `The connection of sandbox ${this.id} was asked for twice`);
     this.#isConnected = true;
     if (this.#endpoint.via === "stdio") return this.#running.stdio as Duplex;

@@ -1,7 +1,7 @@
 /** A socket of ours that the program in a sandbox connects to, once. */
 import { chmodSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { untilAborted } from "./until-aborted.ts";
+import { untilAborted } from "../../lib/until-aborted.ts";
 
 /** Listens from its construction on, so that the program may be started at once. */
 export class CallbackListener {

@@ -1,7 +1,7 @@
 /** Connects to a port of this machine, for sandboxes that have no network of their own. */
 import { connect, type Socket } from "node:net";
 import type { World } from "../../lib/world.ts";
-import { untilAborted } from "./until-aborted.ts";
+import { untilAborted } from "../../lib/until-aborted.ts";
 
 const retryMs = 10;
 

@@ -7,7 +7,7 @@ import { type FileHandle, lstat, open, readlink } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { PlatformError } from "../../model/error.ts";
 import type { World } from "../../lib/world.ts";
-import { untilAborted } from "./until-aborted.ts";
+import { untilAborted } from "../../lib/until-aborted.ts";
 
 /** Linux: a descriptor that only names a file, without opening it (include/uapi/asm-generic/fcntl.h). */
 const openPath = 0o10_000_000;

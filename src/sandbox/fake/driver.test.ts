@@ -10,6 +10,7 @@ const programs: Readonly<Record<ProgramName, FakeProgram>> = {
   },
   "echo-unix": echoAlways,
   "echo-port": echoAlways,
+  "echo-loopback": echoAlways,
   print(inside) {
     inside.print("stdout", "one\n");
     inside.print("stderr", "two\n");

@@ -3,7 +3,7 @@ import { type Duplex, duplexPair } from "node:stream";
 import { StdioExitError } from "../../lib/exit-error.ts";
 import { PlatformError } from "../../model/error.ts";
 import type { Egress } from "../../model/model.ts";
-import { untilAborted } from "../endpoints/until-aborted.ts";
+import { untilAborted } from "../../lib/until-aborted.ts";
 import type { Sandbox, SandboxDriver, SandboxExit, SandboxSpec } from "../sandbox.ts";
 
 /**

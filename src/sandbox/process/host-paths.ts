@@ -17,6 +17,7 @@ export function hostView(request: SpawnRequest, socketFolder: string | null, pat
   const { endpoint } = request;
   const places: [inside: string, outside: string | null][] = [
     [functionFolder, request.code],
+    ...(request.codePlace === undefined ? [] : [[request.codePlace, request.code] as [string, string | null]]),
     [runtimeFolder, request.runtime],
     ...(endpoint.via === "unix" ? [[endpoint.folder, socketFolder] as [string, string | null]] : []),
   ];

@@ -7,11 +7,12 @@ import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
 import type { Egress } from "../../model/model.ts";
 import type { ContainerNetworks, ForeignContainer, JoinedNetwork, PlatformAddress } from "../egress/egress.ts";
+import { Arrivals, loopbackAddress } from "../endpoints/arrivals.ts";
 import { CallbackListener } from "../endpoints/callback.ts";
 import type { Sandbox, SandboxDriver, SandboxSpec } from "../sandbox.ts";
 import { callbackSocket, type Notice, type SpawnerSettings } from "./messages.ts";
 import { ownedName } from "./owner.ts";
-import { SpawnedSandbox } from "./sandbox.ts";
+import { type Listener, SpawnedSandbox } from "./sandbox.ts";
 import { Spawner } from "./spawner.ts";
 import { leftovers, readState, removeLeftovers, stateOf } from "./state.ts";
 
@@ -67,11 +68,11 @@ export class SpawnerDriver implements SandboxDriver {
     // The name is a secret: the socket inside can be used by everybody who knows it.
     const folder = `${runFolder}/${this.#options.world.newId()}`;
     openFolder(folder);
-    const listener = spec.endpoint.via === "callback" ? new CallbackListener(`${folder}/${callbackSocket}`) : null;
+    const { listener, env } = await this.#listener(spec, `${folder}/${callbackSocket}`);
     try {
       const { output, ...request } = spec;
       const platform = () => this.#options.platform?.() ?? null;
-      const program = await spawner.start({ ...request, folder, platform: platform() }, output);
+      const program = await spawner.start({ ...request, env, folder, platform: platform() }, output);
       return new SpawnedSandbox(spec, program, listener, this.#options.world, platform);
     } catch (error) {
       listener?.close();
@@ -94,6 +95,17 @@ export class SpawnerDriver implements SandboxDriver {
     this.#closed = true;
     await this.#current?.spawner.close();
     await this.#sweeping;
+  }
+
+  /** For a program that connects to us, and its environment. */
+  async #listener({ endpoint, env }: SandboxSpec, path: string): Promise<{ listener: Listener | null; env: SandboxSpec["env"] }> {
+    if (endpoint.via === "callback") return { listener: new CallbackListener(path), env };
+    if (endpoint.via !== "loopback") return { listener: null, env };
+    if (this.name === "bubblewrap")
+      return { listener: Arrivals.onPath(path), env: { ...env, [endpoint.variable]: loopbackAddress } };
+    // There is one loopback for all.
+    const { arrivals, address } = await Arrivals.onLoopback();
+    return { listener: arrivals, env: { ...env, [endpoint.variable]: address } };
   }
 
   async #join(container: ForeignContainer, egress: Exclude<Egress, "none">, lost: () => void): Promise<JoinedNetwork> {

@@ -2,6 +2,7 @@
 import type { Duplex } from "node:stream";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
+import type { Arrivals } from "../endpoints/arrivals.ts";
 import type { CallbackListener } from "../endpoints/callback.ts";
 import { dialTcp } from "../endpoints/tcp.ts";
 import { UnixDialler } from "../endpoints/unix.ts";
@@ -12,6 +13,9 @@ import { weightText } from "./cpu-weight.ts";
 import { memoryInUse } from "./memory-use.ts";
 import { bridgeSocket } from "./messages.ts";
 import type { Program } from "./spawner.ts";
+
+/** Of a program that connects to us. */
+export type Listener = CallbackListener | Arrivals;
 
 /** Pausing, measuring, weighing and moving go straight to files of the kernel: nobody waits for the spawner. */
 export class SpawnedSandbox implements Sandbox {
@@ -25,7 +29,7 @@ export class SpawnedSandbox implements Sandbox {
   readonly move?: (cores: readonly number[]) => Promise<void>;
   readonly #endpoint: SandboxSpec["endpoint"];
   readonly #program: Program;
-  readonly #listener: CallbackListener | null;
+  readonly #listener: Listener | null;
   readonly #world: World;
   readonly #platform: () => PlatformAddress | null;
   /** Aborted when the program has ended, with the error of whoever still waits for it. */
@@ -38,7 +42,7 @@ export class SpawnedSandbox implements Sandbox {
   constructor(
     spec: SandboxSpec,
     program: Program,
-    listener: CallbackListener | null,
+    listener: Listener | null,
     world: World,
     platform: () => PlatformAddress | null,
   ) {
@@ -79,6 +83,8 @@ export class SpawnedSandbox implements Sandbox {
       case "callback":
         this.#connectOnce();
         return await (this.#listener as CallbackListener).connection(AbortSignal.any([signal, over]));
+      case "loopback":
+        return await (this.#listener as Arrivals).next(AbortSignal.any([signal, over]));
       case "stdio":
         this.#connectOnce();
         return this.#program.stdio as Duplex;
