@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { python } from "../test/kits.ts";
 import { example } from "../test/platform.ts";
+import { cellsReady } from "../test/stem-cells.ts";
 import { type Bench, compare } from "./bench.ts";
-import { cellsReady, measureCold } from "./parts/cold.ts";
+import { measureCold } from "./parts/cold.ts";
 import { answersOverSocket } from "./parts/plain.ts";
 
 const rounds = 21;

@@ -1,5 +1,4 @@
 /** First calls of functions that were never called, one at a time, in turns with plain starts of the same handler. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Deployment, type Platform, startPlatform } from "../../test/platform.ts";
 import { median, RawClient } from "../bench.ts";
 import { withOpen } from "./open.ts";
@@ -38,16 +37,6 @@ export function measureCold(order: ColdOrder): Promise<{ readonly oursMs: number
     }
     return { oursMs: median(oursMs), plainMs: median(plainMs) };
   });
-}
-
-/** So many stem cells are ready, and none is being made. */
-export async function cellsReady({ url }: Platform, cells: number): Promise<void> {
-  for (const giveUpAt = performance.now() + 60_000; performance.now() < giveUpAt; await sleep(20)) {
-    const text = await (await fetch(`${url}/metrics`)).text();
-    const count = (state: string) => Number(new RegExp(`^polykiln_stem_cells\\{state="${state}"\\} (\\d+)`, "m").exec(text)?.[1]);
-    if (count("ready") >= cells && count("starting") === 0) return;
-  }
-  throw new Error(`There are no ${cells} stem cells`);
 }
 
 async function deployed(platform: Platform, { rounds, file, archive, settings }: ColdOrder): Promise<string[]> {

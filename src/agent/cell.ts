@@ -78,6 +78,7 @@ export async function makeCell(
       id,
       root: blank.root,
       code: blank.place?.folder ?? null,
+      codePlace: blank.place === null ? undefined : blankProtocol.launch.codePlace,
       codeComesLater: true,
       runtime: blank.runtime,
       command: withMemory(blank.shimCommand, blank, rule.memoryMiB, {}),

@@ -136,7 +136,7 @@ export class Compiler {
 
   async #recordsOf(fn: Fn, app: App | null, prepared: Prepared, command: readonly string[]): Promise<Buffer> {
     const { world, driver, config, protocols, cores } = this.#parts;
-    const { env } = protocols.frames.launch(fn, {
+    const { env, codePlace } = protocols.frames.launch(fn, {
       name: app?.name ?? null,
       namespace: app?.namespace,
       config: app?.config ?? {},
@@ -145,6 +145,7 @@ export class Compiler {
       id: `compile-${fn.id.slice(-8).toLowerCase()}-${fn.revision}`,
       root: prepared.root,
       code: prepared.code,
+      codePlace,
       runtime: prepared.runtime,
       command,
       env: { PATH: prepared.path, HOME: "/tmp", ...prepared.env, ...env },

@@ -23,6 +23,8 @@ test("what belongs to one connection does not travel on", () => {
     "trailers",
     "Transfer-Encoding",
     "chunked",
+    "Lambda-Runtime-Cognito-Identity",
+    "{}",
     "X-Kept",
     "1",
     "Authorization",

@@ -12,7 +12,7 @@ export function headerOf(headers: readonly string[], name: string): string | und
   return undefined;
 }
 
-/** Without what belongs to one connection only, what a `Connection` header names, and the names in `drop` (lower case). */
+/** Without what belongs to one connection only, what a `Connection` header names, what doors alone say, and the names in `drop` (lower case). */
 export function endToEndHeaders(headers: readonly string[], drop: ReadonlySet<string> = nothing): string[] {
   const named = connectionOptions(headers);
   const kept: string[] = [];
@@ -27,7 +27,10 @@ export function endToEndHeaders(headers: readonly string[], drop: ReadonlySet<st
 
 const nothing: ReadonlySet<string> = new Set();
 
-/** Names that were met, and what they are in lower case; empty for those that belong to one connection. Bounded, because clients choose them. */
+/** So begin names by which a door tells code who calls it and how: no caller does. */
+const ofDoors = "lambda-runtime-";
+
+/** Names that were met, and what they are in lower case; empty for those that are not passed on. Bounded, because clients choose them. */
 const names = new Map<string, string>();
 const namesMax = 1000;
 
@@ -35,7 +38,7 @@ function endToEndName(name: string): string {
   const known = names.get(name);
   if (known !== undefined) return known;
   const lower = name.toLowerCase();
-  const kept = isHopByHop(lower) ? "" : lower;
+  const kept = isHopByHop(lower) || lower.startsWith(ofDoors) ? "" : lower;
   if (names.size < namesMax && name.length <= 64) names.set(detached(name), kept);
   return kept;
 }

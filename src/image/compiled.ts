@@ -46,7 +46,13 @@ function isWorthIt({ kind, stored, source }: CompilableCode): boolean {
 function keyOf(prepared: Prepared, { owner, source, kind }: CompilableCode): CompiledKey {
   const [handler, dependencies] = source.type === "code" ? [source.handler, source.dependencies ?? null] : [null, null];
   const root = basename(dirname(prepared.root ?? ""));
-  return { owner, code: source.digest, parts: [formatVersion, kind.name, root, source.digest, dependencies, handler] };
+  const parts = [formatVersion, kind.name, root, source.digest, dependencies, handler, ...lambdaOf(source)];
+  return { owner, code: source.digest, parts };
+}
+
+/** Where the code is seen and how its handler is found depend on it. */
+function lambdaOf(source: CompilableCode["source"]): string[] {
+  return source.type === "code" && source.convention === "lambda" ? ["lambda"] : [];
 }
 
 /** Python's sources are compiled one by one, whoever runs them; Node's are loaded by our shim, as a handler that gets events is. */
@@ -55,5 +61,5 @@ function commandOf(protocol: ProtocolName, { source, kind, layout }: CompilableC
   if (kind.runtime.family === "python") return [layout.python, "-I", `${layout.runtime}/compile.py`];
   const isOurs =
     kind.runtime.family === "nodejs" && protocol === "frames" && source.command === null && source.convention !== "parameters";
-  return isOurs ? [layout.node, `${layout.runtime}/compile.cjs`, source.handler ?? ""] : null;
+  return isOurs ? [layout.node, `${layout.runtime}/compile.cjs`, source.handler ?? "", ...lambdaOf(source)] : null;
 }

@@ -29,11 +29,11 @@ function write(files: Readonly<Record<string, string>>): void {
 }
 
 /** Compiles the code, and puts what came of it where the code is. */
-async function compile(): Promise<boolean> {
+async function compile(...handler: readonly string[]): Promise<boolean> {
   const server = createServer();
   const socket = join(top, `socket-${folders}`);
   server.listen(socket);
-  const child = spawn("timeout", ["60", process.execPath, join(runtime, "compile.cjs")], {
+  const child = spawn("timeout", ["60", process.execPath, join(runtime, "compile.cjs"), ...handler], {
     env: { KILN_SOCKET: socket, KILN_CODE: folder },
     stdio: "ignore",
   });
@@ -152,4 +152,13 @@ test("a module that is no CommonJS is kept by Node's own cache", async () => {
   });
   assert.equal(await compile(), true);
   assert.equal(run(), '"aaa"');
+});
+
+test("code for Lambda is loaded as its first call would load it", async () => {
+  write({
+    "index.js": "exports.a = { run: awslambda.streamifyResponse(async () => {}) }; require('./later.js')",
+    "later.js": "exports.b = 1",
+  });
+  assert.equal(await compile("index.a.run", "lambda"), true);
+  assert.match(readFileSync(join(folder, ".kiln/modules"), "latin1"), /later\.js/);
 });
