@@ -26,11 +26,13 @@ public final class Action {
     /** Takes what {@code KILN_SOCKET} leads to as the platform. */
     public static void main(String[] arguments) throws Exception {
         Connection connection = new Connection(System.getenv("KILN_SOCKET"));
+        Marks marks = new Marks();
         JsonObject hello = new JsonObject();
         hello.addProperty("protocol", 1);
         hello.addProperty("runtime", "java");
         hello.addProperty("version", System.getProperty("java.version"));
         hello.addProperty("window", Connection.WINDOW);
+        hello.addProperty("mark", marks.text);
         connection.sendJson(Connection.HELLO, 0, hello);
         JsonObject settings = connection.settings();
         Action action;
@@ -43,7 +45,7 @@ public final class Action {
             return;
         }
         connection.sendJson(Connection.READY, 0, new JsonObject());
-        new ActionCalls(connection, action, settings).serve();
+        new ActionCalls(connection, action, settings, marks).serve();
     }
 
     /** {@code Class} or {@code Class#method}. */

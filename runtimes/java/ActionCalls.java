@@ -22,13 +22,15 @@ final class ActionCalls {
 
     private final Connection connection;
     private final Action action;
+    private final Marks marks;
     private final JsonObject parameters;
     private final JsonArray reserved;
     private final int window;
     private String head = "";
 
-    ActionCalls(Connection connection, Action action, JsonObject settings) {
+    ActionCalls(Connection connection, Action action, JsonObject settings, Marks marks) {
         this.connection = connection;
+        this.marks = marks;
         this.action = action;
         parameters = settings.has("parameters") ? settings.getAsJsonObject("parameters") : new JsonObject();
         reserved = settings.has("reserved") ? settings.getAsJsonArray("reserved") : new JsonArray();
@@ -38,7 +40,9 @@ final class ActionCalls {
     void serve() {
         for (;;) {
             Connection.Frame frame = connection.read();
-            if (frame.type() == Connection.CALL) run(frame);
+            if (frame.type() != Connection.CALL) continue;
+            run(frame);
+            marks.print(frame.id());
         }
     }
 
@@ -52,9 +56,6 @@ final class ActionCalls {
         } catch (Throwable error) {
             error.printStackTrace();
             connection.sendJson(Connection.ERROR, frame.id(), Action.described(error, "An error has occurred: " + error.getMessage()));
-        } finally {
-            System.out.flush();
-            System.err.flush();
         }
     }
 

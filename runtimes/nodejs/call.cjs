@@ -29,6 +29,8 @@ class Call {
   cancelled = false;
   /** Behind `context.signal`, once somebody asked for it. */
   stopper = null;
+  /** Ends the call once there is nothing left to do; null: it has no answer then. */
+  #whenIdle = null;
   /** Stops the answer; not null while it can still be broken off. */
   stop = null;
   target;
@@ -74,6 +76,19 @@ class Call {
     sendJson(this.#calls.outlet, this, json);
   }
 
+  /** Unless something ends the call before, `run` does once nothing is left to do. */
+  whenIdle(run) {
+    if (this.settled) return;
+    this.#whenIdle = run;
+    this.#calls.wait(this);
+  }
+
+  /** Nothing is left to do besides listening for calls. */
+  idle() {
+    if (this.#whenIdle === null) this.answer(undefined);
+    else this.#whenIdle();
+  }
+
   /** What comes back from the code no longer counts. */
   settle() {
     this.settled = true;
@@ -89,11 +104,10 @@ class Call {
   }
 
   /** What the code writes the answer with. */
-  openWriter() {
+  openWriter(Type = require("./writer.cjs").Writer) {
     if (this.writer !== null) return this.writer;
     if (this.settled) throw new Error("This call has its answer already: a writer comes too late");
-    const { Writer } = require("./writer.cjs");
-    this.writer = new Writer(this.#calls.outlet, this);
+    this.writer = new Type(this.#calls.outlet, this);
     this.stop = () => this.writer.destroy();
     return this.writer;
   }
@@ -115,7 +129,7 @@ class Call {
 
   /** Answers with an error that was meant as an answer; false when it is none, or cannot be written down. */
   deliberate(error) {
-    if (!isDeliberate(error)) return false;
+    if (this.target.describe !== undefined || !isDeliberate(error)) return false;
     if (error.status >= 500) this.print(2, `${describeError(error).stack}\n`);
     try {
       sendFailure(this.#calls.outlet, this, error);
@@ -149,11 +163,16 @@ class Call {
 
   #error(error, flags) {
     if (this.ended) return;
-    const described = describeError(error);
-    // The record has the message; where it came from is in the log.
-    if (!this.cancelled && described.stack !== null) this.print(2, `${described.stack}\n`);
+    const described = this.target.describe?.(error, this) ?? this.#described(error);
     this.#calls.outlet.json(19, this.id, described, flags);
     this.end();
+  }
+
+  /** The record has the message; where it came from is in the log. */
+  #described(error) {
+    const described = describeError(error);
+    if (!this.cancelled && described.stack !== null) this.print(2, `${described.stack}\n`);
+    return described;
   }
 }
 

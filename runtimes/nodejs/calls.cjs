@@ -29,6 +29,8 @@ class Calls {
   outlet;
   clock = systemClock;
   env = process.env;
+  /** Where something is, or was, printed past us; null elsewhere. */
+  marks = null;
   #open = new Map();
   /** What was read at once is being taken. */
   #reading = false;
@@ -46,11 +48,12 @@ class Calls {
 
   /** Nothing is left to do besides listening for calls: those that wait will never call back. */
   idle() {
-    for (const call of this.#waiting) call.answer(undefined);
+    for (const call of this.#waiting) call.idle();
   }
 
   /** With overlapping calls the async context tells which one printed a line. */
   attribute() {
+    this.marks = null;
     const { AsyncLocalStorage } = require("node:async_hooks");
     this.#storage = new AsyncLocalStorage();
   }
@@ -97,6 +100,7 @@ class Calls {
     // Nothing joins the last one.
     if (this.concurrency === 1 || (this.#open.size === 0 && !this.#reading)) this.outlet.flush();
     else this.outlet.schedule();
+    this.marks?.print(call.id);
   }
 
   /** Takes what was read at once: the answers that it gets right away leave together. */

@@ -10,18 +10,22 @@ const { join } = require("node:path");
 const { loadHandler } = require("./load.cjs");
 const { recordModules } = require("./modules.cjs");
 
-const folder = process.env.KILN_CODE ?? "/function";
+const [, , handlerName, convention] = process.argv;
+const given = process.env.KILN_CODE ?? "/function";
+// The names that files have at a start are those that they have here.
+const folder = convention === "lambda" ? require("./lambda.cjs").taskFolder(given) : given;
 /** Node's own, for modules that are imported. */
 const cacheFolder = "/tmp/compile-cache";
 const socketPath = process.env.KILN_SOCKET;
-const handler = process.argv[2] || null;
+const handler = handlerName || null;
 
 // What there is of it counts also when the code cannot be loaded without its network.
 process.on("uncaughtException", send);
 process.on("unhandledRejection", () => {});
 const finish = recordModules(folder);
 enableCompileCache?.(cacheFolder);
-loadHandler(folder, handler)
+const load = convention === "lambda" ? require("./lambda.cjs").loadHandlerOf : loadHandler;
+load(folder, handler)
   .catch(() => {})
   .then(send);
 

@@ -88,4 +88,4 @@ function cut(text) {
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
-module.exports = { describeError, isDeliberate, isError, callbackMisuse };
+module.exports = { cleanStack, describeError, isDeliberate, isError, callbackMisuse };

@@ -185,9 +185,11 @@ module.exports = {
   enter,
   importFile,
   isModule,
+  load,
   loadHandler,
   looksLikeModule,
   namedFile,
   notFound,
+  pick,
   targetOf,
 };

@@ -13,6 +13,14 @@ function captureOutput(outlet, calls) {
   }
 }
 
+/** Deno and Bun have a console that goes past `process.stdout`, which alone can tell apart calls at the same time. */
+function captureConsole() {
+  const { Console } = require("node:console");
+  const captured = new Console(process.stdout, process.stderr);
+  for (const [name, method] of Object.entries(captured))
+    if (typeof method === "function") globalThis.console[name] = method.bind(captured);
+}
+
 class Output extends Writable {
   fd;
   #outlet;
@@ -43,4 +51,4 @@ class Output extends Writable {
   }
 }
 
-module.exports = { captureOutput };
+module.exports = { captureConsole, captureOutput };

@@ -9,6 +9,7 @@ const { dirname } = require("node:path");
 const vm = require("node:vm");
 const { isError } = require("./errors.cjs");
 const { fieldOf } = require("./event.cjs");
+const { hexOf } = require("./ids.cjs");
 const { checked, defaultFile, enter, importFile, isModule, looksLikeModule, namedFile, notFound } = require("./load.cjs");
 
 const resultBytesMax = 1024 * 1024;
@@ -116,7 +117,9 @@ function tellCalls() {
     get: variable,
     getOwnPropertyDescriptor(env, name) {
       const descriptor = Reflect.getOwnPropertyDescriptor(env, name);
-      return descriptor === undefined ? undefined : { ...descriptor, value: variable(env, name) };
+      // Bun's has a getter in place of a value.
+      if (descriptor === undefined) return undefined;
+      return { value: variable(env, name), writable: true, enumerable: descriptor.enumerable, configurable: true };
     },
   });
 }
@@ -124,22 +127,6 @@ function tellCalls() {
 function variable(env, name) {
   const isOfCall = latest !== null && Object.hasOwn(perCall, name);
   return isOfCall ? perCall[name](latest.running.head) : Reflect.get(env, name);
-}
-
-const digits = new Uint8Array(128);
-for (const [digit, letter] of [..."0123456789ABCDEFGHJKMNPQRSTVWXYZ"].entries()) digits[letter.charCodeAt(0)] = digit;
-
-/** An id of 26 letters as 32 hex digits: the first two letters are 8 bits, each four of the others 20. */
-function hexOf(id) {
-  let hex = hexPart(id, 0, 2, 2);
-  for (let at = 2; at < 26; at += 4) hex += hexPart(id, at, at + 4, 5);
-  return hex;
-}
-
-function hexPart(id, start, end, length) {
-  let bits = 0;
-  for (let at = start; at < end; at++) bits = bits * 32 + digits[id.charCodeAt(at)];
-  return bits.toString(16).padStart(length, "0");
 }
 
 /** The parameters of a call. What is no object comes as the member `__ow_body`, but for arrays, which come as they are. */
@@ -153,7 +140,7 @@ function read(head, buffer, start, end, { parameters, reserved }) {
 
 function valueOf(buffer, start, end) {
   const text = buffer.toString("utf8", start, end);
-  const isText = !text.includes("\ufffd") || Buffer.byteLength(text) === end - start;
+  const isText = !text.includes("\ufffd") || Buffer.from(text).equals(buffer.subarray(start, end));
   if (!isText) return { __ow_body: buffer.toString("base64", start, end) };
   try {
     const value = JSON.parse(text);

@@ -12,7 +12,8 @@ const outputBytesMax = 2 * 1024 * 1024;
 
 /** What calls it, and promises the line that it answers. Throws what it cannot be started for. */
 function loadProgram(folder, contract) {
-  const file = executable(join(folder, "exec"));
+  const compiled = join(folder, ".compiled", "exec");
+  const file = existsSync(compiled) ? compiled : executable(join(folder, "exec"));
   return contract === "loop" ? new Loop(file).start() : (parameters) => runEach(file, parameters);
 }
 
@@ -21,7 +22,7 @@ function executable(file) {
   const start = Buffer.alloc(4);
   readSync(openSync(file), start, 0, 4, 0);
   if (start.toString("latin1") !== "\x7fELF" && start.toString("latin1", 0, 2) !== "#!")
-    throw new Error("exec is no program for Linux and no script: sources are not compiled here, send what your compiler made");
+    throw new Error("exec is no program for Linux and no script");
   try {
     accessSync(file, constants.X_OK);
     return file;

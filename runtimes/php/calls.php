@@ -12,8 +12,12 @@ final class Calls
     private string $head = "";
     private $handler;
 
-    public function __construct(private Connection $connection, callable $handler, private array $settings)
-    {
+    public function __construct(
+        private Connection $connection,
+        callable $handler,
+        private array $settings,
+        private Marks $marks,
+    ) {
         $this->handler = $handler;
     }
 
@@ -21,7 +25,9 @@ final class Calls
     {
         while (true) {
             $frame = $this->connection->read();
-            if ($frame["type"] === Connection::CALL) $this->run($frame);
+            if ($frame["type"] !== Connection::CALL) continue;
+            $this->run($frame);
+            $this->marks->print($frame["id"]);
         }
     }
 

@@ -7,6 +7,7 @@ namespace Kiln;
 
 require __DIR__ . "/connection.php";
 require __DIR__ . "/calls.php";
+require __DIR__ . "/marks.php";
 
 /** The code may use what it likes as a name of its own. */
 function start(): never
@@ -18,11 +19,13 @@ function start(): never
         exit(2);
     }
     $connection = new Connection($path);
+    $marks = new Marks();
     $connection->sendJson(Connection::HELLO, 0, [
         "protocol" => 1,
         "runtime" => "php",
         "version" => PHP_VERSION,
         "window" => Connection::WINDOW,
+        "mark" => $marks->text,
     ]);
     $settings = $connection->settings();
     try {
@@ -32,7 +35,7 @@ function start(): never
         exit(1);
     }
     $connection->sendJson(Connection::READY, 0, new \stdClass());
-    (new Calls($connection, $handler, $settings))->serve();
+    (new Calls($connection, $handler, $settings, $marks))->serve();
 }
 
 /** Gives what is to be called. Throws what the code throws. */

@@ -7,8 +7,9 @@ class Calls
   SHOWN_CHARACTERS_MAX = 1024
   DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-  def initialize(connection, handler, settings)
+  def initialize(connection, handler, settings, marks)
     @connection = connection
+    @marks = marks
     @handler = handler
     @parameters = settings["parameters"] || {}
     @reserved = settings["reserved"] || []
@@ -18,7 +19,10 @@ class Calls
   def serve
     loop do
       frame = @connection.read
-      run(frame) if frame.type == Connection::CALL
+      next unless frame.type == Connection::CALL
+
+      run(frame)
+      @marks.print(frame.id)
     end
   end
 

@@ -5,6 +5,7 @@
 require "json"
 require_relative "connection"
 require_relative "calls"
+require_relative "marks"
 
 $stdout.sync = true
 $stderr.sync = true
@@ -46,7 +47,9 @@ end
 path = ENV["KILN_SOCKET"]
 abort "KILN_SOCKET is not set: this program is started by the platform, see docs/frames.md" if path.nil?
 connection = Connection.new(path)
-connection.send_json(Connection::HELLO, 0, { protocol: 1, runtime: "ruby", version: RUBY_VERSION, window: Connection::WINDOW })
+marks = Marks.new
+hello = { protocol: 1, runtime: "ruby", version: RUBY_VERSION, window: Connection::WINDOW, mark: marks.text }
+connection.send_json(Connection::HELLO, 0, hello)
 settings = connection.settings
 begin
   handler = load_code(settings)
@@ -55,4 +58,4 @@ rescue Exception => e # rubocop:disable Lint/RescueException
   exit!(1)
 end
 connection.send_json(Connection::READY, 0, {})
-Calls.new(connection, handler, settings).serve
+Calls.new(connection, handler, settings, marks).serve

@@ -94,6 +94,8 @@ export class Instance {
   ready(session: Session, initMs: number): void {
     this.#session = session;
     this.initMs = initMs;
+    // What the session attributes goes past these from now on.
+    if (session.output !== undefined) this.flushOutput();
   }
 
   begin(call: AgentCall): void {

@@ -14,14 +14,11 @@ import { invoke, linesOf, putAction, whisk } from "../whisk.ts";
 
 const noJava = await javaMissing();
 
-/**
- * The first call of a kind waits for what it runs on, which may take longer than a call is waited for. What it prints is waited for as well:
- * these languages do not say which call a line is of.
- */
+/** The first call of a kind waits for what it runs on, which may take longer than a call is waited for. */
 async function whenPrepared(platform: Platform, action: string): Promise<void> {
   for (;;) {
-    const { status, body } = await invoke(platform, action);
-    if (status !== 202) return void (await linesOf(platform, body.activationId, 2));
+    const { status } = await invoke(platform, action);
+    if (status !== 202) return;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
@@ -147,6 +144,10 @@ describe("kinds of actions", { timeout: 600_000 }, () => {
     const { activationId: id } = body;
     assert.deepEqual(body.response.result, { p: { b: 2, a: "ü" }, action: "/guest/java", id });
     assert.deepEqual((await linesOf(platform, id, 2)).toSorted(), ["stderr: err", "stdout: out"]);
+    // One right after the other, and each has its own lines.
+    const ids: string[] = [];
+    for (let calls = 0; calls < 5; calls++) ids.push((await invoke(platform, "java")).body.activationId);
+    for (const each of ids) assert.deepEqual((await linesOf(platform, each, 2)).toSorted(), ["stderr: err", "stdout: out"]);
     const failed = await invoke(platform, "java", { fails: true });
     assert.deepEqual([failed.body.response.status, failed.body.response.result], ["application error", { error: "told" }]);
     const thrown = await invoke(platform, "java", { throws: true });
@@ -176,9 +177,10 @@ describe("kinds of actions", { timeout: 600_000 }, () => {
       assert.equal(ended.body.response.status, "action developer error");
       assert.equal(((await invoke(platform, "go")).body.response.result as { calls: number }).calls, 1);
     }
-    await putAction(platform, "go", { exec: { kind: "go:default", code: "package main" } });
+    const none = makeZip([{ name: "readme", data: "no program" }]);
+    await putAction(platform, "go", { exec: { kind: "go:default", code: base64(none) } });
     const refused = await invoke(platform, "go");
-    assert.match((refused.body.response.result as { error: string }).error, /sources are not compiled here/);
+    assert.match((refused.body.response.result as { error: string }).error, /The code has no program/);
   });
 
   test("native:1: a program that is run for each call", async () => {
@@ -251,6 +253,7 @@ describe("kinds of actions", { timeout: 600_000 }, () => {
         ["java", "java:17"],
         ...languages.map(({ kind }) => [kind.split(":")[0], kind]),
         ["go", "go:1"],
+        ["rust", "rust:1"],
         ["native", "native:1"],
       ],
     );
@@ -336,6 +339,16 @@ describe("a manifest of runtimes", { skip: noWay("unpacked"), timeout: 300_000 }
     ] as const) {
       const { status, body } = await whisk<{ error: string }>(served, method, path, {});
       assert.deepEqual([status, body.error], [400, said], method);
+    }
+    await putAction(served, "steps", { exec: { kind: "sequence", components: ["/_/old"] } });
+    const asks = { kind: "nodejs:default", code: "function main() { return { action: 'old' }; }" };
+    await putAction(served, "conducts", { exec: asks, annotations: [{ key: "conductor", value: true }] });
+    for (const [name, error] of [
+      ["steps", "Sequence failed."],
+      ["conducts", "Activation failure during composition."],
+    ] as const) {
+      const { status, body } = await invoke(served, name);
+      assert.deepEqual([status, body.response.status, body.response.result], [500, "whisk internal error", { error }]);
     }
     for (const method of ["GET", "DELETE"]) assert.equal((await whisk(served, method, "actions/old")).status, 200, method);
   });

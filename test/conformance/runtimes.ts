@@ -12,6 +12,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { type BodySource, bytesBody, readBody } from "../../src/lib/body.ts";
 import { PlatformError } from "../../src/model/error.ts";
+import type { ConventionName, Fn } from "../../src/model/model.ts";
 import { frames } from "../../src/protocol/frames/frames.ts";
 import type { FunctionRequest, Session } from "../../src/protocol/protocol.ts";
 import { sampleFn } from "../samples.ts";
@@ -34,6 +35,7 @@ const handlerFile = "handler";
 
 export interface StartOptions {
   readonly handler?: string | null;
+  readonly convention?: ConventionName;
   readonly concurrency?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -66,13 +68,16 @@ export async function start(runtime: Runtime, code: Code, options: StartOptions 
   for (const [path, text] of Object.entries(code)) write(join(folder, path), text);
   const server = createServer();
   server.listen(join(place, "socket"));
+  const fn = fnOf(code, options);
+  const { open, blank, launch } = frames();
+  const env = { ...(options.convention === "lambda" ? launch(fn, { name: null, config: {} }).env : {}), ...options.env };
   const [program = "", ...args] = runtime.command;
   const child = spawn("timeout", ["60", program, ...args], {
     env: {
       PATH: "/usr/bin:/bin",
       KILN_SOCKET: join(place, "socket"),
       PYTHONDONTWRITEBYTECODE: "1",
-      ...(runtime.isCell === true ? {} : { KILN_CODE: folder, ...options.env }),
+      ...(runtime.isCell === true ? {} : { KILN_CODE: folder, ...env }),
     },
     stdio: ["ignore", "inherit", "inherit"],
   });
@@ -86,25 +91,25 @@ export async function start(runtime: Runtime, code: Code, options: StartOptions 
     rmSync(place, { recursive: true, force: true });
   };
   try {
-    const fn = sampleFn({
-      source: { type: "code", kind: "any", digest: "", handler: options.handler ?? code[handlerFile] ?? null, command: null },
-      concurrency: options.concurrency ?? 1,
-    });
     const hooks = {
       log: (id: string | null, line: { stream: string; text: string }) =>
         void printed.push(`${id ?? "-"} ${line.stream} ${line.text}`),
     };
-    const { open, blank } = frames();
     const signal = AbortSignal.timeout(20_000);
     const cell = runtime.isCell === true ? await blank?.open(() => connected, signal) : undefined;
     const session = await (cell === undefined
       ? open(fn, () => connected, hooks, signal)
-      : cell.load(fn, { folder, env: { ...options.env } }, hooks, signal));
+      : cell.load(fn, { folder, env }, hooks, signal));
     return { session, printed, folder, child, stop };
   } catch (error) {
     await stop();
     throw withPrinted(error, printed);
   }
+}
+
+function fnOf(code: Code, { handler = code[handlerFile] ?? null, convention = "event", concurrency = 1 }: StartOptions): Fn {
+  const source = { type: "code", kind: "any", digest: "", handler, command: null, convention } as const;
+  return sampleFn({ source, concurrency });
 }
 
 function write(path: string, text: string): void {

@@ -181,6 +181,10 @@ class Call(Waiting):
         """The whole answer."""
         self._send("application/json", body)
 
+    def send_bytes(self, content_type, body):
+        """The whole answer, of any type."""
+        self._send(content_type, body)
+
     def fail(self, error):
         flush(self.id)
         # Nothing is said then: the platform ends the call as a timeout in a moment, which is what it is.

@@ -7,7 +7,7 @@ from _thread import RLock
 from collections import deque
 from struct import Struct
 
-HELLO, INIT, READY, FAILED, REHEARSE = 1, 2, 3, 4, 5
+HELLO, INIT, READY, FAILED, REHEARSE, MARK = 1, 2, 3, 4, 5, 6
 CALL, BODY, RESULT, ERROR, CANCEL, CREDIT, LOG = 16, 17, 18, 19, 20, 21, 22
 END = 1
 # On an error frame: the process ends after it, the platform must send no further call.

@@ -6,8 +6,27 @@ import os
 _own_folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
+class Described(Exception):
+    """An error that a convention has described already, as frames have it."""
+
+    def __init__(self, payload):
+        super().__init__(payload["message"])
+        self.payload = payload
+
+
+class Fault(Exception):
+    """An error of the runtime's own under a convention that has types of its own for them."""
+
+    def __init__(self, kind, message, trace=()):
+        super().__init__(message)
+        self.kind = kind
+        self.trace = list(trace)
+
+
 def describe(error, placed=False):
     """Type, message and the traceback without our own frames. `placed`: the message gets the place whatever it is."""
+    if isinstance(error, Described):
+        return error.payload
     import traceback  # Costs several milliseconds, which only errors should pay.
 
     tree = traceback.TracebackException.from_exception(error)

@@ -14,6 +14,7 @@ from .connection import (
     FAILED,
     HELLO,
     INIT,
+    MARK,
     READY,
     REHEARSE,
     REQUEST_WINDOW_BYTES,
@@ -23,6 +24,7 @@ from .connection import (
 )
 from .errors import describe
 from .load import load
+from .marks import Marks
 from .output import capture, flush
 
 
@@ -32,11 +34,13 @@ def serve():
         sys.exit("KILN_SOCKET is not set: this program is started by the platform, see docs/frames.md")
     connection = Connection(path)
     version = ".".join(map(str, sys.version_info[:3]))
+    marks = Marks()
     hello = {"protocol": 1, "runtime": "python", "version": version, "window": REQUEST_WINDOW_BYTES, "rehearses": True}
-    connection.send_json(HELLO, 0, hello)
+    connection.send_json(HELLO, 0, {**hello, "mark": marks.text, "marks": "asked"})
     init = _read_init(connection)
     connection.answer_window = init["window"]
     server = (_One if init["concurrency"] == 1 else _Many)(connection, init["concurrency"])
+    server.offered_marks = marks
     capture(connection, server.current_id)
     try:
         server.target = _load(init)
@@ -60,6 +64,10 @@ def _load(init):
         from .parameters import load_main
 
         return load_main(folder, init["handler"], init["parameters"], init.get("reserved", ()))
+    if init.get("convention") == "lambda":
+        from .lambda_convention import load_lambda
+
+        return load_lambda(folder, init["handler"], init["arn"])
     return load(folder, init["handler"])
 
 
@@ -97,6 +105,10 @@ def _load_failure(error):
 class _Server:
     """Gathers bodies, and runs a call when its body is complete."""
 
+    # What the platform may ask for once something was printed past us, and has asked for.
+    offered_marks = None
+    marks = None
+
     def __init__(self, connection, concurrency):
         self.connection = connection
         self.concurrency = concurrency
@@ -113,6 +125,8 @@ class _Server:
                 call.stream(bool(flags & END))
             if self.target.streamed or flags & END:
                 self._start(call)
+        elif kind == MARK:
+            self.marks = self.offered_marks
         elif call_id in self.open:
             self._hear_of(self.open[call_id], kind, flags, payload)
 
@@ -167,6 +181,8 @@ class _One(_Server):
         self._current = call.id
         self.run(call)
         self._current = 0
+        if self.marks is not None:
+            self.marks.print(call.id)
 
 
 class _Many(_Server):

@@ -5,26 +5,31 @@
  * its call. Deliberately absent: processes and time (agent/ kills), what handlers look like (the runtimes decide).
  */
 import type { Duplex } from "node:stream";
+import { realWorld } from "../../lib/world.ts";
 import type { Fn } from "../../model/model.ts";
 import { type ApiAccess, apiKeyOf, noApi } from "../api-access.ts";
 import type { FunctionProtocol, Launch, LaunchApp, Session, SessionHooks } from "../protocol.ts";
+import { lambdaPlaceDefaults, taskFolder } from "../runtime-api/environment.ts";
 import { openBlank } from "./blank.ts";
+import { isLambda, type LambdaParts, lambdaArnOf, lambdaEnvironment } from "./lambda.ts";
 import { FramesSession, type SessionInit } from "./session.ts";
 
 /** Where sandboxes show the code; those without a root of their own name another place in `KILN_CODE`. */
 const codeFolder = "/function";
 
 /** One for all functions of a process. */
-export function frames(api: ApiAccess = noApi): FunctionProtocol {
+export function frames(api: ApiAccess = noApi, lambda: LambdaParts = nowhere()): FunctionProtocol {
   return {
     name: "frames",
     once: false,
     serial: false,
     attributesOutput: true,
-    launch: (fn, app) => launch(fn, app, api),
-    open: async (fn, dial, hooks, signal) => openSession(await dial(signal), { code: codeFolder, ...initOf(fn) }, hooks, signal),
+    launch: (fn, app) => (isLambda(fn) ? lambdaLaunch(launch(fn, app, api), fn, lambda) : launch(fn, app, api)),
+    open: async (fn, dial, hooks, signal) =>
+      openSession(await dial(signal), { code: codeFolder, ...initOf(fn, lambda) }, hooks, signal),
     blank: {
-      launch: { env: {}, endpoint: { via: "callback" }, shim: true },
+      // Nobody knows yet what its code will be.
+      launch: { env: {}, endpoint: { via: "callback" }, shim: true, codePlace: taskFolder },
       open: async (dial, until) => {
         const runtime = await openBlank(await dial(until), until);
         return {
@@ -33,7 +38,7 @@ export function frames(api: ApiAccess = noApi): FunctionProtocol {
           },
           load: (fn, { folder, env }, hooks, signal) => {
             const { connection, hello } = runtime.release();
-            return openSession(connection, { code: folder, ...initOf(fn), env }, hooks, signal, hello);
+            return openSession(connection, { code: folder, ...initOf(fn, lambda), env }, hooks, signal, hello);
           },
           close: () => runtime.close(),
         };
@@ -57,6 +62,16 @@ function launch(fn: Fn, app: LaunchApp, api: ApiAccess): Launch {
   };
 }
 
+/** What its owner set there wins over what only has a default. */
+function lambdaLaunch(launched: Launch, fn: Fn, parts: LambdaParts): Launch {
+  return { ...launched, env: lambdaEnvironment(launched.env, fn, parts), codePlace: taskFolder };
+}
+
+/** Where nobody says where that is. */
+function nowhere(): LambdaParts {
+  return { place: lambdaPlaceDefaults, world: realWorld() };
+}
+
 /** Last in the environment: no configuration passes itself off as the platform. */
 function identity(fn: Fn, app: LaunchApp): Record<string, string> {
   return {
@@ -70,10 +85,11 @@ function identity(fn: Fn, app: LaunchApp): Record<string, string> {
   };
 }
 
-function initOf(fn: Fn): Omit<SessionInit, "code"> {
+function initOf(fn: Fn, lambda: LambdaParts): Omit<SessionInit, "code"> {
   if (fn.source.type !== "code") return { handler: null, concurrency: fn.concurrency };
   const { handler, convention } = fn.source;
   const init = { handler, concurrency: fn.concurrency };
+  if (convention === "lambda") return { ...init, convention, arn: lambdaArnOf(fn, lambda) };
   return convention === "parameters" ? { ...init, convention, ...parametersOf(fn) } : init;
 }
 

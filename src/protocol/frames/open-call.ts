@@ -4,6 +4,7 @@ import { PlatformError } from "../../model/error.ts";
 import { BodyFeed, type FeedHead, type FeedOwner } from "../../wire/body-feed.ts";
 import { type FrameWriter, pieceBytesMax } from "../../wire/frame-writer.ts";
 import { frameType } from "../../wire/frames.ts";
+import type { LogLine } from "../../model/model.ts";
 import type { FunctionRequest, SessionCaller } from "../protocol.ts";
 import { AnswerBody, type AnswerOwner } from "./answer.ts";
 import { callFields, type CallLines, type ResultHead } from "./heads.ts";
@@ -70,6 +71,10 @@ export class OpenCall implements AnswerOwner, FeedOwner {
 
   feedFailed(error: Error | null): void {
     this.#abandon(error ?? new PlatformError("internal", "The request's body is not as long as it was said to be"));
+  }
+
+  printed(line: Omit<LogLine, "at">): void {
+    this.#caller.printed(line);
   }
 
   print(stream: 1 | 2, data: Buffer): void {

@@ -152,6 +152,21 @@ test("an error says that the process ends after it: no further call", async () =
   assert.equal(session.usable, false);
 });
 
+test("an error as its code's convention has it goes on word for word, or not at all", async () => {
+  const { say, session } = await opened(2);
+  for (const [id, body, expected] of [
+    [1, '{"errorType": "E"}', { type: "E", stack: null, body: '{"errorType": "E"}' }],
+    [2, "x".repeat(600_000), { type: "E", stack: null }],
+    [3, 7, { type: "E", stack: null }],
+  ] as const) {
+    const outcome = session.call(request("A"), never).catch((error: unknown) => error);
+    await say(textFrame(frameType.error, id, JSON.stringify({ type: "E", message: "m", body })));
+    const error = await outcome;
+    assert.ok(error instanceof PlatformError);
+    assert.deepEqual(error.details, expected);
+  }
+});
+
 test("the end of the connection fails what is open, and its reader", async () => {
   const { connection, say, session } = await opened(2);
   const unanswered = codeOf(session.call(request("A"), never));
@@ -348,6 +363,28 @@ test("opening: an aborted signal rejects with its reason and closes the connecti
   controller.abort(new Error("late"));
   assert.equal(await opening, "Error: late");
   assert.ok(connection.destroyed);
+});
+
+test("launch: a function for Lambda finds Lambda's variables, which nobody else sets, and its code where Lambda has it", () => {
+  const source = {
+    type: "code",
+    kind: "python:3.11",
+    digest: "",
+    handler: "app.run",
+    command: null,
+    convention: "lambda",
+  } as const;
+  const place = { account: "123456789012", region: "eu-north-1" };
+  const world = { now: () => 0, newId: () => "01JD0000000000000000000001" };
+  const { launch } = frames(undefined, { place, world });
+  const { env, codePlace } = launch(sampleFn({ source, config: { TZ: "CET", AWS_REGION: "x" } }), { name: null, config: {} });
+  assert.equal(codePlace, "/var/task");
+  const { TZ, LANG, AWS_REGION, _HANDLER, AWS_LAMBDA_LOG_STREAM_NAME, LAMBDA_TASK_ROOT } = env;
+  assert.deepEqual(
+    [TZ, LANG, AWS_REGION, _HANDLER, LAMBDA_TASK_ROOT],
+    ["CET", "en_US.UTF-8", "eu-north-1", "app.run", "/var/task"],
+  );
+  assert.equal(AWS_LAMBDA_LOG_STREAM_NAME, "1970/01/01/[$LATEST]01934000000000000000000000000001");
 });
 
 test("launch: the function's configuration over the app's, the platform's own above both", () => {

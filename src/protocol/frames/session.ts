@@ -6,8 +6,9 @@ import { FrameWriter } from "../../wire/frame-writer.ts";
 import { creditFrame, FrameCutter, flagEnd, flagExit, frameType, textFrame } from "../../wire/frames.ts";
 import { readShared } from "../../wire/shared-reads.ts";
 import type { FunctionRequest, FunctionResponse, Session, SessionCaller, SessionHooks } from "../protocol.ts";
-import { readFailure, readJson } from "./failure.ts";
+import { detailsOf, readFailure, readJson } from "./failure.ts";
 import { Breach, CallLines, HeadMemory, resultBodyStart } from "./heads.ts";
+import { MarkedOutput } from "./marked-output.ts";
 import { Output } from "./output.ts";
 import { OpenCall } from "./open-call.ts";
 import { answerWindow, readCredit, readWindow, requestWindowDefault } from "./windows.ts";
@@ -18,7 +19,9 @@ export interface SessionInit {
   readonly handler: string | null;
   readonly concurrency: number;
   /** How the handler is called; absent: `handler(event, context)`. */
-  readonly convention?: "parameters";
+  readonly convention?: "parameters" | "lambda";
+  /** Of the convention `lambda`: what the function is called where its caller names no other. */
+  readonly arn?: string;
   /** Those of every call, and names that calls cannot use. */
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly reserved?: readonly string[];
@@ -62,6 +65,11 @@ export class FramesSession implements Session {
   #abandonedHeard: (() => void)[] = [];
   /** Output outside any call. */
   #output: Output | null = null;
+  /** Of a runtime that says on its streams where a call's output ends. */
+  #marked: MarkedOutput | null = null;
+  /** The newest call, while nobody has asked for marks. */
+  #latest: OpenCall | null = null;
+  output?: (stream: "stdout" | "stderr", data: Buffer) => void;
 
   constructor(connection: Duplex, init: SessionInit, hooks: SessionHooks, opening: SessionOpening) {
     this.#connection = connection;
@@ -99,6 +107,8 @@ export class FramesSession implements Session {
       return caller.failed(new PlatformError("internal", "The session has used up its ids of calls"));
     const call = new OpenCall(this, ++this.#lastId, request, signal, caller);
     this.#calls.set(call.id, call);
+    if (this.#marked === null) this.#latest = call;
+    else this.#marked.called(call.id, call);
     this.#writer.alone = this.#calls.size === 1;
     call.send(this.#writer);
   }
@@ -109,6 +119,7 @@ export class FramesSession implements Session {
   }
 
   close(): void {
+    this.#marked?.end();
     this.#close(exited("The session was closed in the middle of the call"), "The session was closed before the code was ready");
   }
 
@@ -153,6 +164,7 @@ export class FramesSession implements Session {
       const hello = readJson(payload, "hello");
       if (hello["protocol"] !== 1) throw new Breach("a hello of another protocol than 1");
       this.requestWindowBytes = readWindow(hello["window"]);
+      this.#mark(hello["mark"], hello["marks"] === "asked");
       this.#state = "loading";
       this.#writer.write(textFrame(frameType.init, 0, JSON.stringify({ ...this.#init, window: this.answerWindowBytes })));
     } else if (type === frameType.ready) {
@@ -161,7 +173,7 @@ export class FramesSession implements Session {
     } else if (type === frameType.failed) {
       const failure = readFailure(payload, "failed");
       const message = `The function could not be loaded: ${failure.type === "" ? "" : `${failure.type}: `}${failure.message}`;
-      this.#close(null, message, { type: failure.type, stack: failure.stack });
+      this.#close(null, message, detailsOf(failure));
     } else if (type >= frameType.hello && type <= frameType.cancel) {
       throw new Breach(`a frame of type ${type} before ready`);
     }
@@ -211,9 +223,9 @@ export class FramesSession implements Session {
   }
 
   #error(call: OpenCall, payload: Buffer): void {
-    const { type, message, stack } = readFailure(payload, "error");
+    const failure = readFailure(payload, "error");
     this.#forget(call);
-    call.fail(new PlatformError("function_failed", message, { details: { type, stack } }));
+    call.fail(new PlatformError("function_failed", failure.message, { details: detailsOf(failure) }));
   }
 
   /** The call has ended on the wire. */
@@ -237,6 +249,24 @@ export class FramesSession implements Session {
     } else {
       call.print(stream, payload.subarray(1));
     }
+  }
+
+  /** Of calls at the same time no mark could tell whose a line is. */
+  #mark(mark: unknown, isAsked: boolean): void {
+    if (mark === undefined || this.#init.concurrency > 1) return;
+    if (typeof mark !== "string" || !markRule.test(mark)) throw new Breach("a hello with a mark that is none");
+    if (!isAsked) this.#marked = new MarkedOutput(mark, (line) => this.#hooks.log(null, line), true);
+    this.output = (stream, data) => (this.#marked ?? this.#askForMarks(mark)).push(stream, data);
+  }
+
+  /** Something went past the runtime. Calls of most code never do that, and pay for no marks. */
+  #askForMarks(mark: string): MarkedOutput {
+    const marked = new MarkedOutput(mark, (line) => this.#hooks.log(null, line), false);
+    this.#marked = marked;
+    if (this.#latest !== null) marked.called(this.#latest.id, this.#latest);
+    this.#latest = null;
+    if (this.#state !== "closed") this.#writer.write(textFrame(frameType.mark, 0, ""));
+    return marked;
   }
 
   #break(what: string): void {
@@ -275,6 +305,8 @@ export class FramesSession implements Session {
     );
   }
 }
+
+const markRule = /^[\w-]{8,64}$/;
 
 function exited(message: string): PlatformError {
   return new PlatformError("function_exited", message);
