@@ -74,7 +74,7 @@ function run({ command, env, ca }, proxy) {
     HTTPS_PROXY: proxy,
     http_proxy: proxy,
     https_proxy: proxy,
-    ...(existsSync(trust) ? { NODE_EXTRA_CA_CERTS: trust, PIP_CERT: trust } : {}),
+    ...(existsSync(trust) ? { NODE_EXTRA_CA_CERTS: trust, PIP_CERT: trust, SSL_CERT_FILE: trust, CARGO_HTTP_CAINFO: trust } : {}),
   };
   return new Promise((resolve) => {
     const child = spawn(command[0], command.slice(1), { cwd: work, env: settings, stdio: ["ignore", "pipe", "pipe"] });

@@ -144,8 +144,8 @@ export class Installer {
     });
     const limit = new AbortController();
     const ends = AbortSignal.any([signal, limit.signal]);
-    const stopClock = world.after(config.timeoutMs, () => limit.abort(tooSlow(config.timeoutMs)));
-    void sandbox.exited.then(() => world.after(leaveMs, () => limit.abort(endedEarly())));
+    const stopClock = world.after(config.timeoutMs, () => limit.abort(tooSlow(plan, config.timeoutMs)));
+    void sandbox.exited.then(() => world.after(leaveMs, () => limit.abort(endedEarly(plan))));
     const reach = (host: string, port: number, until: AbortSignal) => dial(host, port, config, until);
     const connect = (until: AbortSignal) => sandbox.connect(until);
     try {
@@ -160,7 +160,7 @@ export class Installer {
       }
     } finally {
       stopClock();
-      limit.abort(endedEarly());
+      limit.abort(endedEarly(plan));
       await sandbox.stop();
     }
   }
@@ -179,7 +179,7 @@ export class Installer {
     const pieces = control[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
     control.write(`${job}\n`);
     try {
-      const { answer, rest } = await readAnswer(pieces);
+      const { answer, rest } = await readAnswer(pieces, plan);
       if (!answer.ok || plan.isIncomplete(answer.said)) throw failureOf(plan, answer.said, lines);
       await plan.keep(rest);
     } catch (error) {
@@ -204,14 +204,17 @@ interface Answer {
 }
 
 /** The first line, and what follows. */
-async function readAnswer(pieces: AsyncIterator<Buffer>): Promise<{ answer: Answer; rest: AsyncIterable<Buffer> }> {
+async function readAnswer(
+  pieces: AsyncIterator<Buffer>,
+  plan: InstallPlan,
+): Promise<{ answer: Answer; rest: AsyncIterable<Buffer> }> {
   let text: Buffer = Buffer.alloc(0);
   for (;;) {
     const feed = text.indexOf(10);
-    if (feed >= 0) return { answer: parsed(text.subarray(0, feed)), rest: remaining(text.subarray(feed + 1), pieces) };
-    if (text.length > answerBytesMax) throw endedEarly();
+    if (feed >= 0) return { answer: parsed(text.subarray(0, feed), plan), rest: remaining(text.subarray(feed + 1), pieces) };
+    if (text.length > answerBytesMax) throw endedEarly(plan);
     const { done, value } = await pieces.next();
-    if (done === true) throw endedEarly();
+    if (done === true) throw endedEarly(plan);
     text = Buffer.concat([text, value as Buffer]);
   }
 }
@@ -222,12 +225,12 @@ async function* remaining(first: Buffer, pieces: AsyncIterator<Buffer>): AsyncGe
 }
 
 /** Scripts of packages may have written it. */
-function parsed(line: Buffer): Answer {
+function parsed(line: Buffer, plan: InstallPlan): Answer {
   try {
     const { ok, said } = JSON.parse(line.toString("utf8")) as Partial<Answer>;
     return { ok: ok === true, said: typeof said === "string" ? said : "" };
   } catch {
-    throw endedEarly();
+    throw endedEarly(plan);
   }
 }
 
@@ -236,6 +239,7 @@ function failureOf(plan: InstallPlan, said: string, { refused, failed }: Registr
   const [unwanted] = refused;
   if (unwanted !== undefined)
     return buildFailed(
+      plan,
       { ...known.details, reason: "refused" },
       `${plan.manager} wanted to connect to ${JSON.stringify(unwanted)}, which is no registry of this server`,
       "Take packages from its registries only; who runs the server can name more in registryHosts",
@@ -243,19 +247,25 @@ function failureOf(plan: InstallPlan, said: string, { refused, failed }: Registr
   const [unreachable] = failed;
   if (unreachable === undefined || known.details["reason"] === "disk") return known;
   return buildFailed(
+    plan,
     { ...known.details, reason: "unreachable" },
     `the registry ${unreachable[0]} cannot be reached (${unreachable[1]})`,
-    "Try again later; who runs the server can set npmRegistry, pipIndex and registryProxy",
+    "Try again later; who runs the server can set npmRegistry, pipIndex, goProxy, cargoIndex and registryProxy",
   );
 }
 
-function buildFailed(details: PlatformError["details"], why: string, fix: string): PlatformError {
-  return new PlatformError("build_failed", `The packages of the code could not be installed: ${why}. ${fix}`, { details });
+function buildFailed({ failed }: InstallPlan, details: PlatformError["details"], why: string, fix: string): PlatformError {
+  return new PlatformError("build_failed", `${failed}: ${why}. ${fix}`, { details });
 }
 
-function outOfMemory({ manager }: InstallPlan): PlatformError {
+function outOfMemory(plan: InstallPlan): PlatformError {
   const details = { reason: "memory", output: "" };
-  return buildFailed(details, `${manager} ran out of memory`, "Depend on less, or give the server a larger installMemoryMiB");
+  return buildFailed(
+    plan,
+    details,
+    `${plan.manager} ran out of memory`,
+    "Depend on less, or give the server a larger installMemoryMiB",
+  );
 }
 
 function cancelled(): PlatformError {
@@ -271,11 +281,11 @@ function noMemory(memoryMiB: number): PlatformError {
   return new PlatformError("overloaded", message, { details: { retryAfterS: 10 } });
 }
 
-function tooSlow(timeoutMs: number): PlatformError {
+function tooSlow(plan: InstallPlan, timeoutMs: number): PlatformError {
   const details = { reason: "timeout", output: "" };
-  return buildFailed(details, `it took more than ${timeoutMs} ms`, "Depend on less, or send the packages with the code");
+  return buildFailed(plan, details, `it took more than ${timeoutMs} ms`, "Depend on less, or send the packages with the code");
 }
 
-function endedEarly(): PlatformError {
-  return buildFailed({ reason: "failed", output: "" }, "their sandbox ended in the middle", "Try again");
+function endedEarly(plan: InstallPlan): PlatformError {
+  return buildFailed(plan, { reason: "failed", output: "" }, "the sandbox ended in the middle", "Try again");
 }

@@ -59,6 +59,8 @@ export interface InstallPlan {
   readonly key: string;
   /** What installs them, such as npm. */
   readonly manager: string;
+  /** How an error begins: what could not be done. */
+  readonly failed: string;
   /** Nothing has to be installed any more, and the code can be started with it. Throws `build_failed`. */
   isThere(): Promise<boolean>;
   /** What does it in a sandbox. May take a while at the first time. Throws `internal`. */

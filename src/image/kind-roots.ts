@@ -1,7 +1,7 @@
 /** Which roots and interpreters a kind needs. */
 import type { Kind } from "./kinds.ts";
 import type { NodeBinary } from "./roots/node-binary.ts";
-import { nodeRoot, npmRoot, pipRoot } from "./roots/recipes.ts";
+import { goToolsRoot, javaCompilerRoot, nodeRoot, npmRoot, pipRoot, rustToolsRoot } from "./roots/recipes.ts";
 import type { Root, RootStore } from "./roots/root-store.ts";
 
 /** Of the Node that runs our part of an installation for other languages: it came with the platform. */
@@ -19,8 +19,18 @@ export async function rootOf(kind: Kind, roots: RootStore): Promise<Root> {
   return roots.get(nodeRoot(binary.version), binary);
 }
 
-/** A kind's root with its package manager. */
+/** A kind's root with its package manager or compiler. */
 export async function installRoot(kind: Kind, node: NodeBinary, roots: RootStore): Promise<Root> {
   await rootOf(kind, roots);
-  return kind.runtime.family === "nodejs" ? roots.get(npmRoot(node.version)) : roots.get(pipRoot(node.version), node);
+  switch (kind.runtime.family) {
+    case "nodejs":
+      return await roots.get(npmRoot(node.version));
+    case "java":
+      return await roots.get(javaCompilerRoot(node.version), node);
+    case "executable":
+      await roots.get(nodeRoot(node.version), node);
+      return await roots.get(kind.runtime.compiler === "cargo" ? rustToolsRoot(node.version) : goToolsRoot(node.version));
+    default:
+      return await roots.get(pipRoot(node.version), node);
+  }
 }

@@ -40,7 +40,7 @@ test("an unknown kind is refused with the nearest name and the list", () => {
         assert.ok(error instanceof PlatformError && error.code === "invalid");
         assert.match(
           error.message,
-          /The kinds are: nodejs:24, nodejs:22, nodejs:20, python:3\.11, java:17, deno:2, bun:1, ruby:3\.1, php:8\.2, go:1, native:1$/,
+          /The kinds are: nodejs:24, nodejs:22, nodejs:20, python:3\.11, java:17, deno:2, bun:1, ruby:3\.1, php:8\.2, go:1, rust:1, native:1, provided:1$/,
         );
         assert.equal(error.details.nearest, nearest, name);
         return true;
@@ -53,7 +53,7 @@ test("the list has one default in each family", () => {
   const defaults = kinds.list().filter((kind) => kind.default);
   assert.deepEqual(
     defaults.map((kind) => kind.name),
-    ["nodejs:24", "python:3.11", "java:17", "deno:2", "bun:1", "ruby:3.1", "php:8.2", "go:1", "native:1"],
+    ["nodejs:24", "python:3.11", "java:17", "deno:2", "bun:1", "ruby:3.1", "php:8.2", "go:1", "rust:1", "native:1", "provided:1"],
   );
   assert.ok(kinds.list().every((kind) => !("runtime" in kind) && kind.protocols.includes("frames")));
 });

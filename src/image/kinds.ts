@@ -10,6 +10,7 @@ import {
   emptyRoot,
   javaRoot,
   phpRoot,
+  providedRoot,
   pythonRoot,
   type RootRecipe,
   rubyRoot,
@@ -26,7 +27,15 @@ type Runtime =
   | { readonly family: "python"; readonly root: RootRecipe }
   | { readonly family: "java"; readonly root: RootRecipe }
   | { readonly family: "shim"; readonly root: RootRecipe; readonly shim: Shim }
-  | { readonly family: "executable"; readonly root: RootRecipe; readonly staticOnly: boolean };
+  | {
+      readonly family: "executable";
+      readonly root: RootRecipe;
+      readonly staticOnly: boolean;
+      readonly compiler: Compiler | null;
+    };
+
+/** What makes programs of sources. */
+type Compiler = "go" | "cargo";
 
 /** Our part of a kind that serves plain handlers and nothing besides. */
 export interface Shim {
@@ -108,7 +117,15 @@ const table: readonly Kind[] = [
     default: true,
     protocols: everyProtocol,
     description: "A static program (CGO_ENABLED=0) in an otherwise empty file system",
-    runtime: { family: "executable", root: emptyRoot, staticOnly: true },
+    runtime: { family: "executable", root: emptyRoot, staticOnly: true, compiler: "go" },
+  },
+  {
+    name: "rust:1",
+    aliases: [],
+    default: true,
+    protocols: everyProtocol,
+    description: "A program for Linux with a C library, as Rust makes them; actions may be sources",
+    runtime: { family: "executable", root: baseRoot, staticOnly: false, compiler: "cargo" },
   },
   {
     name: "native:1",
@@ -116,7 +133,16 @@ const table: readonly Kind[] = [
     default: true,
     protocols: everyProtocol,
     description: "Any program or script for Linux, with a C library and a shell",
-    runtime: { family: "executable", root: baseRoot, staticOnly: false },
+    runtime: { family: "executable", root: baseRoot, staticOnly: false, compiler: null },
+  },
+  {
+    name: "provided:1",
+    aliases: [],
+    default: true,
+    // The first one is what a function gets that names none.
+    protocols: ["runtime-api", ...everyProtocol.filter((name) => name !== "runtime-api")],
+    description: "A program `bootstrap` that polls Lambda's Runtime API, with a C library, a shell and curl",
+    runtime: { family: "executable", root: providedRoot, staticOnly: false, compiler: null },
   },
 ];
 
@@ -163,7 +189,6 @@ function nearestName(name: string): string | null {
     golang: "go:1",
     jvm: "java:17",
     jdk: "java:17",
-    provided: "native:1",
   };
   const best = [...byName.keys()]
     .map((known) => ({ known, steps: editSteps(wanted, known) }))

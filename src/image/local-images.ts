@@ -16,9 +16,9 @@ import { findKind, type Kind, kinds } from "./kinds.ts";
 import { OwnKinds } from "./own-kinds.ts";
 import { hostLayout, type Layout, rootLayout } from "./layout.ts";
 import { machineRegistries, type RegistrySettings } from "./packages/machine.ts";
-import { publicRegistries, type Registries } from "./packages/packages.ts";
+import { type PackageManager, publicRegistries, type Registries } from "./packages/packages.ts";
 import { planOf } from "./packages/plan.ts";
-import type { ProvidedPackages } from "./packages/provided.ts";
+import type { Provided } from "./packages/provided.ts";
 import { executableCommand } from "./programs/executable.ts";
 import { javaAction, javaMemory, javaProgram } from "./programs/java.ts";
 import { nodejsMemory, nodejsProgram, nodejsShim } from "./programs/nodejs.ts";
@@ -43,7 +43,7 @@ export interface ImagesOptions {
   /** Where packages are installed from; by default as npm and pip of this machine are set. */
   readonly registries?: RegistrySettings;
   /** Packages that handlers of the convention `parameters` may use without naming them; absent: none. */
-  readonly provided?: ProvidedPackages;
+  readonly provided?: Provided;
   /** How container images are had; absent: they are not. Only with `files: "roots"`. */
   readonly pulls?: PullSettings;
   /** Kinds that the operator added; absent: none. */
@@ -116,7 +116,7 @@ class LocalImages implements Images {
   readonly #leftovers: Leftovers;
   readonly #roots: RootStore;
   readonly #shims: Shims;
-  readonly #registries: { npm?: Promise<Registries>; pip?: Promise<Registries> } = {};
+  readonly #registries = new Map<string, Promise<Registries>>();
   readonly #prepared = new LRUCache<string, Promise<Prepared>>({ max: preparedMax });
 
   constructor(options: ImagesOptions, stores: Stores) {
@@ -199,8 +199,9 @@ class LocalImages implements Images {
       kind,
       folder,
       store: this.#packages,
-      provided: this.#options.provided ?? {},
+      provided: this.#options.provided ?? { npm: {}, pip: {} },
       runtime: join(projectFolder, "runtimes", "install"),
+      launchers: join(projectFolder, "runtimes", "launchers"),
       registries: (manager) => this.#machineRegistries(manager),
       interpreter: async () => (runtime.family === "nodejs" ? (await node()).version : kind.name),
       root: async () => (await installRoot(kind, await node(), this.#roots)).folder,
@@ -251,13 +252,13 @@ class LocalImages implements Images {
     return await withCompiled(prepared, { owner, source, kind, stored, layout }, this.#compiled);
   }
 
-  #machineRegistries(manager: "npm" | "pip"): Promise<Registries> {
-    const { registries = { npm: "", pip: "", hosts: publicRegistries.hosts, ca: "" }, say } = this.#options;
-    const known = this.#registries[manager];
+  #machineRegistries(manager: PackageManager["name"]): Promise<Registries> {
+    const { registries = { npm: "", pip: "", go: "", cargo: "", hosts: publicRegistries.hosts, ca: "" }, say } = this.#options;
+    const known = this.#registries.get(manager);
     if (known !== undefined) return known;
     const work = machineRegistries(manager, registries, say);
-    this.#registries[manager] = work;
-    work.catch(() => delete this.#registries[manager]);
+    this.#registries.set(manager, work);
+    work.catch(() => this.#registries.delete(manager));
     return work;
   }
 
@@ -346,8 +347,9 @@ function servingKind(kind: Kind, source: Startable): Kind {
 
 /** What is said to it of the program: Go's are told of calls on STDIN, others are run for each. */
 function programEnv({ kind }: Startable): Readonly<Record<string, string>> {
-  if (findKind(kind).runtime.family !== "executable") return {};
-  return { KILN_PROGRAM: kind.startsWith("go:") ? "loop" : "each" };
+  const { runtime } = findKind(kind);
+  if (runtime.family !== "executable") return {};
+  return { KILN_PROGRAM: runtime.compiler === null ? "each" : "loop" };
 }
 
 const isAction = (source: Startable) => source.type === "code" && source.convention === "parameters";

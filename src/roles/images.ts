@@ -23,6 +23,7 @@ import { inspect } from "../sandbox/bubblewrap/capabilities.ts";
 import { bubblewrapDriver } from "../sandbox/bubblewrap/driver.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import { openFolder } from "./data-folder.ts";
+import { registriesOf } from "./registries.ts";
 
 /** What the client asks for, as a JSON document on STDIN. */
 interface ImagesJob {
@@ -132,14 +133,13 @@ class Builder {
     mkdirSync(work, { recursive: true });
     // Sandboxes have users of their own.
     for (const folder of [builds, work]) chmodSync(folder, 0o711);
-    const { npmRegistry: npm, pipIndex: pip, registryHosts: hosts, registryCa: ca } = config;
     const options = {
       dataFolder: work,
       cacheFolder: config.cache,
       world,
       say,
       files: "roots",
-      registries: { npm, pip, hosts, ca },
+      registries: registriesOf(config),
     } as const;
     return new Builder(config, signal, work, await openImages(options));
   }

@@ -1,7 +1,7 @@
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { npmProgram } from "../roots/recipes.ts";
-import { explained, type Explanation, hostOf, type PackageManager, type Wanted } from "./packages.ts";
+import { couldNotInstall, explained, type Explanation, hostOf, type PackageManager, writtenOf } from "./packages.ts";
 import type { ProvidedPackages } from "./provided.ts";
 
 const lockfiles = ["npm-shrinkwrap.json", "package-lock.json"] as const;
@@ -11,8 +11,9 @@ const manifestBytesMax = 32 * 1024 * 1024;
 /** npm, for code with a `package.json` that has dependencies and no `node_modules`. */
 export const npm: PackageManager = {
   name: "npm",
+  failed: couldNotInstall,
 
-  async find(folder, more) {
+  async find(folder, { provided: more }) {
     if ((await lstat(join(folder, "node_modules")).catch(() => null)) !== null) return null;
     const text = await readText(join(folder, "package.json"));
     const manifest = (text === null ? null : parsed(text)) ?? {};
@@ -76,10 +77,6 @@ export const npm: PackageManager = {
 function withMore(manifest: Manifest, more: ProvidedPackages): string {
   const named = manifest.dependencies === undefined && manifest.optionalDependencies === undefined ? {} : manifest;
   return JSON.stringify({ private: true, ...named, dependencies: { ...more, ...manifest.dependencies } });
-}
-
-function writtenOf({ files, written = [] }: Wanted): Readonly<Record<string, string>> {
-  return Object.fromEntries(written.map((name) => [name, files[name] ?? ""]));
 }
 
 function isLocal(spec: unknown): boolean {

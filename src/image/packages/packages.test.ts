@@ -8,6 +8,8 @@ import { buildFailed, hostOf, lastLines, type PackageManager, publicRegistries }
 import { pip } from "./pip.ts";
 import { usedOf } from "./provided.ts";
 
+const facts = { provided: {}, main: null, launchers: "" };
+
 let folder = "";
 let made = 0;
 before(() => {
@@ -26,7 +28,7 @@ function codeOf(files: Readonly<Record<string, string>>): string {
 }
 
 async function check(manager: PackageManager, files: Readonly<Record<string, string>>, expected: string | null): Promise<void> {
-  const wanted = await manager.find(codeOf(files), {});
+  const wanted = await manager.find(codeOf(files), facts);
   const words = wanted && [
     ...(wanted.locked ? ["locked"] : []),
     ...(wanted.needsCode ? ["code"] : []),
@@ -56,7 +58,7 @@ test("packages that code may use without naming them are installed where it does
   const provided = { redis: "3.1.2", "redis-commands": "1.7.0", uuid: "8.3.2" };
   const found = async (files: Readonly<Record<string, string>>) => {
     const code = codeOf(files);
-    const wanted = await npm.find(code, await usedOf(provided, code));
+    const wanted = await npm.find(code, { ...facts, provided: await usedOf("npm", provided, code) });
     return wanted && { ...JSON.parse(wanted.files["package.json"] as string), written: wanted.written !== undefined };
   };
   assert.equal(await found({ "index.js": 'require("redis2"); "redis"' }), null);
@@ -84,6 +86,24 @@ test("code for Python needs packages where requirements.txt has some and no fold
   await check(pip, { "requirements.txt": "a\n", "vendor/a.py": "" }, null);
   await check(pip, { "requirements.txt": "a\n", "a.dist-info/METADATA": "" }, null);
   await check(pip, { "main.py": "" }, null);
+});
+
+test("code for Python may use packages without naming them as well", async () => {
+  const provided = { bs4: "beautifulsoup4==4.11.2", requests: "requests==2.32.2", dateutil: "python-dateutil==2.8.2" };
+  const found = async (files: Readonly<Record<string, string>>) => {
+    const code = codeOf(files);
+    const wanted = await pip.find(code, { ...facts, provided: await usedOf("pip", provided, code) });
+    return wanted && [wanted.written !== undefined, ...(wanted.files["requirements.txt"] ?? "").split(/\n+/).filter(Boolean)];
+  };
+  assert.equal(await found({ "__main__.py": 'import requests2\nx = "import requests"\n# import bs4\n' }), null);
+  const asks = { "__main__.py": "import os, requests.sessions as r\ndef main(args):\n  from bs4 import BeautifulSoup\n" };
+  assert.deepEqual(await found(asks), [true, "beautifulsoup4==4.11.2", "requests==2.32.2"]);
+  const own = { "requirements.txt": "Requests>=2\nsix" };
+  assert.deepEqual(await found({ ...asks, ...own }), [true, "Requests>=2", "six", "beautifulsoup4"]);
+  assert.deepEqual(await found({ ...asks, "requirements.txt": "a==1 --hash=sha256:0" }), [false, "a==1 --hash=sha256:0"]);
+  assert.deepEqual(await found({ ...asks, "requirements.txt": "-r more.txt" }), [false, "-r more.txt"]);
+  assert.equal(await found({ ...asks, "virtualenv/lib/a.py": "" }), null);
+  assert.equal(await found({ ...asks, "requests/__init__.py": "", "bs4.py": "" }), null);
 });
 
 test("registries' keys go into npm's settings, never onto its command line, and only registries are reached", () => {

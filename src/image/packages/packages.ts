@@ -9,6 +9,10 @@ export interface Registries {
   readonly npm: string;
   /** Of pip: the simple index, without a slash at its end. */
   readonly pip: string;
+  /** Of modules of Go, without a slash at its end. */
+  readonly go: string;
+  /** Of crates: the sparse index, without a slash at its end. */
+  readonly cargo: string;
   /** What indexes may refer to besides, as `HOST:PORT`. */
   readonly hosts: readonly string[];
   /** Certificates that are trusted besides those of the machine, in PEM; null: none. */
@@ -18,6 +22,8 @@ export interface Registries {
 export const publicRegistries: Registries = {
   npm: "https://registry.npmjs.org/",
   pip: "https://pypi.org/simple",
+  go: "https://proxy.golang.org",
+  cargo: "https://index.crates.io",
   hosts: ["files.pythonhosted.org:443"],
   ca: null,
 };
@@ -34,6 +40,11 @@ export interface Wanted {
   readonly written?: readonly string[];
 }
 
+/** Text by path of the files that are not as they are in the code. */
+export function writtenOf({ files, written = [] }: Wanted): Readonly<Record<string, string>> {
+  return Object.fromEntries(written.map((name) => [name, files[name] ?? ""]));
+}
+
 /** What the program in the sandbox is told (`runtimes/install/main.cjs`). */
 export interface InstallJob {
   /** Files and folders at the top of the code, which are copied to where the command runs. */
@@ -47,11 +58,23 @@ export interface InstallJob {
   readonly results: Readonly<Record<string, string>>;
 }
 
-/** A package manager. */
+/** What a package manager is told of the code besides its folder. */
+export interface CodeFacts {
+  /** Packages that the code uses and need not name. */
+  readonly provided: ProvidedPackages;
+  /** The function that is called; null: the kind's default. */
+  readonly main: string | null;
+  /** Host folder of what is compiled with the code and calls it. */
+  readonly launchers: string;
+}
+
+/** A package manager, or a compiler. */
 export interface PackageManager {
-  readonly name: "npm" | "pip";
-  /** Null: nothing is missing. `more`: packages that the code uses and need not name; of npm. */
-  find(folder: string, more: ProvidedPackages): Promise<Wanted | null>;
+  readonly name: "npm" | "pip" | "go" | "cargo" | "javac";
+  /** How an error begins. */
+  readonly failed: string;
+  /** Null: nothing is missing. */
+  find(folder: string, facts: CodeFacts): Promise<Wanted | null>;
   job(wanted: Wanted, mode: InstallMode, registries: Registries, copy: readonly string[]): InstallJob;
   /** `HOST:PORT` of all that it may connect to. */
   hosts(registries: Registries): readonly string[];
@@ -94,8 +117,14 @@ export function lastLines(said: string): string {
   return lines.slice(-linesShown).join("\n").slice(-shownBytesMax);
 }
 
-/** The answer to a deploy whose packages could not be installed. `output` is what the package manager printed. */
-export function buildFailed({ reason, why, fix }: Explanation | { reason: string; why: string; fix: string }, output: string) {
-  const message = `The packages of the code could not be installed: ${why}. ${fix}`;
+export const couldNotInstall = "The packages of the code could not be installed";
+
+/** The answer to a deploy whose packages could not be installed. `failed` is how it begins, `output` what the package manager printed. */
+export function buildFailed(
+  { reason, why, fix }: Explanation | { reason: string; why: string; fix: string },
+  output: string,
+  failed = couldNotInstall,
+) {
+  const message = `${failed}: ${why}${fix === "" ? "" : `. ${fix}`}`;
   return new PlatformError("build_failed", message, { details: { reason, output: lastLines(output) } });
 }

@@ -3,32 +3,37 @@ import { join } from "node:path";
 import { rootLayout } from "../layout.ts";
 import { installedFolder, packageFolders } from "../programs/python.ts";
 import { pipFolder } from "../roots/recipes.ts";
-import { explained, type Explanation, hostOf, type PackageManager } from "./packages.ts";
+import { couldNotInstall, explained, type Explanation, hostOf, type PackageManager, writtenOf } from "./packages.ts";
+import type { ProvidedPackages } from "./provided.ts";
 
 const manifestName = "requirements.txt";
 const manifestBytesMax = 8 * 1024 * 1024;
 
-/** pip, for code with a `requirements.txt` and no folder of packages beside it. */
+/** pip, for code with a `requirements.txt`, or that uses what is provided, and no folder of packages beside it. */
 export const pip: PackageManager = {
   name: "pip",
+  failed: couldNotInstall,
 
-  async find(folder) {
-    const facts = await lstat(join(folder, manifestName)).catch(() => null);
-    if (!facts?.isFile() || facts.size > manifestBytesMax || (await hasPackages(folder))) return null;
-    const text = await readFile(join(folder, manifestName), "utf8");
+  async find(folder, { provided }) {
+    const names = await readdir(folder);
+    if (hasPackages(names)) return null;
+    const text = await manifestIn(folder);
     const lines = requirements(text);
-    if (lines.length === 0) return null;
-    return {
-      files: { [manifestName]: text },
-      needsCode: lines.some((line) => /^(?:-r|-c|-e|--requirement|--constraint|--editable)\b|^\.{0,2}\/|^\.$|file:/.test(line)),
-      locked: /\s--hash=/.test(text),
-    };
+    const needsCode = lines.some((line) =>
+      /^(?:-r|-c|-e|--requirement|--constraint|--editable)\b|^\.{0,2}\/|^\.$|file:/.test(line),
+    );
+    const locked = /\s--hash=/.test(text);
+    // Hashes are the last word, and other files may say more than is seen here.
+    const more = locked || needsCode ? [] : missingIn(lines, notAmong(names, provided));
+    if (lines.length + more.length === 0) return null;
+    const files = { [manifestName]: more.length === 0 ? text : [text, ...more, ""].join("\n") };
+    return { files, needsCode, locked, ...(more.length > 0 && { written: [manifestName] }) };
   },
 
   job(wanted, mode, registries, copy) {
     return {
       copy,
-      write: {},
+      write: writtenOf(wanted),
       command: [
         rootLayout.python,
         "-I",
@@ -60,10 +65,36 @@ const quietly =
     " ",
   );
 
-/** Somebody ran `pip install --target`, into a folder of packages or beside the code. */
-async function hasPackages(folder: string): Promise<boolean> {
-  const names = await readdir(folder);
-  return names.some((name) => (packageFolders as readonly string[]).includes(name) || name.endsWith(".dist-info"));
+/** "": there is none. */
+async function manifestIn(folder: string): Promise<string> {
+  const file = join(folder, manifestName);
+  const facts = await lstat(file).catch(() => null);
+  return facts?.isFile() && facts.size <= manifestBytesMax ? await readFile(file, "utf8") : "";
+}
+
+/** Somebody ran `pip install --target`, into a folder of packages or beside the code, or sends a whole environment. */
+function hasPackages(names: readonly string[]): boolean {
+  return names.some((name) => folders.has(name) || name.endsWith(".dist-info"));
+}
+
+const folders: ReadonlySet<string> = new Set([...packageFolders, "virtualenv"]);
+
+/** Without those that the code has itself. */
+function notAmong(names: readonly string[], provided: ProvidedPackages): readonly string[] {
+  const own = new Set(names.map((name) => name.replace(/\.py$/, "")));
+  return Object.entries(provided).flatMap(([module, requirement]) => (own.has(module) ? [] : [requirement]));
+}
+
+/** What is provided and not named there. Beside requirements of the code's own any version will do that goes with them. */
+function missingIn(lines: readonly string[], provided: readonly string[]): readonly string[] {
+  const named = new Set(lines.map(packageOf));
+  const more = provided.filter((each) => !named.has(packageOf(each)));
+  return lines.length === 0 ? more : more.map(packageOf);
+}
+
+/** The name of a requirement, of whose spellings there are several. */
+function packageOf(requirement: string): string {
+  return (/^[\w.-]+/.exec(requirement)?.[0] ?? "").toLowerCase().replaceAll(/[-_.]+/g, "-");
 }
 
 function requirements(text: string): string[] {

@@ -10,7 +10,10 @@ import { rootLayout } from "../layout.ts";
 import { npm } from "./npm.ts";
 import { buildFailed, type InstallJob, type PackageManager, type Registries } from "./packages.ts";
 import { pip } from "./pip.ts";
-import { type ProvidedPackages, usedOf } from "./provided.ts";
+import { cargo } from "../compilers/cargo.ts";
+import { go } from "../compilers/go.ts";
+import { javac } from "../compilers/javac.ts";
+import { type Provided, type ProvidedPackages, usedOf } from "./provided.ts";
 
 /** Rises when the same packages are installed in another way. */
 const formatVersion = 1;
@@ -24,9 +27,11 @@ export interface PlanParts {
   readonly folder: string;
   readonly store: PackageStore;
   /** What handlers of the convention `parameters` may use without naming it. */
-  readonly provided: ProvidedPackages;
+  readonly provided: Provided;
   /** Our program that runs the package manager. */
   readonly runtime: string;
+  /** Host folder of what is compiled with the code. */
+  readonly launchers: string;
   /** Asked only where something has to be installed. */
   registries(manager: PackageManager["name"]): Promise<Registries>;
   /** What decides which packages fit, such as the interpreter's version. */
@@ -39,9 +44,10 @@ export interface PlanParts {
 export async function planOf(parts: PlanParts): Promise<InstallPlan | null> {
   const { source, namespace, kind, folder, store } = parts;
   const mode = source.install ?? "auto";
-  const manager = managerOf(kind);
+  const manager = managerOf(kind, source);
   if (manager === null || mode === "none") return null;
-  const wanted = await manager.find(folder, await usedOf(providedFor(parts), folder));
+  const provided = await providedFor(parts, manager);
+  const wanted = await manager.find(folder, { provided, main: source.handler, launchers: parts.launchers });
   if (wanted === null) return null;
   const registries = await parts.registries(manager.name);
   const runsCode = mode === "scripts" || wanted.needsCode;
@@ -51,10 +57,12 @@ export async function planOf(parts: PlanParts): Promise<InstallPlan | null> {
   const named = runsCode ? (await readdir(folder)).filter((name) => name !== ".npmrc") : Object.keys(wanted.files);
   const copy = named.filter((name) => wanted.written?.includes(name) !== true);
   const job: InstallJob = manager.job(wanted, mode, registries, copy);
-  const whole = () => store.join(key, source.digest, folder).catch(refuseUnusable);
+  const refuse = (error: unknown) => refuseUnusable(error, manager);
+  const whole = () => store.join(key, source.digest, folder).catch(refuse);
   return {
     key,
     manager: manager.name,
+    failed: manager.failed,
     async isThere() {
       if ((await store.find(key)) === null) return false;
       await whole();
@@ -68,28 +76,31 @@ export async function planOf(parts: PlanParts): Promise<InstallPlan | null> {
     },
     async keep(records) {
       const fill = (tree: Tree) => unpackRecords(records, tree, Object.keys(job.results));
-      await store.add(key, fill).catch(refuseUnusable);
+      await store.add(key, fill).catch(refuse);
       await whole();
     },
     isIncomplete: (said) => manager.isIncomplete(said),
-    failure: (said) => buildFailed(manager.explain(said), said),
+    failure: (said) => buildFailed(manager.explain(said), said, manager.failed),
   };
 }
 
-function providedFor({ source, kind, provided }: PlanParts): ProvidedPackages {
-  return source.convention === "parameters" && kind.runtime.family === "nodejs" ? provided : {};
+async function providedFor({ source, provided, folder }: PlanParts, { name }: PackageManager): Promise<ProvidedPackages> {
+  if (source.convention !== "parameters" || (name !== "npm" && name !== "pip")) return {};
+  return await usedOf(name, provided[name], folder);
 }
 
-/** Packages come for the languages that have a registry of them. */
-function managerOf({ runtime: { family } }: Kind): PackageManager | null {
-  switch (family) {
+/** Packages come for the languages that have a registry of them, and programs for those that have a compiler. */
+function managerOf({ runtime }: Kind, { convention }: CodeSource): PackageManager | null {
+  switch (runtime.family) {
     case "nodejs":
       return npm;
     case "python":
       return pip;
-    case "java":
-    case "shim":
     case "executable":
+      return runtime.compiler !== null && convention === "parameters" ? { go, cargo }[runtime.compiler] : null;
+    case "java":
+      return convention === "parameters" ? javac : null;
+    case "shim":
       return null;
   }
 }
@@ -99,8 +110,8 @@ function keyOf(parts: readonly unknown[]): string {
 }
 
 /** What a sandbox sent was made by code of others. */
-function refuseUnusable(error: unknown): never {
+function refuseUnusable(error: unknown, { failed }: PackageManager): never {
   const { code, message } = asPlatformError(error);
   if (code !== "invalid" && code !== "too_large") throw error;
-  throw buildFailed({ reason: "unusable", why: message, fix: "Depend on less, or send the packages with the code" }, "");
+  throw buildFailed({ reason: "unusable", why: message, fix: "Depend on less, or send the packages with the code" }, "", failed);
 }

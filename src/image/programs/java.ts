@@ -1,6 +1,7 @@
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "../../model/error.ts";
+import { compiledFolder } from "../compilers/compiler.ts";
 import type { Layout } from "../layout.ts";
 import { javaActions, javaClasses, javaTrustStore } from "../roots/java-shim.ts";
 import { gsonJar } from "../roots/recipes.ts";
@@ -13,8 +14,9 @@ const jarFolders = ["", "lib", "app"] as const;
 const classFolder = "classes";
 
 const kitMain = "com.fnproject.fn.runtime.EntryPoint";
+const lambdaMain = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda";
 
-/** A method of a class, as Fn's kit wants it, and a class with a main method. */
+/** A method of a class, as Fn's kit wants it, and a class: one with a main method, or with Lambda's interface. */
 const methodRule = /^[\w$]+(?:\.[\w$]+)*::[\w$]+$/;
 const classRule = /^[\w$]+(?:\.[\w$]+)*$/;
 
@@ -44,7 +46,7 @@ const manyMiB = 1793;
 export async function javaProgram(kind: string, folder: string, handler: string | null, layout: Layout): Promise<FindProgram> {
   const [files, jars] = [await topFiles(folder), await jarsIn(folder)];
   const hasClasses = (await stat(join(folder, classFolder)).catch(() => null))?.isDirectory() === true;
-  const hasKit = await findKit(folder, jars);
+  const [hasKit, hasLambdaClient] = await Promise.all([kitMain, lambdaMain].map((each) => findClass(each, folder, jars)));
   const main = await mainClassIn(folder);
   const java = (...args: readonly string[]) => [layout.java, ...options(layout), ...args];
   const places = [layout.code, ...(hasClasses ? [`${layout.code}/${classFolder}`] : [])];
@@ -54,6 +56,10 @@ export async function javaProgram(kind: string, folder: string, handler: string 
       if (handler === null || !methodRule.test(handler)) throw noMethod(handler);
       if (!hasKit) throw noKit();
       return java("-cp", classPath, kitMain, handler);
+    }
+    if (protocol === "runtime-api") {
+      if (!hasLambdaClient) throw noLambdaClient();
+      return java("-cp", classPath, lambdaMain, handler ?? "");
     }
     if (handler !== null && classRule.test(handler)) return java("-cp", classPath, handler);
     if (main !== null) return java("-cp", classPath, main);
@@ -65,7 +71,7 @@ export async function javaProgram(kind: string, folder: string, handler: string 
 
 /** What serves a class with a method `main(JsonObject)`. */
 export function javaAction(layout: Layout): readonly string[] {
-  const places = [`${layout.runtime}/${javaActions}`, `/${gsonJar}`, layout.code];
+  const places = [`${layout.runtime}/${javaActions}`, `/${gsonJar}`, `${layout.code}/${compiledFolder}`, layout.code];
   // The environment can only be changed from inside.
   const opened = ["--add-opens", "java.base/java.util=ALL-UNNAMED"];
   return [layout.java, ...options(layout), ...opened, "-cp", places.join(":"), "polykiln.Action"];
@@ -92,8 +98,8 @@ async function mainClassIn(folder: string): Promise<string | null> {
   return /^Main-Class: *([\w$.]+)\s*$/m.exec(manifest)?.[1] ?? null;
 }
 
-async function findKit(folder: string, jars: readonly string[]): Promise<boolean> {
-  const path = `${kitMain.replaceAll(".", "/")}.class`;
+async function findClass(name: string, folder: string, jars: readonly string[]): Promise<boolean> {
+  const path = `${name.replaceAll(".", "/")}.class`;
   if (await stat(join(folder, path)).catch(() => null)) return true;
   for (const jar of jars) if (await lists(join(folder, jar), path)) return true;
   return false;
@@ -124,5 +130,11 @@ function noMethod(handler: string | null): PlatformError {
 function noKit(): PlatformError {
   const message =
     "Protocol http-stream for Java needs Fn's kit in the code: add the jars of com.fnproject.fn:runtime and what it depends on (`mvn dependency:copy-dependencies` puts them into one folder), at the top, in lib or in app";
+  return new PlatformError("invalid", message);
+}
+
+function noLambdaClient(): PlatformError {
+  const message =
+    "Protocol runtime-api for Java needs Lambda's client in the code: add the jars of com.amazonaws:aws-lambda-java-runtime-interface-client and what it depends on, at the top or in lib, or give the function a command";
   return new PlatformError("invalid", message);
 }

@@ -15,6 +15,7 @@ const fileNames = {
   "http-stream": ["func.py", "handler.py", "app.py", "main.py"],
   "http-port": ["app.py", "main.py", "server.py", "func.py"],
   "action-proxy": ["app.py", "main.py", "server.py", "func.py"],
+  "runtime-api": ["lambda_function.py"],
   stdio: stdioNames,
   "stdio-http": stdioNames,
   "stdio-json": stdioNames,
@@ -56,8 +57,13 @@ export async function pythonEnvironment(folder: string, layout: Layout): Promise
  */
 export async function pythonProgram(kind: string, folder: string, handler: string | null, layout: Layout): Promise<FindProgram> {
   const files = await topFiles(folder);
-  const hasFdk = await findFdk(folder);
+  const hasFdk = await hasPackage(folder, "fdk/scripts/fdk.py");
+  const hasLambdaClient = await hasPackage(folder, "awslambdaric/__main__.py");
   return (protocol) => {
+    if (protocol === "runtime-api") {
+      if (!hasLambdaClient) throw noLambdaClient();
+      return [layout.python, "-m", "awslambdaric", handler ?? "lambda_function.lambda_handler"];
+    }
     const { file, name } = entryIn(files, kind, handler, protocol);
     const path = `${layout.code}/${file}`;
     if (protocol !== "http-stream") return [layout.python, path];
@@ -98,9 +104,9 @@ async function vendored(folder: string): Promise<string[]> {
   return found;
 }
 
-async function findFdk(folder: string): Promise<boolean> {
+async function hasPackage(folder: string, file: string): Promise<boolean> {
   for (const place of ["", ...packageFolders, installedFolder]) {
-    if (await stat(join(folder, place, "fdk/scripts/fdk.py")).catch(() => null)) return true;
+    if (await stat(join(folder, place, file)).catch(() => null)) return true;
   }
   return false;
 }
@@ -113,5 +119,11 @@ function splitHandler(handler: string | null): { file: string; name: string } | 
 function noFdk(): PlatformError {
   const message =
     "Protocol http-stream for Python needs the package fdk in the code: run `pip install --target . fdk` in its folder and pack it again, or give the function a command";
+  return new PlatformError("invalid", message);
+}
+
+function noLambdaClient(): PlatformError {
+  const message =
+    "Protocol runtime-api for Python needs the package awslambdaric: name it in requirements.txt, or run `pip install --target . awslambdaric` in the code's folder and pack it again, or give the function a command";
   return new PlatformError("invalid", message);
 }

@@ -34,7 +34,8 @@ export function compiledJavaShim(build: ShimBuild & { readonly tools: string | n
         await rm(classes, { recursive: true });
       };
       await compile(javaClasses, ["UnixSocketNative", "TrustStore"], []);
-      if (tools !== null) await compile(javaActions, ["Action", "ActionCalls", "Connection"], ["-cp", join(tools, gsonJar)]);
+      if (tools !== null)
+        await compile(javaActions, ["Action", "ActionCalls", "Connection", "Marks"], ["-cp", join(tools, gsonJar)]);
       const store = ["-cp", join(folder, javaClasses), "polykiln.TrustStore", certificates, join(folder, javaTrustStore)];
       await runTool(program("java"), store, makeTimeoutMs, say);
     },

@@ -36,7 +36,7 @@ export interface PackagedProgram {
 }
 
 /** Rises when the same recipe gives another root because this room's code changed. */
-const recipeRevision = 1;
+const recipeRevision = 2;
 
 const plain = { from: null, packages: [], node: null, links: {}, compilePython: false, essentials: [] } as const;
 
@@ -50,6 +50,16 @@ export const baseRoot: RootRecipe = {
   packages: ["bash", "coreutils", "dash", "grep", "libstdc++6", "sed"],
   links: { "usr/bin/sh": "dash", "usr/bin/awk": "mawk", "usr/bin/which": "which.debianutils" },
   essentials: ["etc/passwd", "usr/bin/dash", "usr/bin/ls", "lib64/ld-linux-x86-64.so.2", "usr/lib/x86_64-linux-gnu/libc.so.6"],
+};
+
+/** The base, and what scripts speak HTTP with. */
+export const providedRoot: RootRecipe = {
+  ...plain,
+  name: "provided",
+  from: baseRoot,
+  packages: ["curl"],
+  links: { "usr/lib/ssl/cert.pem": "/etc/ssl/certs/ca-certificates.crt" },
+  essentials: ["usr/bin/curl"],
 };
 
 export const pythonRoot: RootRecipe = {
@@ -161,6 +171,45 @@ export function pipRoot(nodeVersion: string): RootRecipe {
     node: nodeVersion,
     pip: true,
     essentials: ["usr/bin/python3.11", "usr/bin/node", `${pipFolder}/pip/__main__.py`],
+  };
+}
+
+/** The same with a Node for the program that looks after it. */
+export function javaCompilerRoot(nodeVersion: string): RootRecipe {
+  return {
+    ...plain,
+    name: "compile-java-17",
+    from: javaToolsRoot,
+    node: nodeVersion,
+    links: { "usr/bin/javac": `../../${javaHome}/bin/javac` },
+    essentials: ["usr/bin/node", `${javaHome}/bin/javac`],
+  };
+}
+
+export const goProgram = "/usr/bin/go";
+const goHome = "usr/lib/go-1.19";
+
+/** Go's compiler, with a Node for the program that looks after it. */
+export function goToolsRoot(nodeVersion: string): RootRecipe {
+  return {
+    ...plain,
+    name: "tools-go-1.19",
+    from: nodeRoot(nodeVersion),
+    packages: ["golang-1.19-go"],
+    links: { "usr/bin/go": "../lib/go-1.19/bin/go" },
+    essentials: ["usr/bin/node", `${goHome}/bin/go`, `${goHome}/pkg/linux_amd64/fmt.a`],
+  };
+}
+
+/** Rust's compiler and package manager, of the newer version that the distribution has, and C's, which links. */
+export function rustToolsRoot(nodeVersion: string): RootRecipe {
+  return {
+    ...plain,
+    name: "tools-rust-1",
+    from: nodeRoot(nodeVersion),
+    packages: ["cargo-web", "rustc-web"],
+    links: { "usr/bin/cc": "gcc" },
+    essentials: ["usr/bin/node", "usr/bin/cargo", "usr/bin/rustc", "usr/bin/gcc", "usr/bin/ld"],
   };
 }
 

@@ -11,6 +11,7 @@ const folders = [
   "run/kiln-init",
   "function",
   "runtime",
+  "var/task",
   "home",
   "etc/ssl/certs",
   "usr/bin",
