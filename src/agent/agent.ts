@@ -42,7 +42,8 @@ export interface Agent extends AgentLink {
   prepare(fn: Fn, app: App | null): void;
   /** All sandboxes that a namespace's functions keep ready from now on. Best effort: those for which there is no memory are made when there is. */
   provision(namespace: string, wanted: readonly Provisioned[]): void;
-  provisioned(fn: Fn): ProvisionCounts;
+  /** `revision`: of that one; absent: of all. */
+  provisioned(fn: Fn, revision?: number): ProvisionCounts;
   /** Why so many sandboxes of this function can't be kept ready; null: they can. */
   provisionRefusal(fn: Fn): PlatformError | null;
   /** For packages that code names and does not bring. */
@@ -164,8 +165,8 @@ class LocalAgent implements Agent {
     if (!this.#closing) this.#provisions.set(namespace, wanted);
   }
 
-  provisioned(fn: Fn): ProvisionCounts {
-    return this.#provisions.of(fn);
+  provisioned(fn: Fn, revision?: number): ProvisionCounts {
+    return this.#provisions.of(fn, revision);
   }
 
   provisionRefusal(fn: Fn): PlatformError | null {

@@ -64,10 +64,11 @@ export class Provisions {
     provide(entry);
   }
 
-  of({ namespace, id }: Pick<Fn, "namespace" | "id">): ProvisionCounts {
+  /** `revision`: of that one; absent: of all. */
+  of({ namespace, id }: Pick<Fn, "namespace" | "id">, revision?: number): ProvisionCounts {
     const counts = { wanted: 0, ready: 0 };
     for (const { fn, pool, count } of this.#byNamespace.get(namespace) ?? []) {
-      if (fn.id !== id) continue;
+      if (fn.id !== id || (revision ?? fn.revision) !== fn.revision) continue;
       counts.wanted += count;
       counts.ready += Math.min(count, pool.provisioned.ready);
     }

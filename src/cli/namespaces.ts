@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { KeyAnswer, MadeKeyAnswer, NamespaceAnswer } from "./answers.ts";
+import type { KeyAnswer, MadeKeyAnswer, NamespaceAnswer, SigningAnswer } from "./answers.ts";
 import type { Run } from "./cli.ts";
 import { egressFrom } from "./egress.ts";
 import { usage } from "./failure.ts";
@@ -35,6 +35,12 @@ export function register(program: Command, run: Run): void {
     .description("Make another key and print it, which is shown this once.")
     .argument("[name]")
     .action(run(createKey));
+  keys
+    .command("aws")
+    .description("Print what AWS's tools have to be told to work with the functions of a namespace.")
+    .argument("[name]")
+    .option("--key <key>", "the key whose pair it is; the first one by default")
+    .action(run(showSigning));
   keys
     .command("delete")
     .alias("rm")
@@ -118,6 +124,25 @@ async function listKeys(session: Session, name?: string): Promise<number> {
 async function createKey(session: Session, name?: string): Promise<number> {
   const { id, auth } = await session.client.json<MadeKeyAnswer>("POST", `${homeOf(session, name)}/keys`);
   await session.out.item({ name: name ?? session.namespace, auth }, id);
+  return 0;
+}
+
+/** For people and shells alike: `eval "$(polykiln namespace keys aws)"`. */
+async function showSigning(session: Session, name: string | undefined, { key }: { readonly key?: string }): Promise<number> {
+  const { client, out } = session;
+  const home = homeOf(session, name);
+  const id = key ?? (await client.get<{ items: KeyAnswer[] }>(`${home}/keys`)).items[0]?.id;
+  if (id === undefined) throw usage("The namespace has no key: make one with polykiln namespace keys create");
+  const pair = await client.get<SigningAnswer>(`${home}/keys/${encodeURIComponent(id)}/signing`);
+  const variables = {
+    AWS_ACCESS_KEY_ID: pair.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: pair.secretAccessKey,
+    AWS_DEFAULT_REGION: pair.region,
+    AWS_REGION: pair.region,
+    AWS_ENDPOINT_URL_LAMBDA: client.url,
+  };
+  if (out.format !== "table") await out.item(variables, id);
+  else for (const [variable, value] of Object.entries(variables)) out.line(`export ${variable}=${value}`);
   return 0;
 }
 

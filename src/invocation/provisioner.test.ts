@@ -23,9 +23,11 @@ async function open(functions: Partial<Pick<Store["functions"], "provisioned">> 
       apps: store.apps,
       functions: {
         provisioned: (namespace, page) => store.functions.provisioned(namespace, page),
+        get: (namespace, id) => store.functions.get(namespace, id),
         revision: (namespace, id, revision) => store.functions.revision(namespace, id, revision),
         ...functions,
       },
+      notes: store.notes,
     },
     agent: {
       provision(namespace, wanted) {
@@ -119,4 +121,22 @@ test("a store that fails is read again, and after the close nobody is told anyth
   provisioner.changed("guest");
   await settled();
   assert.deepEqual(told, { guest: ["a:1:0 x 2"] });
+});
+
+test("versions and aliases keep sandboxes of their own revisions, those of one revision together", async () => {
+  const { store, told, provisioner } = await open();
+  await store.functions.create(named("a", { provisioned: 0 }));
+  for (const revision of [2, 3]) await store.functions.update(named("a", { revision, provisioned: revision === 3 ? 1 : 0 }));
+  const versions = [1, 2, 3].map((revision) => ({ version: revision, revision, description: "", createdAt: 0 }));
+  const alias = { name: "live", description: "", version: 1, other: { version: 3, weight: 0.25 }, provisioned: 4, revision: 1 };
+  const notes = { namespace: "guest", functionId: "a", tags: {}, lastVersion: 3, aliases: [alias], statements: {}, revision: 1 };
+  await store.notes.put({ ...notes, versions: versions.map((each) => ({ ...each, provisioned: each.version === 2 ? 2 : 0 })) });
+  provisioner.start();
+  await settled();
+  assert.deepEqual(told, { guest: ["a:3:0 x 2", "a:2:0 x 2", "a:1:0 x 3"] });
+  await store.notes.put({ ...notes, versions, aliases: [], revision: 2 });
+  provisioner.changed("guest");
+  await settled();
+  assert.deepEqual(told, { guest: ["a:3:0 x 1"] });
+  await provisioner.close();
 });

@@ -2,6 +2,7 @@ import type { Agent } from "../agent/agent.ts";
 import type { Provisioned } from "../agent/provisions.ts";
 import type { World } from "../lib/world.ts";
 import { limits } from "../model/limits.ts";
+import { type FnNotes, provisionedRevisions } from "../model/fn-notes.ts";
 import type { Fn } from "../model/model.ts";
 import type { Store } from "../store/store.ts";
 import { withAppParameters } from "./shared-app.ts";
@@ -10,7 +11,8 @@ export interface ProvisionerParts {
   readonly world: World;
   readonly store: {
     readonly apps: Pick<Store["apps"], "get">;
-    readonly functions: Pick<Store["functions"], "provisioned" | "revision">;
+    readonly functions: Pick<Store["functions"], "provisioned" | "get" | "revision">;
+    readonly notes: Pick<Store["notes"], "provisioned">;
   };
   readonly agent: Pick<Agent, "provision">;
   /** Hears that the store could not be read; it is read again. */
@@ -86,7 +88,37 @@ export class Provisioner {
       }
       after = page.next ?? undefined;
     } while (after !== undefined);
+    await this.#readVersions(namespace, found);
     if (!this.#closed) for (const [name, wanted] of found) this.#parts.agent.provision(name, wanted);
+  }
+
+  /** Those of versions and aliases are kept beside. */
+  async #readVersions(namespace: string | null, found: Map<string, Provisioned[]>): Promise<void> {
+    let after: string | undefined;
+    do {
+      const page = await this.#parts.store.notes.provisioned(namespace, { after, limit: limits.listPage.max });
+      for (const notes of page.items) {
+        const all = found.get(notes.namespace) ?? [];
+        found.set(notes.namespace, all);
+        for (const version of await this.#versionsOf(notes)) addTo(all, version);
+      }
+      after = page.next ?? undefined;
+    } while (after !== undefined);
+  }
+
+  async #versionsOf(notes: FnNotes): Promise<Provisioned[]> {
+    const { apps, functions } = this.#parts.store;
+    const { namespace, functionId } = notes;
+    const newest = await functions.get(namespace, functionId);
+    const app = newest?.appId == null ? null : await apps.get(namespace, newest.appId);
+    // It was deleted meanwhile.
+    if (newest === undefined || app === undefined) return [];
+    const versions: Provisioned[] = [];
+    for (const [revision, count] of provisionedRevisions(notes)) {
+      const fn = revision === newest.revision ? newest : await functions.revision(namespace, functionId, revision);
+      if (fn !== undefined) versions.push({ fn: withAppParameters(fn, app), app, count: Math.min(count, fn.sandboxesMax) });
+    }
+    return versions;
   }
 
   /** The revisions that get the function's calls share its sandboxes as they share the calls. */
@@ -106,4 +138,12 @@ export class Provisioner {
     }
     return shares;
   }
+}
+
+/** One revision has one pool. */
+function addTo(all: Provisioned[], more: Provisioned): void {
+  const at = all.findIndex(({ fn }) => fn.id === more.fn.id && fn.revision === more.fn.revision);
+  const before = all[at];
+  if (before === undefined) all.push(more);
+  else all[at] = { ...before, count: before.count + more.count };
 }
