@@ -19,7 +19,7 @@ export interface EndpointParts {
 }
 
 /** First parts of paths that are the platform's with all that is below them. */
-const ownPrefixes = new Set(["kiln", "ui", "invoke", "t", "r", "metrics", "healthz", "readyz", "version"]);
+const ownPrefixes = new Set(["kiln", "ui", "invoke", "t", "r", "api", "metrics", "healthz", "readyz", "version"]);
 
 /** Registers the paths of all extensions. Throws `invalid` for one that is taken. */
 export function registerEndpoints(extensions: readonly Extension[], parts: EndpointParts): void {
