@@ -12,7 +12,7 @@ export type ErrorCode =
   | "conflict" // 409
   | "too_large" // 413
   | "throttled" // the caller is over a quota: 429
-  | "build_failed" // what the code names as its packages could not be installed: 422
+  | "build_failed" // what the code names as its packages could not be installed, or it could not be compiled: 422
   | "header_too_large" // 431
   | "internal" // our fault: 500
   | "unsupported" // we know what is meant and do not do it: 501

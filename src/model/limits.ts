@@ -36,6 +36,8 @@ export const limits = {
   code: { bytesMax: 128 * 1024 * 1024, unpackedBytesMax: 512 * 1024 * 1024, filesMax: 50_000 },
   /** What is kept of one call's output; the rest is cut with a mark. */
   logBytesMax: 1024 * 1024,
+  /** What a function may want to be kept, of which the server's own limit is the most. */
+  functionLogBytesMax: { min: 0, max: 64 * 1024 * 1024, default: 1024 * 1024 },
   /** Calls that one makes which consists of others: a sequence or a conductor, and everything below it. */
   flow: { stepsMax: 50, depthMax: 100, runsMax: 10_000 },
   listPage: { default: 30, max: 100 },

@@ -65,6 +65,7 @@ export const protocolNames = [
   "stdio",
   "http-port",
   "action-proxy",
+  "runtime-api",
   "stdio-http",
   "stdio-json",
   "stdio-cloudevent",
@@ -82,9 +83,9 @@ export type InstallMode = (typeof installModes)[number];
 
 /**
  * How our runtimes call a handler (docs/frames.md). `event`: `handler(event, context)`. `parameters`: `main(parameters)`, with the function's
- * parameters under those of the call; it gives an object, which with a member `error` is a failure.
+ * parameters under those of the call; it gives an object, which with a member `error` is a failure. `lambda`: as functions for AWS Lambda are called.
  */
-export const conventionNames = ["event", "parameters"] as const;
+export const conventionNames = ["event", "parameters", "lambda"] as const;
 
 export type ConventionName = (typeof conventionNames)[number];
 
@@ -193,6 +194,8 @@ export interface Fn {
   /** JSON parameters under a call's own, for the convention `parameters`; one whose name is in `config`, too, is there for the environment alone. */
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly annotations: Annotations;
+  /** Bytes of what a call prints that are kept, within what the server keeps of any; absent: that. */
+  readonly logBytesMax?: number;
   /** As `App.shape`, copied from the app. */
   readonly shape: string;
   /** Of a function as one call runs it, changed by a binding or an extension: sandboxes are for equal ones. Never stored. */
@@ -242,6 +245,21 @@ export interface Rule {
   readonly target: FunctionName;
   readonly active: boolean;
   readonly annotations: Annotations;
+  readonly revision: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** Paths below one of its own that lead to functions, as a document of OpenAPI says. */
+export interface Api {
+  readonly id: string;
+  readonly namespace: string;
+  /** Its base path, from the slash that it begins with. */
+  readonly name: string;
+  /** What people call it; others may be called the same. */
+  readonly title: string;
+  /** JSON text. */
+  readonly document: string;
   readonly revision: number;
   readonly createdAt: number;
   readonly updatedAt: number;

@@ -10,7 +10,7 @@ export interface StoreRefusal {
 }
 
 /** The nouns that can be missing or taken. */
-export type Noun = "Namespace" | "Key" | "App" | "Function" | "Route" | "Trigger" | "Rule" | "Schedule";
+export type Noun = "Namespace" | "Key" | "App" | "Function" | "Route" | "Trigger" | "Rule" | "Schedule" | "API";
 
 /** `key`: the id, or the name of a namespace. */
 export function missing(noun: Noun, key: string): StoreRefusal {
@@ -39,6 +39,24 @@ export function unknownCursor(id: string): StoreRefusal {
 /** Of a function: never deployed, or too long ago to be kept. */
 export function missingRevision(revision: number): StoreRefusal {
   return { code: "invalid", message: `Revision ${revision} is not kept: see the list of revisions`, details: { revision } };
+}
+
+/** Of a function: a version of its notes is a revision that was never deployed, or too long ago to be kept. */
+export function missingVersion(functionId: string): StoreRefusal {
+  return {
+    code: "invalid",
+    message: `A version of function ${functionId} is a revision that is not kept`,
+    details: { functionId },
+  };
+}
+
+/** Somebody else changed what is said about the function since it was read. */
+export function staleNotes(functionId: string, revision: number): StoreRefusal {
+  return {
+    code: "conflict",
+    message: `What is said about function ${functionId} was changed meanwhile: read it again and repeat the change`,
+    details: { functionId, revision, reason: "stale" },
+  };
 }
 
 /** `appId`: of an app that stands for another one. */

@@ -9,6 +9,7 @@
 import type {
   Activation,
   ActivationStatus,
+  Api,
   App,
   Egress,
   Fn,
@@ -19,6 +20,7 @@ import type {
   TrafficShare,
   Trigger,
 } from "../model/model.ts";
+import type { FnNotes } from "../model/fn-notes.ts";
 import type { Schedule } from "../model/schedule.ts";
 
 export interface Store {
@@ -26,10 +28,12 @@ export interface Store {
   readonly keys: Keys;
   readonly apps: Apps;
   readonly functions: Functions;
+  readonly notes: Notes;
   readonly routes: Routes;
   readonly triggers: Triggers;
   readonly rules: Rules;
   readonly schedules: Schedules;
+  readonly gatewayApis: GatewayApis;
   readonly activations: Activations;
   /** Waits for what was sent, then ends. */
   close(): Promise<void>;
@@ -117,7 +121,7 @@ export interface Apps extends NamedRepository<App> {
   countPublished(namespace: string): Promise<number>;
 }
 
-/** Every function that was created or updated is kept under its revision too, the newest few of each. */
+/** Every function that was created or updated is kept under its revision too: the newest few of each, those with traffic, and versions (`Notes`). */
 export interface Functions extends Repository<Fn> {
   /** `appId` null: in the null app. */
   getByName(namespace: string, appId: string | null, name: string): Promise<Fn | undefined>;
@@ -141,6 +145,18 @@ export interface Functions extends Repository<Fn> {
   exists(id: string): Promise<boolean>;
   /** Makes no revision. Throws not_found for the function, `invalid` for a revision that is not kept. */
   setTraffic(namespace: string, id: string, traffic: readonly TrafficShare[]): Promise<void>;
+}
+
+/** What is said about functions, one for each about which something was said, and gone with it. */
+export interface Notes {
+  get(namespace: string, functionId: string): Promise<FnNotes | undefined>;
+  /**
+   * In place of what there was; from then on the revisions of its versions are kept. Throws not_found for the function, `invalid` for a revision that is not
+   * kept, conflict when the stored one's revision is not `notes.revision - 1` (0: there is none).
+   */
+  put(notes: FnNotes): Promise<void>;
+  /** Those of all namespaces that keep sandboxes ready, or of one, by the ids of their functions. Costs nothing for the others. */
+  provisioned(namespace: string | null, page: PageRequest): Promise<Page<FnNotes>>;
 }
 
 /** The name of a route is unique within its function, its source within the app; its function is one of the same app. */
@@ -179,6 +195,14 @@ export interface Schedules {
   advance(schedule: Schedule): Promise<void>;
 }
 
+/** Their names are their base paths. What their documents lead to need not be there. */
+export interface GatewayApis extends NamedRepository<Api> {
+  /** The names of all. */
+  names(namespace: string): Promise<readonly string[]>;
+  /** Those of this title, whatever changed last first. */
+  titled(namespace: string, title: string): Promise<readonly Api[]>;
+}
+
 export interface ActivationFilter {
   readonly functionId?: string | undefined;
   readonly status?: ActivationStatus | undefined;
@@ -197,6 +221,8 @@ export interface CallResult {
   readonly body: Uint8Array;
   /** Of the whole answer. */
   readonly bytes: number;
+  /** Of an event: what became of the rules of its trigger, as JSON text. Absent: it is a call's. */
+  readonly rules?: string;
 }
 
 /** Records of calls. Written in batches off the call's path; the first record of an id wins (P2). */

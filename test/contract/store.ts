@@ -2,11 +2,13 @@
 import { describe, test } from "node:test";
 import type { Store } from "../../src/store/store.ts";
 import { testActivations } from "./store/activations.ts";
+import { testApis } from "./store/apis.ts";
 import { testApps } from "./store/apps.ts";
 import { testCascades } from "./store/cascades.ts";
 import { testTriggersAndRules } from "./store/events.ts";
 import { testFunctions, testProvisioned } from "./store/functions.ts";
 import { testNamespacesAndKeys } from "./store/namespaces.ts";
+import { testNotes } from "./store/notes.ts";
 import { testRevisions } from "./store/revisions.ts";
 import { testRoutes } from "./store/routes.ts";
 import { testSchedules } from "./store/schedules.ts";
@@ -31,9 +33,11 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     testFunctions(it);
     testProvisioned(it);
     testRevisions(it);
+    testNotes(it);
     testRoutes(it);
     testTriggersAndRules(it);
     testSchedules(it);
+    testApis(it);
     testCascades(it);
     testActivations(it);
   });

@@ -4,16 +4,20 @@ import { toPage } from "../page.ts";
 import { missing, missingRevision, refuse } from "../refusals.ts";
 import type { Functions, Page, PageRequest, SkipRequest } from "../store.ts";
 import { compareBytes, latestOf } from "./order.ts";
+import type { NotedFunctions } from "./notes.ts";
 import { MemoryRepository, type Rules } from "./repository.ts";
 
 /** Functions, and what was deployed under their names before. */
-export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
+export class MemoryFunctions extends MemoryRepository<Fn> implements Functions, NotedFunctions {
   readonly #revisionsKept: number;
+  readonly #pinned: (namespace: string, id: string) => ReadonlySet<number>;
   /** By function, the oldest first. */
   readonly #revisions = new Map<string, Fn[]>();
 
-  constructor(rules: Rules<Fn>, revisionsKept: number) {
+  /** `pinned`: revisions that stay. */
+  constructor(rules: Rules<Fn>, revisionsKept: number, pinned: (namespace: string, id: string) => ReadonlySet<number>) {
     super(rules);
+    this.#pinned = pinned;
     this.#revisionsKept = revisionsKept;
   }
 
@@ -101,6 +105,10 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
     this.replace({ ...fn, traffic: structuredClone(traffic) });
   }
 
+  keeps(namespace: string, id: string, revision: number): boolean {
+    return this.#kept(namespace, id).some((fn) => fn.revision === revision);
+  }
+
   #inApp(namespace: string, appId: string | null | undefined): readonly Fn[] {
     return this.all(namespace).filter((fn) => appId === undefined || fn.appId === appId);
   }
@@ -109,7 +117,9 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions {
     const kept = this.#kept(fn.namespace, fn.id);
     kept.push(structuredClone({ ...fn, traffic: [] }));
     const routed = new Set(fn.traffic.map(({ revision }) => revision));
-    const left = kept.filter(({ revision }) => revision > fn.revision - this.#revisionsKept || routed.has(revision));
+    const pinned = this.#pinned(fn.namespace, fn.id);
+    const isNew = (revision: number) => revision > fn.revision - this.#revisionsKept;
+    const left = kept.filter(({ revision }) => isNew(revision) || routed.has(revision) || pinned.has(revision));
     this.#revisions.set(keyOf(fn.namespace, fn.id), left);
   }
 

@@ -1,10 +1,11 @@
 /** The store in memory: for tests, and for a server that may forget. */
 import { limits } from "../../model/limits.ts";
-import type { App, Egress, Namespace, Route, Rule, Trigger } from "../../model/model.ts";
+import type { Api, App, Egress, Namespace, Route, Rule, Trigger } from "../../model/model.ts";
 import { toNamedPage, toPage, parseNamedCursor } from "../page.ts";
 import { functionInBinding, missing, type Noun, refuse, taken } from "../refusals.ts";
 import type {
   Apps,
+  GatewayApis,
   Key,
   Keys,
   LimitedNamespace,
@@ -21,6 +22,7 @@ import { MemoryActivations } from "./activations.ts";
 import { MemoryFunctions } from "./functions.ts";
 import { type ChangedDefinition, compareBytes, latestOf } from "./order.ts";
 import { type Definition, MemoryRepository } from "./repository.ts";
+import { MemoryNotes } from "./notes.ts";
 import { MemorySchedules } from "./schedules.ts";
 
 export interface MemoryStoreOptions {
@@ -70,10 +72,15 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
         const isBinding = apps.all(fn.namespace).some(({ id, binding }) => id === fn.appId && binding !== undefined);
         if (isBinding) throw refuse(functionInBinding(fn.appId));
       },
-      cascade: (fn) => dropAll(routes, fn.namespace, (route) => route.functionId === fn.id),
+      cascade(fn) {
+        dropAll(routes, fn.namespace, (route) => route.functionId === fn.id);
+        notes.drop(fn.namespace, fn.id);
+      },
     },
     options.revisionsKept ?? limits.revisionsKept.default,
+    (namespace, id) => notes.pinned(namespace, id),
   );
+  const notes = new MemoryNotes(functions);
   const apps = new MemoryApps({
     noun: "App",
     clash: sameName,
@@ -84,16 +91,20 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     },
   });
 
+  const gatewayApis = new MemoryApis({ noun: "API", clash: sameName, requireParents: inNamespace, cascade: () => {} });
+
   const activations = new MemoryActivations(options.activationsMax ?? 100_000);
   return {
     namespaces,
     keys: new MemoryKeys(namespaces),
     apps,
     functions,
+    notes,
     routes,
     triggers,
     rules,
     schedules,
+    gatewayApis,
     activations,
     close: async () => {},
   };
@@ -148,6 +159,17 @@ class MemoryRules extends MemoryNamed<Rule> implements Rules {
   async ofTrigger(namespace: string, triggerId: string): Promise<readonly Rule[]> {
     const found = this.all(namespace).filter((rule) => rule.triggerId === triggerId);
     return structuredClone(found.toSorted((one, other) => compareBytes(one.id, other.id)));
+  }
+}
+
+class MemoryApis extends MemoryNamed<Api> implements GatewayApis {
+  async names(namespace: string): Promise<readonly string[]> {
+    return this.all(namespace).map(({ name }) => name);
+  }
+
+  async titled(namespace: string, title: string): Promise<readonly Api[]> {
+    const found = this.all(namespace).filter((api) => api.title === title);
+    return latestOf(found, { skip: 0, limit: found.length });
   }
 }
 

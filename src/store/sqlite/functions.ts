@@ -115,6 +115,9 @@ function inApp(namespace: string, appId: string | null | undefined): { condition
   return { condition: "namespace = ? AND app_id IS ?", params: [namespace, appId] };
 }
 
+const versioned =
+  "SELECT version.value ->> '$.revision' FROM notes, json_each(notes_json, '$.versions') AS version WHERE namespace = ? AND function_id = ?";
+
 /** Runs in the transaction that creates or changes the function. */
 function keepRevision(fn: Fn, revisionsKept: number): readonly Statement[] {
   const { namespace, id, revision } = fn;
@@ -125,8 +128,8 @@ function keepRevision(fn: Fn, revisionsKept: number): readonly Statement[] {
       params: [namespace, id, revision, JSON.stringify({ ...fn, traffic: [] })],
     },
     {
-      sql: `DELETE FROM revisions WHERE namespace = ? AND function_id = ? AND revision <= ? AND revision NOT IN (${routed.map(() => "?").join(", ")})`,
-      params: [namespace, id, revision - revisionsKept, ...routed],
+      sql: `DELETE FROM revisions WHERE namespace = ? AND function_id = ? AND revision <= ? AND revision NOT IN (${routed.map(() => "?").join(", ")}) AND revision NOT IN (${versioned})`,
+      params: [namespace, id, revision - revisionsKept, ...routed, namespace, id],
     },
   ];
 }

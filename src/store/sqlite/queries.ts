@@ -1,5 +1,5 @@
 /** The nouns as rows: table, columns in both directions, and what must be there for an item to be. */
-import type { App, AppBinding, Fn, Route, Rule, Trigger } from "../../model/model.ts";
+import type { Api, App, AppBinding, Fn, Route, Rule, Trigger } from "../../model/model.ts";
 import type { Row, SqlValue, Statement } from "../../sql/sql.ts";
 import { functionInBinding, missing, type Noun } from "../refusals.ts";
 
@@ -73,6 +73,7 @@ export const functionTable: Table<Fn> = {
     config_json: JSON.stringify(fn.config),
     parameters_json: JSON.stringify(fn.parameters),
     annotations_json: JSON.stringify(fn.annotations),
+    log_bytes_max: fn.logBytesMax ?? null,
     shape: fn.shape,
     ...toTimes(fn),
   }),
@@ -96,6 +97,7 @@ export const functionTable: Table<Fn> = {
     config: json(row.config_json),
     parameters: json(row.parameters_json),
     annotations: json(row.annotations_json),
+    ...(row.log_bytes_max === null ? {} : { logBytesMax: Number(row.log_bytes_max) }),
     shape: String(row.shape),
     ...fromTimes(row),
   }),
@@ -129,6 +131,14 @@ export const routeTable: Table<Route> = {
       oneRowElse: missing("Function", route.functionId),
     },
   ],
+};
+
+export const apiTable: Table<Api> = {
+  noun: "API",
+  table: "apis",
+  toColumns: (api) => ({ name: api.name, title: api.title, document: api.document, ...toTimes(api) }),
+  fromRow: (row) => ({ ...fromKey(row), title: String(row.title), document: String(row.document), ...fromTimes(row) }),
+  parents: (api) => [namespaceExists(api.namespace)],
 };
 
 export const triggerTable: Table<Trigger> = {

@@ -1,12 +1,13 @@
 /** The store on SQLite. The database is handed in: rooms may share one file and its commits. */
 import { limits } from "../../model/limits.ts";
-import type { App, Egress, Namespace, Route, Rule } from "../../model/model.ts";
+import type { Api, App, Egress, Namespace, Route, Rule } from "../../model/model.ts";
 import type { Database, Row } from "../../sql/sql.ts";
 import { Names } from "../../sql/sqlite/names.ts";
 import { parseNamedCursor, toNamedPage, toPage } from "../page.ts";
 import { missing, taken } from "../refusals.ts";
 import type {
   Apps,
+  GatewayApis,
   Key,
   Keys,
   LimitedNamespace,
@@ -20,8 +21,9 @@ import type {
   Store,
 } from "../store.ts";
 import { SqliteActivations } from "./activations.ts";
-import { appTable, type Definition, namespaceExists, routeTable, ruleTable, triggerTable } from "./queries.ts";
+import { apiTable, appTable, type Definition, namespaceExists, routeTable, ruleTable, triggerTable } from "./queries.ts";
 import { SqliteFunctions } from "./functions.ts";
+import { SqliteNotes } from "./notes.ts";
 import { SqliteRepository } from "./repository.ts";
 import { SqliteSchedules } from "./schedules.ts";
 
@@ -37,10 +39,12 @@ export function sqliteStore(database: Database, options: SqliteStoreOptions = {}
     keys: keys(database),
     apps: new SqliteApps(database, appTable),
     functions: new SqliteFunctions(database, options.revisionsKept ?? limits.revisionsKept.default),
+    notes: new SqliteNotes(database),
     routes: new SqliteRoutes(database, routeTable),
     triggers: new SqliteNamed(database, triggerTable),
     rules: new SqliteRules(database, ruleTable),
     schedules: new SqliteSchedules(database),
+    gatewayApis: new SqliteApis(database, apiTable),
     activations: new SqliteActivations(database, new Names(database)),
     close: () => database.close(),
   };
@@ -78,6 +82,23 @@ class SqliteApps extends SqliteNamed<App> implements Apps {
 class SqliteRules extends SqliteNamed<Rule> implements Rules {
   ofTrigger(namespace: string, triggerId: string): Promise<readonly Rule[]> {
     return this.all("namespace = ? AND trigger_id = ?", [namespace, triggerId], "id");
+  }
+}
+
+class SqliteApis extends SqliteNamed<Api> implements GatewayApis {
+  readonly #names: (namespace: string) => Promise<readonly Row[]>;
+
+  constructor(database: Database, table: typeof apiTable) {
+    super(database, table);
+    this.#names = (namespace) => database.read("SELECT name FROM apis WHERE namespace = ?", [namespace]);
+  }
+
+  async names(namespace: string): Promise<readonly string[]> {
+    return (await this.#names(namespace)).map(({ name }) => String(name));
+  }
+
+  titled(namespace: string, title: string): Promise<readonly Api[]> {
+    return this.all("namespace = ? AND title = ?", [namespace, title], "updated_at DESC, id DESC");
   }
 }
 

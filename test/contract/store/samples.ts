@@ -75,6 +75,7 @@ export function aFunction(change: Partial<Fn>): Fn {
     config: { A: "b" },
     parameters: {},
     annotations: {},
+    logBytesMax: 1024,
     shape: "",
     revision: 1,
     createdAt: 10,

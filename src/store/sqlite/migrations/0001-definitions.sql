@@ -66,6 +66,7 @@ CREATE TABLE functions (
   config_json      TEXT NOT NULL,
   parameters_json  TEXT NOT NULL,
   annotations_json TEXT NOT NULL,
+  log_bytes_max    INTEGER,
   shape            TEXT NOT NULL,
   revision         INTEGER NOT NULL,
   created_at       INTEGER NOT NULL,
@@ -147,3 +148,20 @@ CREATE TABLE schedules (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX schedules_by_next ON schedules (next_at) WHERE next_at IS NOT NULL;
+
+-- The document is an OpenAPI description, of up to a megabyte.
+CREATE TABLE apis (
+  namespace  TEXT NOT NULL REFERENCES namespaces (name),
+  id         TEXT NOT NULL,
+  name       TEXT NOT NULL,
+  title      TEXT NOT NULL,
+  document   TEXT NOT NULL,
+  revision   INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (namespace, id),
+  UNIQUE (namespace, name)
+) STRICT;
+
+CREATE INDEX apis_by_change ON apis (namespace, updated_at, id);
+CREATE INDEX apis_by_title ON apis (namespace, title);
