@@ -13,7 +13,9 @@ for (const file of globSync("src/**/*.sql", { cwd: root })) {
 
 const { editorSchema } = await import(join(root, "dist/cli/project/schema.js"));
 const { editorSchemas } = await import(join(root, "dist/cli/project/func-schema.js"));
-for (const [name, schema] of Object.entries({ "kiln.schema.json": editorSchema(), ...editorSchemas() })) {
+const { manifestSchema } = await import(join(root, "dist/cli/manifest/schema.js"));
+const schemas = { "kiln.schema.json": editorSchema(), "manifest.schema.json": manifestSchema(), ...editorSchemas() };
+for (const [name, schema] of Object.entries(schemas)) {
   const file = join(root, "schemas", name);
   // Formatted by others: only its meaning counts.
   if (!existsSync(file) || !isDeepStrictEqual(JSON.parse(readFileSync(file, "utf8")), schema))

@@ -21,6 +21,7 @@ export interface FunctionAnswer {
   readonly protocol: string;
   readonly memoryMiB: number;
   readonly timeoutMs: number;
+  readonly parameters: Readonly<Record<string, unknown>>;
   readonly revision: number;
   readonly updatedAt: string;
   readonly invokePath: string;
@@ -29,6 +30,12 @@ export interface FunctionAnswer {
 export interface KeyAnswer {
   readonly id: string;
   readonly createdAt: string;
+}
+
+export interface SigningAnswer {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly region: string;
 }
 
 export interface MadeKeyAnswer extends KeyAnswer {

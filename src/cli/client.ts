@@ -89,9 +89,11 @@ export class Client {
 
   /** The answer with its body still to come. A server of this machine that wants a key gets the one that lies here. */
   async open(method: string, path: string, ask: Ask = {}): Promise<IncomingMessage> {
+    // Another request may find the key meanwhile.
+    const auth = this.#auth;
     const response = await this.#once(method, path, ask);
     const file = this.#options.fallbackKeyFile;
-    if (response.statusCode !== 401 || this.#auth !== null || file === null) return response;
+    if (response.statusCode !== 401 || auth !== null || file === null) return response;
     const key = keyIn(file);
     if (key === null) return response;
     response.resume();

@@ -62,6 +62,27 @@ export function resolveServer(
   return (deploying ? (fromCurrent ?? fromDev) : (fromDev ?? fromCurrent)) ?? at(defaultUrl, "default");
 }
 
+/** The key that was given, or that of a server of this machine. Throws a `Failure` where there is none. */
+export function keyOf(server: Server): string {
+  const key = server.auth ?? (server.fallbackKeyFile === null ? "" : textOf(server.fallbackKeyFile).trim());
+  if (key !== "") return key;
+  throw new Failure({
+    code: "E_NO_KEY",
+    exit: exits.usage,
+    what: `There is no key for ${server.url}, and OpenWhisk's API always wants one`,
+    where: server.from,
+    fix: "give one with --auth ID:SECRET, or run this where the server's data folder is (POLYKILN_DATA)",
+  });
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
 function fromContext(file: ContextFile, name: string, auth: string | null, env: Environment): Server {
   const known = file.contexts ?? {};
   const context = known[name];

@@ -3,7 +3,7 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Run } from "./cli.ts";
-import { exits, Failure } from "./failure.ts";
+import { keyOf } from "./connection.ts";
 import type { Session } from "./session.ts";
 
 interface Flags {
@@ -24,7 +24,7 @@ export function register(program: Command, run: Run): void {
 async function write(session: Session, { file, print }: Flags): Promise<number> {
   const { env } = session.around;
   const path = resolve(session.folder, file ?? (env["WSK_CONFIG_FILE"] || join(env["HOME"] || homedir(), ".wskprops")));
-  const said = { APIHOST: session.server.url, AUTH: keyOf(session), NAMESPACE: "_" };
+  const said = { APIHOST: session.server.url, AUTH: keyOf(session.server), NAMESPACE: "_" };
   const text = merged(print === true ? "" : textOf(path), said);
   if (print === true) session.out.write(text);
   else {
@@ -34,19 +34,6 @@ async function write(session: Session, { file, print }: Flags): Promise<number> 
     session.say(`wrote ${path}`);
   }
   return 0;
-}
-
-/** The key that was given, or that of a server of this machine. */
-function keyOf({ server }: Session): string {
-  const key = server.auth ?? (server.fallbackKeyFile === null ? "" : textOf(server.fallbackKeyFile).trim());
-  if (key !== "") return key;
-  throw new Failure({
-    code: "E_NO_KEY",
-    exit: exits.usage,
-    what: `There is no key for ${server.url}, and OpenWhisk's API always wants one`,
-    where: server.from,
-    fix: "give one with --auth ID:SECRET, or run this where the server's data folder is (POLYKILN_DATA)",
-  });
 }
 
 /** What else is in the file stays. */

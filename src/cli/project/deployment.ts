@@ -7,10 +7,13 @@ import { exits, Failure } from "../failure.ts";
 import type { Packed } from "./pack.ts";
 import type { PlannedFunction, PlannedRoute, Project } from "./project.ts";
 
+/** What a deployment makes: of our own files an app with functions and routes, of a manifest the rest. */
+export type Noun = "app" | "function" | "route" | "package" | "binding" | "action" | "sequence" | "trigger" | "rule" | "api";
+
 /** What a deployment does to one thing; nothing is a change too, so that it can be told. */
 export interface Change {
   readonly verb: "create" | "update" | "delete" | "keep";
-  readonly noun: "app" | "function" | "route";
+  readonly noun: Noun;
   readonly name: string;
   /** Names of what differs; values may be secret. */
   readonly fields: readonly string[];
@@ -22,7 +25,7 @@ export interface Change {
 
 /** What is on the server and in no file. */
 export interface Leftover {
-  readonly noun: "function" | "route";
+  readonly noun: Noun;
   readonly name: string;
 }
 

@@ -5,7 +5,7 @@
  */
 import Type, { type Static, type TSchema } from "typebox";
 import { limits } from "../../model/limits.ts";
-import { idlePrefix, schemaVersion } from "./schemas.ts";
+import { draft7, idlePrefix, schemaVersion } from "./schemas.ts";
 
 /** Fn reads any scalar as text. */
 const text = (description: string) => Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Boolean()], { description }));
@@ -158,9 +158,4 @@ export type TestYaml = Static<typeof test>;
 /** The schemas for editors: documents of draft 7, by file name. */
 export function editorSchemas(): Readonly<Record<string, object>> {
   return { "func.schema.json": draft7(funcYaml), "app.schema.json": draft7(appYaml), "test.schema.json": draft7(testJson) };
-}
-
-function draft7(schema: object): object {
-  const plain = JSON.parse(JSON.stringify(schema)) as object;
-  return { $schema: "http://json-schema.org/draft-07/schema#", ...plain };
 }

@@ -70,9 +70,14 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 /** The nearest folder, upwards, with a project file; null when there is none. */
 export function findProjectFolder(folder: string): string | null {
   for (let at = folder; ; at = dirname(at)) {
-    if ([...kilnFiles, ...fnFiles].some((name) => existsSync(join(at, name)))) return at;
+    if (hasProject(at)) return at;
     if (dirname(at) === at) return null;
   }
+}
+
+/** Whether a folder has a project file of ours or of Fn's. */
+export function hasProject(folder: string): boolean {
+  return [...kilnFiles, ...fnFiles].some((name) => existsSync(join(folder, name)));
 }
 
 export interface ReadOptions {

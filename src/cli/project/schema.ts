@@ -2,6 +2,7 @@
 import Type, { type Static } from "typebox";
 import { limits } from "../../model/limits.ts";
 import { byNamespace, conventionNames, installModes, keepAliveNames, protocolNames } from "../../model/model.ts";
+import { draft7 } from "./schemas.ts";
 
 const closed = { additionalProperties: false } as const;
 
@@ -49,7 +50,8 @@ const fn = Type.Object(
     protocol: Type.Optional(Type.Enum([...protocolNames], { description: "How the platform speaks to the code" })),
     convention: Type.Optional(
       Type.Enum([...conventionNames], {
-        description: "How the handler is called: event, as handler(event, context); parameters, as main(parameters)",
+        description:
+          "How the handler is called: event, as handler(event, context); parameters, as main(parameters); lambda, as AWS Lambda calls it",
         default: "event",
       }),
     ),
@@ -73,6 +75,13 @@ const fn = Type.Object(
     idleTimeoutMs: whole(limits.idleTimeoutMs, "How long a sandbox without a call is kept"),
     concurrency: whole(limits.concurrency, "Calls that one sandbox runs at a time"),
     sandboxesMax: whole(limits.sandboxesMax, "Sandboxes that may exist at once"),
+    logBytesMax: Type.Optional(
+      Type.Integer({
+        minimum: limits.functionLogBytesMax.min,
+        maximum: limits.functionLogBytesMax.max,
+        description: "Bytes of what a call prints that are kept; without it as many as the server keeps of any",
+      }),
+    ),
     isolation: Type.Optional(
       Type.Enum(["shared", "fresh"], { default: "shared", description: "fresh: each call gets a sandbox of its own" }),
     ),
@@ -123,6 +132,5 @@ export type FunctionYaml = Static<typeof fn>;
 
 /** The schema for editors: the same, as a document of draft 7. */
 export function editorSchema(): object {
-  const plain = JSON.parse(JSON.stringify(kilnYaml)) as object;
-  return { $schema: "http://json-schema.org/draft-07/schema#", ...plain };
+  return draft7(kilnYaml);
 }

@@ -29,12 +29,18 @@ const read = new Map<string, Schema>();
  * A schema for editors, which is the one that the client checks with: read from its file, because making it of its parts
  * (`schema.ts`, `func-schema.ts`) loads a library that takes longer than all else of a short command.
  */
-export function schemaOf(name: "kiln" | "func" | "app" | "test"): Schema {
+export function schemaOf(name: "kiln" | "func" | "app" | "test" | "manifest"): Schema {
   const known = read.get(name);
   if (known !== undefined) return known;
   const schema = JSON.parse(readFileSync(new URL(`../../../schemas/${name}.schema.json`, import.meta.url), "utf8")) as Schema;
   read.set(name, schema);
   return schema;
+}
+
+/** A schema as a document for editors. */
+export function draft7(schema: object): object {
+  const plain = JSON.parse(JSON.stringify(schema)) as object;
+  return { $schema: "http://json-schema.org/draft-07/schema#", ...plain };
 }
 
 /** Names of what may be said of a function in `kiln.yaml`. */

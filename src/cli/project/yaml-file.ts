@@ -14,8 +14,8 @@ export class YamlFile {
   readonly #document: Document;
   readonly #lines: LineCounter;
 
-  /** Throws a `Failure` for a syntax error. */
-  constructor(path: string, name: string) {
+  /** `prepare` may change what was read before it becomes `value`. Throws a `Failure` for a syntax error. */
+  constructor(path: string, name: string, prepare?: (document: Document) => void) {
     this.name = name;
     this.#text = readFileSync(path, "utf8");
     this.#lines = new LineCounter();
@@ -25,6 +25,7 @@ export class YamlFile {
       const [what, ...more] = error.message.split("\n");
       throw this.#failure(error.pos[0], error.pos[1], `The YAML is broken: ${what}`, more.join(" ").trim() || undefined);
     }
+    prepare?.(this.#document);
     this.value = this.#document.toJS() as unknown;
   }
 
