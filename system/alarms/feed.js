@@ -14,7 +14,8 @@ exports.main = async function main(parameters) {
 };
 
 async function create(parameters) {
-  const config = { ...configIn(parameters), trigger_payload: parameters.trigger_payload };
+  // What is told of an alarm calls it payload, and wskdeploy's export writes that down to be deployed again.
+  const config = { ...configIn(parameters), trigger_payload: parameters.trigger_payload ?? parameters.payload };
   // The first one is not missed by whoever makes rules next.
   if (parameters.isInterval) config.startDate ??= Date.now() + 30_000;
   checkFields(config, parameters);

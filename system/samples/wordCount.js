@@ -1,4 +1,6 @@
 /** How many words `payload` has. */
 exports.main = function main({ payload }) {
-  return { count: String(payload).split(" ").length };
+  const words = String(payload).split(" ");
+  console.log(`The message '${payload}' has`, words.length, "words");
+  return { count: words.length };
 };
