@@ -24,6 +24,8 @@ const dependsOnTheMachine: Readonly<Record<string, string>> = {
   startsMax: "twice the processors",
   stemCells: "two of `nodejs:24`, one of `python:3.11` and two of `go:1`, up to four times that",
   npmRegistry: "as npm of the machine is set",
+  goProxy: "as Go on the machine is set",
+  cargoIndex: "that of crates.io",
   pipIndex: "as pip of the machine is set",
   registryAuth: "`config.json` in `$DOCKER_CONFIG`, or in `~/.docker`",
   sandbox: "`bubblewrap`; elsewhere than on Linux `process`",

@@ -1,6 +1,7 @@
 /** OpenWhisk's door over parts in memory, with two namespaces, `guest` and `other`, and a key of each. */
+import assert from "node:assert/strict";
 import { ActionKinds } from "../src/api/openwhisk/kinds.ts";
-import type { WskContext } from "../src/api/openwhisk/openwhisk.ts";
+import { openWhiskManagement, type WskContext } from "../src/api/openwhisk/openwhisk.ts";
 import { createIdentifier } from "../src/auth/identify.ts";
 import { makeKey } from "../src/auth/keys.ts";
 import { createEvents } from "../src/events/fire.ts";
@@ -12,6 +13,7 @@ import { LogCollector } from "../src/logs/collector.ts";
 import { memoryLogStore } from "../src/logs/memory/store.ts";
 import { Admission } from "../src/metering/admit.ts";
 import { memoryStore } from "../src/store/memory/store.ts";
+import { ask } from "./http-harness.ts";
 import { quotas } from "./quotas.ts";
 
 export interface WhiskContext {
@@ -19,6 +21,8 @@ export interface WhiskContext {
   /** What requests of each namespace have as `Authorization`. */
   readonly authorization: { readonly guest: string; readonly other: string };
 }
+
+export type Who = keyof WhiskContext["authorization"];
 
 /** `invoker`: who is given calls. */
 export async function whiskContext(invoker: Invoker): Promise<WhiskContext> {
@@ -36,6 +40,7 @@ export async function whiskContext(invoker: Invoker): Promise<WhiskContext> {
   const admission = new Admission(quotas(7), world);
   const uploads = new Map<string, { bytes: Buffer; isArchive: boolean }>();
   const logs = new LogCollector({ store: memoryLogStore(), world });
+  const { activations } = store;
   const context: WskContext = {
     world,
     store,
@@ -54,9 +59,39 @@ export async function whiskContext(invoker: Invoker): Promise<WhiskContext> {
     identify: (credentials) => identifier.identify(credentials),
     changed: (namespace) => definitions.changed(namespace),
     appChanged: (namespace) => definitions.changed(namespace),
-    events: createEvents({ world, store, admission, invoker, records: store.activations, logs }),
+    events: createEvents({ world, store, admission, invoker, activations, heard: () => {}, recorder: activations }),
     quotas: admission,
     version: "1.2.3",
+    baseUrl: () => "http://server",
   };
   return { context, authorization };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what comes back is what tests are about.
+export type Json = any;
+
+/** `request`: `METHOD path below /api/v1/namespaces`. The status and the body, an object as JSON. */
+export async function said(
+  { context, authorization }: WhiskContext,
+  request: string,
+  body?: object | string,
+  who: Who = "guest",
+): Promise<readonly [number, Json]> {
+  const [method = "", path = ""] = request.split(" ");
+  const answer = await ask(openWhiskManagement(context), {
+    method,
+    target: `/api/v1/namespaces/${path}`,
+    headers: ["authorization", authorization[who], "content-type", "application/json"],
+    body: typeof body === "string" ? body : body === undefined ? "" : JSON.stringify(body),
+  });
+  const json: Json = answer.body === "" ? null : JSON.parse(answer.body);
+  if (answer.status >= 400) assert.equal(json.code, answer.header("x-request-id"), request);
+  return [answer.status, json];
+}
+
+/** The body of a success. */
+export async function done(whisk: WhiskContext, request: string, body?: object | string, who?: Who): Promise<Json> {
+  const [status, json] = await said(whisk, request, body, who);
+  assert.equal(status, 200, `${request}: ${JSON.stringify(json)}`);
+  return json;
 }

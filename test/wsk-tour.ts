@@ -20,7 +20,7 @@ class WskNormal extends Normal {
     });
     return super
       .of(named)
-      .replaceAll(/"(start|end|duration|updated)": ?\d+/g, '"$1":@')
+      .replaceAll(/"(start|end|duration|updated|startDate|dateChanged)": ?\d+/g, '"$1":@')
       .replaceAll(/("key": ?"(?:waitTime|initTime)",\s*"value": ?)\d+/g, "$1@")
       .replaceAll(/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b/g, "@")
       .replaceAll(/\b\d+(?:\.\d+)?m?s\b/g, "@");
@@ -31,27 +31,35 @@ interface WskTour {
   /** "": none. */
   readonly client: string;
   readonly folder: string;
+  readonly isShuffled?: boolean;
   /** Puts what the commands name into the home. */
   lay(home: string): void;
+  /** What its properties say besides, as lines. (Default: nothing) */
+  readonly properties?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const credentials = ({ auth }: Platform) => `Basic ${btoa(auth)}`;
 
 /** A tour with a client that is told of the server by `.wskprops`. */
-export function wskTour({ client, folder, lay }: WskTour): Tour {
+export function wskTour({ client, folder, isShuffled = false, lay, properties = "", env = {} }: WskTour): Tour {
   return {
     client,
     folder,
+    isShuffled,
     isRecorded: client !== "" && process.env["WSK_CLI_RECORD"] === "1",
     start: startPlatform,
+    env,
     furnish(home, { auth }, url) {
       lay(home);
-      writeFileSync(join(home, ".wskprops"), `APIHOST=${url}\nAUTH=${auth}\nNAMESPACE=_\n`);
+      writeFileSync(join(home, ".wskprops"), `APIHOST=${url}\nAUTH=${auth}\nNAMESPACE=_\n${properties}`);
     },
     normal: (platform, { url, home }) =>
       new WskNormal({
         "<url>": url,
         "<auth>": platform.auth,
+        // Of the key, what is no secret.
+        "<uuid>": platform.auth.split(":", 1)[0] as string,
         "<basic>": credentials(platform),
         ...(home !== "" && { "<home>": home }),
       }),

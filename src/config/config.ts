@@ -42,6 +42,11 @@ export interface Config {
   readonly publicUrl: string;
   /** Name below which each namespace has a host for its web actions; empty: none. */
   readonly webHost: string;
+  /** What ARNs of functions say, and what requests of Lambda's clients are signed for. */
+  readonly lambdaAccount: string;
+  readonly lambdaRegion: string;
+  /** Whether requests of Lambda's clients have to be signed by a key; `any`: not those that come over loopback. */
+  readonly lambdaSignatures: "verify" | "any";
   /** How long running calls get to end on SIGTERM, in ms. */
   readonly drainMs: number;
   /** How long a call may wait for a slot, in ms. */
@@ -91,6 +96,8 @@ export interface Config {
   /** Where packages come from; empty: as npm and pip of this machine are set. Addresses may have `user:password@`. */
   readonly npmRegistry: string;
   readonly pipIndex: string;
+  readonly goProxy: string;
+  readonly cargoIndex: string;
   /** What packages may be fetched from besides, as `HOST:PORT`. */
   readonly registryHosts: readonly string[];
   /** HTTP proxy by which registries are reached, and hosts that are reached without it. */

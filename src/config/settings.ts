@@ -16,6 +16,7 @@ import {
   headerName,
   hostAndPort,
   linkNetwork,
+  matching,
   network,
   oneOf,
   origin,
@@ -148,6 +149,25 @@ export function settingsIn(environment: NodeJS.ProcessEnv): Settings {
       about: "Host name below which each namespace has one for its web actions: NAMESPACE.HOST/PACKAGE/ACTION; empty: none",
       env: ["POLYKILN_WEB_HOST"],
       parse: domainOrNone,
+    },
+    lambdaAccount: {
+      default: "000000000000",
+      about: "Account in the ARNs of functions, 12 digits, as Lambda's door shows them and takes them",
+      env: ["POLYKILN_LAMBDA_ACCOUNT"],
+      parse: matching(/^\d{12}$/, "12 digits"),
+    },
+    lambdaRegion: {
+      default: "us-east-1",
+      about: "Region in the ARNs of functions, which clients of Lambda's door have to be set to",
+      env: ["POLYKILN_LAMBDA_REGION"],
+      parse: matching(/^[a-z]{2,8}(?:-[a-z]+)+-\d$/, "a region such as us-east-1"),
+    },
+    lambdaSignatures: {
+      default: "verify",
+      about:
+        "Requests to Lambda's door: signed by a key's pair (verify), or over loopback by anybody, in the first namespace (any), for development only",
+      env: ["POLYKILN_LAMBDA_SIGNATURES"],
+      parse: oneOf("verify", "any"),
     },
     drainMs: {
       default: 30_000,
@@ -330,6 +350,18 @@ export function settingsIn(environment: NodeJS.ProcessEnv): Settings {
       default: "",
       about: "Index that functions' packages for Python come from, as a URL; empty: the one that pip of this machine uses",
       env: ["POLYKILN_PIP_INDEX", "PIP_INDEX_URL"],
+      parse: baseUrl,
+    },
+    goProxy: {
+      default: "",
+      about: "Proxy that modules of Go come from, as a URL; empty: the one that Go on this machine uses",
+      env: ["POLYKILN_GO_PROXY"],
+      parse: baseUrl,
+    },
+    cargoIndex: {
+      default: "",
+      about: "Sparse index that crates for Rust come from, as a URL without `sparse+`; empty: that of crates.io",
+      env: ["POLYKILN_CARGO_INDEX"],
       parse: baseUrl,
     },
     registryHosts: {

@@ -84,6 +84,14 @@ export function oneOf<T extends string>(...values: readonly T[]): (value: string
   };
 }
 
+/** `what`: what has that shape. */
+export function matching(shape: RegExp, what: string): (value: string) => string {
+  return (value) => {
+    if (!shape.test(value)) throw new Error(`is not ${what}`);
+    return value;
+  };
+}
+
 export function whole(min: number, max: number): (value: string) => number {
   return (value) => {
     const number = Number(value);

@@ -18,7 +18,7 @@ import { SequenceRun } from "./sequence.ts";
 export interface FlowParts {
   readonly world: Pick<World, "now">;
   readonly invoker: Pick<Invoker, "begin">;
-  /** What a call would run. Throws or rejects with `not_found` or `forbidden`. */
+  /** What a call would run. Throws or rejects with `not_found` or `forbidden`, or where it is not to be called, which ends the whole call. */
   definition(namespace: string, target: FunctionReference): Definition | Promise<Definition>;
   /** What a conductor is told of a step that gave no answer. */
   failureText(error: NonNullable<Activation["error"]>, fn: Fn | null): string;

@@ -148,11 +148,11 @@ export class CallOutput {
   readonly #log: CallLog;
 
   constructor(parts: Pick<DispatchParts, "logs" | "trailing" | "watch">, fn: Fn, activationId: string) {
-    const { namespace, appId, id, name } = fn;
+    const { namespace, appId, id, name, logBytesMax } = fn;
     this.#parts = parts;
     this.#functionName = name;
     this.#activationId = activationId;
-    this.#log = parts.logs.open({ namespace, appId, functionId: id, functionName: name, activationId });
+    this.#log = parts.logs.open({ namespace, appId, functionId: id, functionName: name, activationId }, logBytesMax);
   }
 
   line(line: LogLine): void {

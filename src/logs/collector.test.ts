@@ -67,6 +67,22 @@ test("lines that were cut already count as well; the platform's own are always k
   await collector.close();
 });
 
+test("a function may want less to be kept, and nothing at all, but no more", async () => {
+  for (const [bytesMax, expected] of [
+    [4, ["stdout 123", "platform Output cut: 4 bytes kept, 4 bytes dropped"]],
+    [99, ["stdout 123", "stdout 45", "platform Output cut: 6 bytes kept, 2 bytes dropped"]],
+    [0, ["platform kept"]],
+  ] as const) {
+    const collector = collect({ bytesMax: 6 });
+    const log = collector.open(owner, bytesMax);
+    log.write("stdout", Buffer.from("123\n456\n"));
+    if (bytesMax === 0) log.line({ at: 1, stream: "platform", text: "kept" });
+    log.end();
+    assert.deepEqual(await texts(collector), expected);
+    await collector.close();
+  }
+});
+
 test("lines go to the store within the flush time without anybody asking", async () => {
   const store = memoryLogStore();
   const collector = collect({ store, flushMs: 5 });

@@ -83,11 +83,11 @@ export class LogCollector {
     this.#onKept = options.onKept ?? (() => {});
   }
 
-  /** The log of one call. */
-  open(owner: LogOwner): CallLog {
+  /** The log of one call. `bytesMax`: what its owner wants to be kept; with 0 nothing is, and nothing is told of that. */
+  open(owner: LogOwner, bytesMax = this.#bytesMax): CallLog {
     return new CollectedLog(
       owner,
-      this.#bytesMax,
+      Math.min(bytesMax, this.#bytesMax),
       this.#world,
       (entry, mark) => this.#add(entry, mark),
       (bytes) => {
@@ -233,7 +233,7 @@ class CollectedLog implements CallLog {
     this.#splitters.stdout?.end();
     this.#splitters.stderr?.end();
     if (this.#cutBytes > 0) this.#cut(this.#cutBytes);
-    const mark = this.#mark();
+    const mark = this.#bytesMax === 0 ? null : this.#mark();
     if (mark !== null) this.#add({ ...this.#owner, line: { at: this.#world.now(), stream: "platform", text: mark } }, true);
   }
 

@@ -10,11 +10,13 @@ import { fnInvoke, fnManagement, fnRoute, fnTrigger } from "../api/fn/fn.ts";
 import { consoleForBrowsers, consoleHandler } from "../api/kiln/console.ts";
 import { registerKiln } from "../api/kiln/kiln.ts";
 import { ActionKinds } from "../api/openwhisk/kinds.ts";
+import { apiManagementRoute, gatewayRoute } from "../api/openwhisk/gateway/paths.ts";
 import { actionRoute, triggerRoute } from "../api/openwhisk/invoke-path.ts";
 import {
   openWhiskBodyBytesMax,
   type WskContext,
   openWhiskFire,
+  openWhiskGateway,
   openWhiskGreeting,
   openWhiskInvoke,
   openWhiskManagement,
@@ -59,6 +61,7 @@ import { proxyCode } from "./proxy-code.ts";
 import type { ApiAccess } from "../protocol/api-access.ts";
 import { httpPortProtocol } from "../protocol/http-port/http-port.ts";
 import { httpStreamProtocol } from "../protocol/http-stream/http-stream.ts";
+import { runtimeApiProtocol } from "../protocol/runtime-api/runtime-api.ts";
 import { stdioProtocol } from "../protocol/stdio/stdio.ts";
 import { stdioCloudEventProtocol, stdioHttpProtocol, stdioJsonProtocol } from "../protocol/stdio-stream/stdio-stream.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -83,7 +86,9 @@ import { type Door, openDoor } from "./door.ts";
 import { fnPaths } from "./fast-paths.ts";
 import { countRequests } from "./request-counts.ts";
 import { Observer } from "./observe.ts";
+import { forgetting, openLambdaDoor, openSigningKeys } from "./lambda-door.ts";
 import { ownMachineOnly } from "./reach.ts";
+import { registriesOf } from "./registries.ts";
 import { version } from "./version.ts";
 
 /** A running platform. */
@@ -172,7 +177,8 @@ async function assemble(
 ): Promise<{ readonly door: Door; start(url: string): void; drain(): Promise<void> }> {
   const served = { url: config.publicUrl };
   const warn = (sentence: string, err: unknown) => logger.error(sentence, { err });
-  const recorder = new Recorder(storeOnDisk.activations, world, warn, extensions.heard(observer.heard));
+  const heard = extensions.heard(observer.heard);
+  const recorder = new Recorder(storeOnDisk.activations, world, warn, heard);
   const store: Store = { ...storeOnDisk, activations: recorder };
   const { metrics, health } = observer;
   const files = await openImages({
@@ -181,7 +187,7 @@ async function assemble(
     world,
     say: (message) => logger.info(message),
     files: driver.name === "process" ? { path: hostPath } : "roots",
-    registries: { npm: config.npmRegistry, pip: config.pipIndex, hosts: config.registryHosts, ca: config.registryCa },
+    registries: registriesOf(config),
     // Images of functions are the engine's where there is one; those of kinds are not.
     ...((docker !== null && config.kinds.length === 0) || driver.name === "process" ? {} : { pulls: pullSettings(config) }),
     ownKinds: config.kinds,
@@ -195,15 +201,17 @@ async function assemble(
     url: ({ egress }) => (driver.name !== "process" && egress.includes("platform") ? `http://${platformName}` : served.url),
     keyOf: (namespace) => functionKeys.of(namespace),
   };
+  const lambdaPlace = { account: config.lambdaAccount, region: config.lambdaRegion };
   const agent = createAgent("local", {
     world,
     driver,
     images,
     protocols: {
-      frames: framesProtocol(api),
+      frames: framesProtocol(api, { place: lambdaPlace, world }),
       "http-stream": httpStreamProtocol(world),
       "http-port": httpPortProtocol(world),
       "action-proxy": actionProxyProtocol({ world, api, code: (digest) => proxyCode(images, digest) }),
+      "runtime-api": runtimeApiProtocol(world, lambdaPlace),
       stdio: stdioProtocol(world),
       "stdio-http": stdioHttpProtocol(),
       "stdio-json": stdioJsonProtocol(),
@@ -242,7 +250,8 @@ async function assemble(
       createFlows({
         world,
         invoker,
-        definition: (namespace, target) => definitions.peek(namespace, target) ?? definitions.load(namespace, target),
+        definition: (namespace, target) =>
+          actionKinds.inUse(definitions.peek(namespace, target) ?? definitions.load(namespace, target)),
         failureText,
       }),
     queue,
@@ -265,20 +274,48 @@ async function assemble(
     waitMsMax: config.waitMsMax,
   });
   const { invoker, calls } = invocation;
-  const events = createEvents({ world, store, admission, invoker, records: recorder, logs: observer.collector });
+  const { activations } = storeOnDisk;
+  const events = createEvents({ world, store, admission, invoker, activations, heard, recorder });
   const alarms = new Alarms({ world, store, events, warn });
   observer.watch({ agent, calls, recorder, images });
   const expect = (fn: Fn, app: App | null) => {
     definitions.expect(fn);
     agent.expect(fn, app);
   };
-  const identifier = createIdentifier({ keys: functionKeys.beside(store.keys), world });
+  const keys = functionKeys.beside(store.keys);
+  const identifier = createIdentifier({ keys, world });
+  const pairs = openSigningKeys(config.data);
   const { bug } = observer;
   const framework = createFramework({ world, bug });
   countRequests(framework, observer.requests);
   extensions.guardFramework(framework);
   extensions.registerEndpoints({ framework, identifier, store, namespace: firstNamespace });
   const shownStore = extensions.listened(store);
+  const changedFunction = (change: { namespace: string; functionId: string; revisions: readonly number[] }) => {
+    definitions.changed(change.namespace, change.functionId);
+    agent.retire(change.functionId, change.revisions);
+    provisioner.changed(change.namespace);
+  };
+  const baseUrl = (request: Pick<HttpRequest, "header">) => config.publicUrl || `http://${request.header("host") ?? "localhost"}`;
+  const lambda = openLambdaDoor({
+    config,
+    keys,
+    pairs,
+    world,
+    store: shownStore,
+    images,
+    invoker,
+    definition: (namespace, target) => definitions.peek(namespace, target) ?? definitions.load(namespace, target),
+    logs: observer.collector,
+    install: (source, namespace, signal) => agent.installer.install(source, namespace, signal),
+    changed: changedFunction,
+    expect,
+    provisioned: (fn, revision) => agent.provisioned(fn, revision),
+    provisionRefusal: (fn) => agent.provisionRefusal(fn),
+    quotas: admission,
+    baseUrl,
+    failed: observer.bug,
+  });
   const kilnRoutes = registerKiln(framework, {
     world,
     store: shownStore,
@@ -293,7 +330,8 @@ async function assemble(
     calls,
     events,
     alarms,
-    identifier,
+    identifier: forgetting(identifier, lambda.signatures),
+    signing: { pairs, region: config.lambdaRegion },
     quotas: admission,
     namespaceLimits: {
       waiting: config.namespaceWaitingMax,
@@ -330,7 +368,7 @@ async function assemble(
     functionOrigin: config.functionOrigin,
     namespace: firstNamespace,
     identify: (request: HttpRequest) => identifier.identify(request),
-    baseUrl: (request: HttpRequest) => config.publicUrl || `http://${request.header("host") ?? "localhost"}`,
+    baseUrl,
     changed(ids: readonly string[]) {
       definitions.changed(firstNamespace);
       observer.syslog.changed();
@@ -367,23 +405,29 @@ async function assemble(
     quotas: admission,
     version,
     functionOrigin: config.functionOrigin,
+    baseUrl,
     failed: bug,
   };
   framework.mount("/ui", consoleHandler());
   for (const prefix of ["/api/v1", "/ping"]) framework.mount(prefix, openWhiskManagement(openWhisk), openWhiskBodyBytesMax);
+  lambda.mount(framework);
   const management = fnManagement(fn);
   // Its own paths, so that it also answers for those that cannot be decoded; and all that is nobody else's.
   framework.mount("/v2", management);
   framework.mount("", consoleForBrowsers(management));
   await framework.app.ready();
+  const gateway = openWhiskGateway(openWhisk);
   const routes = extensions.guardRoutes([
     { ...fnPaths.invoke, handler: fnInvoke(fn) },
     { ...fnPaths.trigger, handler: fnTrigger(fn) },
     { ...fnPaths.route, handler: fnRoute(fn) },
     { ...actionRoute, handler: openWhiskInvoke(openWhisk) },
     { ...triggerRoute, handler: openWhiskFire(openWhisk) },
+    { ...apiManagementRoute, handler: gateway.management },
     { ...webRoute, handler: openWhiskWeb(openWhisk, config.webHost) },
     { ...webHostRoute, handler: openWhiskWeb(openWhisk, config.webHost) },
+    { ...gatewayRoute, handler: gateway.serve },
+    ...lambda.routes,
     ...kilnRoutes,
   ]);
   const door = openDoor({ world, logger, framework: framework.server, routes, bug }, config, observer);

@@ -1,6 +1,8 @@
 import { fireRoute, invokeRoute } from "../api/kiln/invoke-path.ts";
+import { apiManagementRoute, gatewayRoute } from "../api/openwhisk/gateway/paths.ts";
 import { actionRoute, triggerRoute } from "../api/openwhisk/invoke-path.ts";
 import { webHostRoute, webRoute } from "../api/openwhisk/web/paths.ts";
+import { invokeRoute as lambdaInvokeRoute, streamRoute } from "../api/lambda/paths.ts";
 import type { FastRoute } from "../http/http.ts";
 
 type FastPath = Omit<FastRoute, "handler">;
@@ -17,6 +19,10 @@ export const fastPaths: readonly FastPath[] = [
   fireRoute,
   actionRoute,
   triggerRoute,
+  lambdaInvokeRoute,
+  streamRoute,
+  apiManagementRoute,
   webRoute,
   webHostRoute,
+  gatewayRoute,
 ];

@@ -256,6 +256,16 @@ test("a conductor hears of failures and goes on; its limits end it", async () =>
   assert.equal(endless.body.logs.length, 102);
 });
 
+test("a conductor that calls itself, or a sequence that it is a step of, ends by a limit", async () => {
+  const itself = "function main({ error, step }) { return error ? { error } : { action: step, params: { step } }; }";
+  await putAction(platform, "calls", { exec: { kind: "nodejs:default", code: itself }, annotations: conducts });
+  await sequence("around", ["/_/calls"]);
+  for (const step of ["calls", "around"]) {
+    const { status, body } = await called("calls", { step });
+    assert.deepEqual([status, body.response.result], [502, { error: "Too many actions in the composition." }], step);
+  }
+});
+
 test("how long sequences may be is told", async () => {
   const { limits } = (await send("GET", `${platform.url}/`)).json as { limits: Record<string, number> };
   assert.equal(limits["sequence_length"], 50);

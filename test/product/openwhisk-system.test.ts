@@ -10,6 +10,7 @@ import { after, before, test } from "node:test";
 import { send } from "../client.ts";
 import { npmKit } from "../kits.ts";
 import { type Platform, startPlatform } from "../platform.ts";
+import { cannotNetwork } from "../security/egress-world.ts";
 import { eventually } from "../server-image.ts";
 
 /** Of the client, what is used here. */
@@ -56,7 +57,14 @@ for (const [name, params, expected] of [
   ["utils/smash", { $fieldName: "in", a: 1 }, { in: { a: 1 } }],
   ["utils/namespace", {}, { namespace: "guest" }],
   ["samples/greeting", { name: "Ada", place: "London" }, { payload: "Hello, Ada from London!" }],
+  ["samples/greeting", { payload: "Cat" }, { payload: "Hello, Cat from somewhere!" }],
   ["samples/wordCount", { payload: "one two three" }, { count: 3 }],
+  ["samples/wordCountAsync", { payload: "one two three" }, { count: 3 }],
+  ["samples/cat", { lines: [1, 2] }, { lines: [1, 2], payload: "1\n2\n" }],
+  ["samples/head", { lines: [1, 2, 3], num: 2 }, { lines: [1, 2], num: 2 }],
+  ["samples/head", { lines }, { lines: ["pear"], num: 1 }],
+  ["samples/helloWorld", { payload: "Cat" }, {}],
+  ["samples/printParams", { z: 4, x: 1, b: 2 }, { params: { b: 2, x: 1, z: 4 } }],
 ] as const) {
   test(`${name} of ${JSON.stringify(params)}`, async () => assert.deepEqual(await invoke(name, params), expected));
 }
@@ -66,6 +74,17 @@ test("date and hosturl tell what is so", async () => {
   assert.ok(Math.abs(Date.parse(String(date)) - Date.now()) < 600_000);
   const { url } = await invoke("utils/hosturl", { path: "page", web: true, ext: ".html" });
   assert.equal(url, `${platform.url}/api/v1/web/guest/default/page.html`);
+});
+
+test("samples that call others do, with the caller's key, where sandboxes have a network", { skip: cannotNetwork }, async () => {
+  const greeted = await invoke("samples/helloPromises", { name: "Cat", place: "Narrowsburg" });
+  assert.deepEqual(greeted, { lines: ["Hello,", "Cat", "from", "Narrowsburg!"] });
+  const dated = (await invoke("samples/invoke", {})) as { name?: string; response?: { result: { date: string } } };
+  assert.equal(dated.name, "date");
+  assert.ok(Date.parse(dated.response?.result.date ?? "") > 0);
+  const { activationId } = await invoke("samples/countdown", { n: 2 });
+  assert.match(String(activationId), /^[0-9a-f]{32}$/);
+  await eventually(async () => assert.equal(await countOf("countdown"), 3));
 });
 
 test("everybody reads them and nobody changes them", async () => {

@@ -433,6 +433,12 @@ test("a namespace's limits are shown, changed and kept, and refused calls say wh
   assert.ok(over !== undefined);
   refused(over, 429, /^Too many requests in the last minute \(count: \d+, allowed: 2\)\.$/);
   assert.match(over.headers.get("retry-after") ?? "", /^\d+$/);
+  const event = await send("POST", `${platform.url}/api/v1/namespaces/_/triggers/news`, "{}", {
+    authorization: basic(platform.auth),
+    ...json,
+  });
+  refused(event, 429, "Too many requests in the last minute (count: 1, allowed: 0).");
+  assert.equal(event.headers.get("kiln-limit"), "namespaceFiresPerMinuteMax");
   await limits("--invocations-per-minute", "default", "--concurrent-invocations", "0");
   refused(await ask("GET", "echo"), 429, "Too many concurrent requests in flight (count: 1, allowed: 0).");
   await limits("--concurrent-invocations", "default", "--fires-per-minute", "default");

@@ -27,6 +27,7 @@ const steps = {
   "twice.js": "function main({ n }) { return { n: 2 * n }; }\n",
   "refuse.js": 'function main() { return { error: "as it was told" }; }\n',
   "turns.js": turns,
+  "page.js": "function main({ body }) { return { statusCode: 201, body }; }\n",
 };
 const part = 'exports.main = () => ({ from: require("./part.js") });';
 const zip = makeZip([

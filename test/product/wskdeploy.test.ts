@@ -9,6 +9,7 @@ const folder = join(import.meta.dirname, "../fixtures/openwhisk/wskdeploy");
 const tour = wskTour({
   client: process.env["WSKDEPLOY_CLI"] ?? "",
   folder,
+  isShuffled: true,
   lay: (home) => cpSync(join(folder, "project"), home, { recursive: true }),
 });
 

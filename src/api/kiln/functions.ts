@@ -180,7 +180,10 @@ export async function putFunction(
         const base = { id: world.newId(), namespace: ns, app, name, now: world.now() };
         return checked(newFunction(base, fieldsOf(null)));
       },
-      merge: (stored) => checked({ ...stored, ...fieldsOf(stored) }),
+      merge(stored) {
+        const { logBytesMax: _before, ...kept } = stored;
+        return checked({ ...kept, ...fieldsOf(stored) });
+      },
       now: () => world.now(),
     },
     when,

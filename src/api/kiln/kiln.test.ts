@@ -42,17 +42,19 @@ test("a function from create to delete, in an app and in the null app", async ()
     assert.equal(invokePath, `/kiln/v1/namespaces/guest${path}/invoke`);
     assert.equal((await send("PUT", path, coded("1"))).json.revision, 1);
     assert.equal((await send("PUT", path, { ...coded("1"), kind: "nodejs:default" })).json.revision, 1);
-    const more = await send("PUT", path, { memoryMiB: 256, handler: "a.main", parameters: { p: [1] }, protocol: "http-stream" });
+    const settings = { memoryMiB: 256, logBytesMax: 0, handler: "a.main", parameters: { p: [1] }, protocol: "http-stream" };
+    const more = await send("PUT", path, settings);
     assert.deepEqual(
-      [more.json.revision, more.json.memoryMiB, more.json.handler, more.json.codeDigest],
-      [2, 256, "a.main", made.json.codeDigest],
+      [more.json.revision, more.json.memoryMiB, more.json.logBytesMax, more.json.handler, more.json.codeDigest],
+      [2, 256, 0, "a.main", made.json.codeDigest],
     );
     const egress = ["internet", "platform", "redis.internal:6379"];
-    const reset = await send("PUT", path, { handler: null, protocol: null, egress });
+    const reset = await send("PUT", path, { handler: null, protocol: null, logBytesMax: null, egress });
     assert.deepEqual(
       [reset.json.revision, reset.json.handler, reset.json.protocol, reset.json.memoryMiB, reset.json.egress],
       [3, null, "frames", 256, egress],
     );
+    assert.equal(reset.json.logBytesMax, null);
     assert.deepEqual(changes.at(-1), { namespace: "guest", functionId: made.json.id, revisions: [3] });
     assert.deepEqual((await send("GET", path)).json, reset.json);
     assert.equal((await send("DELETE", path)).status, 204);

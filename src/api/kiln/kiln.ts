@@ -7,6 +7,7 @@
  */
 import swagger from "@fastify/swagger";
 import type { Identifier } from "../../auth/auth.ts";
+import type { SigningKeys } from "../../auth/signing-keys.ts";
 import type { ProvisionCounts } from "../../agent/provisions.ts";
 import type { SandboxCounts } from "../../agent/stats.ts";
 import type { Framework } from "../../http/framework.ts";
@@ -41,6 +42,7 @@ import { metricsRoute, statsRoutes } from "./metrics.ts";
 import { namespaceLimitRoutes } from "./namespace-limits.ts";
 import { namespaceRoutes } from "./namespaces.ts";
 import { openApi, openApiRoute } from "./openapi.ts";
+import { noteRoutes } from "./notes.ts";
 import { revisionRoutes } from "./revisions.ts";
 import { routeRoutes } from "./routes.ts";
 import { scheduleRoutes } from "./schedules.ts";
@@ -69,6 +71,8 @@ export interface KilnParts {
   /** What fires triggers by the clock; absent as those are. */
   readonly alarms?: Pick<Alarms, "put"> | undefined;
   readonly identifier: Identifier;
+  /** What clients of Lambda's API sign with, and for which region; absent where there is no such door. */
+  readonly signing?: { readonly pairs: SigningKeys; readonly region: string };
   /** What each namespace may do. */
   readonly quotas: NamespaceQuotas;
   /** Of the calls of any namespace, how many may wait at a time. */
@@ -134,6 +138,7 @@ const resources: readonly ((door: Door) => void)[] = [
   functionRoutes,
   codeRoutes,
   revisionRoutes,
+  noteRoutes,
   routeRoutes,
   scheduleRoutes,
   activationRoutes,

@@ -18,6 +18,7 @@ import {
   namespaceBody,
   namespaceEgressBody,
   namespacePath,
+  signingAnswer,
 } from "./schemas.ts";
 
 const keys = "/v1/namespaces/:ns/keys";
@@ -92,6 +93,24 @@ export function namespaceRoutes({ scope, parts, caller }: Door): void {
       const { key, credential } = makeKey(params.ns, world.now());
       await store.keys.create(key);
       return reply.code(201).send({ id: key.id, createdAt: new Date(key.createdAt).toISOString(), auth: credential });
+    },
+  );
+
+  scope.get(
+    `${keys}/:id/signing`,
+    {
+      schema: {
+        ...operation("getSigningPair", "Platform", "What clients of Lambda's API sign with in place of a key", signingAnswer),
+        description: "It belongs to the key, and is refused when that is.",
+        params: keyPath,
+      },
+    },
+    async ({ params }) => {
+      const known = await store.keys.get(params.id);
+      if (known?.namespace !== params.ns) throw missing("key", params.id);
+      if (parts.signing === undefined)
+        throw new PlatformError("unsupported", "This server has no door for requests that are signed");
+      return { ...parts.signing.pairs.pairOf(known.id), region: parts.signing.region };
     },
   );
 

@@ -61,6 +61,7 @@ export function renderFunction(fn: Fn, app: string | null): Static<typeof functi
     idleTimeoutMs: fn.idleTimeoutMs,
     concurrency: fn.concurrency,
     sandboxesMax: fn.sandboxesMax,
+    logBytesMax: fn.logBytesMax ?? null,
     isolation: fn.isolation,
     sandboxAgeMsMax: fn.sandboxAgeMsMax,
     provisioned: fn.provisioned,

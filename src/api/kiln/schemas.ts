@@ -20,7 +20,7 @@ const whole = (bound: { min: number; max: number; default: number }, description
 
 const convention = Type.Enum([...conventionNames], {
   description:
-    "How a handler of protocol `frames` is called: `event`, as `handler(event, context)`; `parameters`, as `main(parameters)` with `parameters` under those of the call",
+    "How a handler of protocol `frames` is called: `event`, as `handler(event, context)`; `parameters`, as `main(parameters)` with `parameters` under those of the call; `lambda`, as AWS Lambda calls it (Node and Python)",
 });
 const config = Type.Record(Type.String(), Type.String(), { description: "Environment variables" });
 const annotations = Type.Record(Type.String(), Type.Unknown(), { description: "Anything that users want to note, by key" });
@@ -79,6 +79,11 @@ export const madeNamespaceAnswer = Type.Object({ ...namespaceAnswer.properties, 
 
 export const keyAnswer = Type.Object({ id: Type.String(), createdAt: time });
 export const madeKeyAnswer = Type.Object({ ...keyAnswer.properties, auth: secret });
+export const signingAnswer = Type.Object({
+  accessKeyId: Type.String(),
+  secretAccessKey: Type.String(),
+  region: Type.String({ description: "What requests have to be signed for" }),
+});
 
 const count = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
 const givenCount = (about: string) => Type.Optional(nullable(count, about));
@@ -149,6 +154,9 @@ const install = Type.Enum([...installModes], {
     "Packages that the code names (package.json, requirements.txt) and does not bring: `auto` installs them, `scripts` lets them run scripts meanwhile, `none` leaves it (Default: auto)",
 });
 
+const logBounds = { minimum: limits.functionLogBytesMax.min, maximum: limits.functionLogBytesMax.max };
+const ofLog = "Bytes of what a call prints that are kept, within what the server keeps of any; null: that";
+
 const settings = {
   install: Type.Optional(install),
   memoryMiB: Type.Optional(whole(limits.memoryMiB, "Memory of a sandbox")),
@@ -156,6 +164,7 @@ const settings = {
   idleTimeoutMs: Type.Optional(whole(limits.idleTimeoutMs, "How long a sandbox without a call is kept")),
   concurrency: Type.Optional(whole(limits.concurrency, "Calls that one sandbox runs at a time")),
   sandboxesMax: Type.Optional(whole(limits.sandboxesMax, "Sandboxes that may exist at once")),
+  logBytesMax: Type.Optional(nullable(Type.Integer(logBounds), ofLog)),
   isolation: Type.Optional(isolation),
   sandboxAgeMsMax: Type.Optional(whole(limits.sandboxAgeMsMax, "Age at which a sandbox gets no new calls")),
   provisioned: Type.Optional(
@@ -248,6 +257,7 @@ export const functionAnswer = Type.Object({
   idleTimeoutMs: Type.Integer(),
   concurrency: Type.Integer(),
   sandboxesMax: Type.Integer(),
+  logBytesMax: nullable(Type.Integer(), ofLog),
   isolation,
   sandboxAgeMsMax: Type.Integer(),
   provisioned: Type.Integer(),

@@ -36,7 +36,13 @@ export function merged(
     config: settings.config ?? before.config,
     parameters: settings.parameters ?? before.parameters,
     annotations: settings.annotations === undefined ? before.annotations : checkAnnotations(settings.annotations),
+    ...logLimit(settings.logBytesMax, stored?.logBytesMax),
   };
+}
+
+function logLimit(given: number | null | undefined, before: number | undefined): Pick<Fn, "logBytesMax"> {
+  const logBytesMax = given === undefined ? before : given;
+  return logBytesMax === undefined || logBytesMax === null ? {} : { logBytesMax };
 }
 
 /** What can be refused before any code is looked at. */
@@ -111,6 +117,8 @@ function sourceOf(stored: Source | null, settings: Settings, digest: string | nu
   const handler = settings.handler === undefined ? (coded?.type === "code" ? coded.handler : null) : settings.handler;
   const install = settings.install ?? (coded?.type === "code" ? coded.install : undefined);
   const convention = settings.convention ?? (coded?.type === "code" ? coded.convention : undefined);
+  if (settings.convention === "lambda" && !/^(?:nodejs|python):/.test(kind))
+    throw invalid("convention", `convention is lambda, which kinds of Node and Python have, and ${kind} has not`);
   return {
     type: "code",
     kind,

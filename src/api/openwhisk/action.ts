@@ -10,7 +10,7 @@ import { actionLimits } from "./limits.ts";
 import { type Meta, metaOf, versionAt, versionOf, withMeta, withoutMeta } from "./meta.ts";
 import { type Parameters, readAnnotations, readParameters, renderAnnotations, renderParameters } from "./parameters.ts";
 import { readSequence, sequenceParameters, type SequenceSource } from "./sequence.ts";
-import { type LimitsGiven, readFlag, readLimits, readVersion, renderLimits } from "./settings.ts";
+import { type LimitsGiven, logLimit, readFlag, readLimits, readVersion, renderLimits } from "./settings.ts";
 
 /** A body, checked; what it leaves out is undefined. */
 export interface ActionGiven {
@@ -84,13 +84,15 @@ export function changedAction(stored: Fn, given: ActionGiven, source: Source | n
 
 function changed(fn: Fn, given: ActionGiven, source: Source | null, revision: number, updatedAt: number): Fn {
   const { limits } = given;
+  const { logBytesMax: _before, ...kept } = fn;
   return {
-    ...fn,
+    ...kept,
     ...(source === null ? {} : { source, protocol: source.type === "image" ? "action-proxy" : "frames" }),
     memoryMiB: limits.memoryMiB ?? fn.memoryMiB,
     timeoutMs: limits.timeoutMs ?? fn.timeoutMs,
     concurrency: limits.concurrency ?? fn.concurrency,
     sandboxesMax: limits.instances ?? fn.sandboxesMax,
+    ...logLimit(limits, fn),
     ...mergedParameters(fn, given),
     annotations: withMeta(mergedAnnotations(fn.annotations, given), mergedMeta(fn, given, revision)),
     traffic: [],
@@ -112,11 +114,10 @@ function mergedAnnotations(stored: Annotations, { annotations, removedAnnotation
   return { ...Object.fromEntries(kept), ...annotations };
 }
 
-function mergedMeta(fn: Fn, { publish, limits, version, exec, sequence }: ActionGiven, revision: number): Meta {
+function mergedMeta(fn: Fn, { publish, version, exec, sequence }: ActionGiven, revision: number): Meta {
   const stored = metaOf(fn);
   return {
     publish: publish ?? stored.publish,
-    logsMiB: limits.logsMiB ?? stored.logsMiB,
     binary: sequence === undefined && (exec?.binary ?? stored.binary),
     version: version === undefined ? stored.version : versionAt(version, revision),
   };

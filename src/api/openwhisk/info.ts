@@ -1,7 +1,7 @@
 /** What anybody may read: what this is, what it offers, and that it lives. */
 import { limits as modelLimits } from "../../model/limits.ts";
 import type { NamespaceLimits } from "../../model/model.ts";
-import type { ActionKinds } from "./kinds.ts";
+import { type ActionKinds, olderNamesOf } from "./kinds.ts";
 import { actionLimits } from "./limits.ts";
 
 const description = "OpenWhisk";
@@ -49,7 +49,8 @@ function shownLimits({ callsMax, callsPerMinuteMax, firesPerMinuteMax }: Namespa
 /** By family, as clients choose a kind by it. */
 function runtimesOf(kinds: ActionKinds): Readonly<Record<string, object[]>> {
   const families: Record<string, object[]> = {};
-  for (const { family, name, image, isDefault, isDeprecated, requiresMain } of kinds.list()) {
+  for (const kind of kinds.list()) {
+    const { family, name, image, isDefault, isDeprecated, requiresMain } = kind;
     (families[family] ??= []).push({
       kind: name,
       image: image ?? name,
@@ -57,6 +58,7 @@ function runtimesOf(kinds: ActionKinds): Readonly<Record<string, object[]>> {
       deprecated: isDeprecated,
       attached: true,
       requireMain: requiresMain,
+      aliases: olderNamesOf(kind),
     });
   }
   return families;

@@ -26,12 +26,14 @@ const fileNames: Readonly<Record<string, string>> = {
   ruby: "main.rb",
   php: "index.php",
   java: "Main.java",
-  go: "exec",
+  go: "main.go",
+  rust: "main.rs",
   native: "exec",
 };
 
-/** Families whose code may be a program, alone. */
-const programFamilies: ReadonlySet<string> = new Set(["go", "native"]);
+/** Families whose code may be a program, alone, and what that is called. */
+const programFamilies: ReadonlySet<string> = new Set(["go", "rust", "native"]);
+const programName = "exec";
 
 /** Versions that OpenWhisk has had, and the kind here that runs what was written for them. */
 const olderVersions: Readonly<Record<string, string>> = {
@@ -41,6 +43,7 @@ const olderVersions: Readonly<Record<string, string>> = {
   "deno:2": "1",
   "ruby:3.1": "2.5 2.6 2.7 3.0",
   "php:8.2": "7.3 7.4 8.0 8.1",
+  "rust:1": "1.34",
   "go:1": "1.11 1.13 1.15 1.17 1.18 1.19 1.20 1.21 1.22",
 };
 
@@ -49,6 +52,11 @@ const olderNames: ReadonlyMap<string, string> = new Map(
     versions.split(" ").map((version) => [`${familyOf(kind)}:${version}`, kind] as const),
   ),
 );
+
+/** Names of versions that OpenWhisk has had and that this kind runs. */
+export function olderNamesOf({ runs, image }: ActionKind): string[] {
+  return image === null ? [...olderNames].flatMap(([name, kind]) => (kind === runs ? [name] : [])) : [];
+}
 
 /** Families whose code names what is called. */
 const mainFamilies: ReadonlySet<string> = new Set(["java"]);
@@ -90,6 +98,13 @@ export class ActionKinds {
     if (kind !== undefined && this.#deprecated.has(kind)) throw deprecated(kind);
   }
 
+  /** What was found to be called, unless its kind is not supported any longer: then it throws or rejects. */
+  inUse<Found extends { readonly fn: Pick<Fn, "source"> }>(found: Found | Promise<Found>): Found | Promise<Found> {
+    if (found instanceof Promise) return found.then((each) => this.inUse(each));
+    this.checkInUse(found.fn);
+    return found;
+  }
+
   #named(name: string): ActionKind | undefined {
     const family = /^([^:]*)(?::default)?$/.exec(name)?.[1];
     return this.#offered.find((kind) => kind.name === name || (kind.isDefault && kind.family === family));
@@ -108,7 +123,7 @@ export function fileNameOf(kind: string): string | null {
 
 /** Of code of this kind that was sent in base64 and is no archive; null: it says so itself. */
 export function programNameOf(kind: string): string | null {
-  return programFamilies.has(familyOf(kind)) ? fileNameOf(kind) : null;
+  return programFamilies.has(familyOf(kind)) ? programName : null;
 }
 
 function ownKinds(kinds: Kinds): readonly ActionKind[] {

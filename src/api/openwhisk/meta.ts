@@ -1,19 +1,17 @@
 /** What OpenWhisk says of an action and the model has no place for: one annotation of ours, which this door does not show. */
 import type { Annotations, Fn } from "../../model/model.ts";
-import { actionLimits } from "./limits.ts";
 
 const key = "polykiln/openwhisk";
 
 export interface Meta {
   readonly publish: boolean;
-  readonly logsMiB: number;
   /** The code was sent in base64. */
   readonly binary: boolean;
   /** Of the version: what its owner said, less the revision that it was said of. */
   readonly version: readonly [major: number, minor: number, patch: number];
 }
 
-const defaults: Meta = { publish: false, logsMiB: actionLimits.logsMiB.default, binary: false, version: [0, 0, 0] };
+const defaults: Meta = { publish: false, binary: false, version: [0, 0, 0] };
 
 export function metaOf({ annotations }: Pick<Fn, "annotations">): Meta {
   const json = annotations[key];

@@ -12,7 +12,7 @@
 import type { Caller, Credentials } from "../../auth/auth.ts";
 import type { FunctionOrigin } from "../../http/function-origin.ts";
 import type { Events } from "../../events/events.ts";
-import type { Handler } from "../../http/http.ts";
+import type { Handler, HttpRequest } from "../../http/http.ts";
 import type { Images } from "../../image/image.ts";
 import type { Definition } from "../../invocation/definitions.ts";
 import type { FunctionReference, Invoker } from "../../invocation/invocation.ts";
@@ -22,6 +22,7 @@ import type { NamespaceQuotas } from "../../metering/metering.ts";
 import type { App, Fn, Source } from "../../model/model.ts";
 import type { Store } from "../../store/store.ts";
 import { fireHandler } from "./fire.ts";
+import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import { serverInfo } from "./info.ts";
 import { invokeHandler } from "./invoke.ts";
 import type { ActionKinds } from "./kinds.ts";
@@ -57,6 +58,8 @@ export interface WskContext {
   readonly version: string;
   /** What a browser lets pages do that web actions answer with. (Default: sandboxed) */
   readonly functionOrigin?: FunctionOrigin;
+  /** The server as the one who asks knows it, without a slash at the end. */
+  baseUrl(request: Pick<HttpRequest, "header">): string;
   /** Hears an error of ours, with its cause, that the caller only reads as a sentence. */
   readonly failed?: (error: unknown) => void;
 }
@@ -87,4 +90,9 @@ export function openWhiskWeb(context: WskContext, hostsBelow: string): Handler {
 /** `POST /api/v1/namespaces/{namespace}/triggers/{trigger}`: for the fast route (`invoke-path.ts`). */
 export function openWhiskFire(context: WskContext): Handler {
   return fireHandler(context);
+}
+
+/** APIs of namespaces, and what looks after them: for the fast routes (`gateway/paths.ts`). */
+export function openWhiskGateway(context: WskContext): Gateway {
+  return createGateway(context);
 }

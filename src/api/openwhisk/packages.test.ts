@@ -1,10 +1,15 @@
 /** Packages, triggers and rules: what they look like, what is refused, and how changes meet. No call runs here. */
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { ask } from "../../../test/http-harness.ts";
-import { type WhiskContext, whiskContext } from "../../../test/whisk-context.ts";
+import {
+  done as doneBy,
+  type Json,
+  said as saidBy,
+  type WhiskContext,
+  whiskContext,
+  type Who,
+} from "../../../test/whisk-context.ts";
 import { PlatformError } from "../../model/error.ts";
-import { openWhiskManagement } from "./openwhisk.ts";
 
 const noRoom = new PlatformError("overloaded", "No room", { details: { limit: "memory" } });
 let whisk: WhiskContext;
@@ -14,29 +19,16 @@ beforeEach(async () => {
     begin: (_request, _signal, caller) => caller.told({ ok: false, activationId: null, fn: null, error: noRoom, recorded: null }),
     invoke: async () => ({ ok: false, activationId: null, fn: null, error: noRoom, recorded: null }),
     accept: async () => Promise.reject(noRoom),
-    acceptAll: async (requests) => requests.map(() => noRoom),
+    async acceptAll(requests, beside) {
+      const calls = requests.map(() => noRoom);
+      beside?.(calls);
+      return calls;
+    },
   });
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: what comes back is what tests are about.
-type Json = any;
-
-async function said(request: string, body?: object | string, who: "guest" | "other" = "guest"): Promise<readonly [number, Json]> {
-  const [method = "", path = ""] = request.split(" ");
-  const answer = await ask(openWhiskManagement(whisk.context), {
-    method,
-    target: `/api/v1/namespaces/${path}`,
-    headers: ["authorization", whisk.authorization[who], "content-type", "application/json"],
-    body: typeof body === "string" ? body : body === undefined ? "" : JSON.stringify(body),
-  });
-  return [answer.status, answer.body === "" ? null : JSON.parse(answer.body)];
-}
-
-async function done(request: string, body?: object | string, who: "guest" | "other" = "guest"): Promise<Json> {
-  const [status, json] = await said(request, body, who);
-  assert.equal(status, 200, JSON.stringify(json));
-  return json;
-}
+const said = (request: string, body?: object | string, who?: Who) => saidBy(whisk, request, body, who);
+const done = (request: string, body?: object | string, who?: Who) => doneBy(whisk, request, body, who);
 
 const action = { exec: { kind: "nodejs:default", code: "function main() {}" } };
 const malformed = "The request content was malformed:\n";
@@ -78,6 +70,7 @@ const refusals: readonly (readonly [request: string, status: number, error: stri
   ["POST other/triggers/t", 403, notYours("other/t")],
   ["POST _/packages/p", 405, "HTTP method not allowed, supported methods: GET, PUT, DELETE"],
   ["PUT _/packages/default", 400, "Package name 'default' is reserved.", {}],
+  ["PUT _/packages/_", 400, "Package name '_' is reserved.", {}],
   ["PUT _/packages/p", 409, "resource already exists", {}],
   ["PUT _/packages/a", 409, elsewhere, {}],
   ["GET _/packages/a", 409, elsewhere],
@@ -213,6 +206,7 @@ test("lists begin with what changed last; others see what is published", async (
     "publish",
     "annotations",
     "updated",
+    "parameters",
   ]);
 });
 
@@ -227,15 +221,39 @@ test("a package goes with what is in it, when it is forced to; a binding goes al
   );
 });
 
-test("of fifty writers at once nobody's change is lost", async () => {
+const all = Array.from({ length: 50 }, (_, index) => index);
+const annotated = (value: number) => ({ annotations: [{ key: `by${value}`, value }] });
+
+test("of fifty writers at once nobody's change is lost: each gets a version of its own, and none is left out", async () => {
   await furnish();
-  const writers = Array.from({ length: 50 }, (_, index) => index);
-  for (const path of ["packages/p", "triggers/t", "rules/r"]) {
-    await Promise.all(writers.map((value) => done(`PUT _/${path}?overwrite=true`, { annotations: [{ key: "by", value }] })));
-    assert.equal((await done(`GET _/${path}`)).version, "0.0.51", path);
+  for (const path of ["actions/a", "actions/p/x", "packages/p", "packages/b", "triggers/t", "rules/r"]) {
+    const written = await Promise.all(all.map((value) => done(`PUT _/${path}?overwrite=true`, annotated(value))));
+    assert.deepEqual(new Set(written.map(({ version }) => version)), new Set(all.map((value) => `0.0.${value + 2}`)), path);
+    const { version, annotations } = await done(`GET _/${path}`);
+    assert.equal(version, "0.0.51", path);
+    // Those of actions are merged, so that all are there.
+    const by = annotations.filter(({ key }: Json) => key.startsWith("by"));
+    assert.equal(by.length, path.startsWith("actions/") ? all.length : 1, path);
+    const last = written.find((each) => each.version === version);
+    assert.deepEqual(last.annotations, annotations, path);
   }
-  const made = await Promise.all(writers.map(() => said("PUT _/triggers/new", {})));
-  assert.equal(made.filter(([status]) => status === 200).length, 1);
+});
+
+test("of fifty who make or remove the same at once one does", async () => {
+  await furnish();
+  for (const [path, body] of [
+    ["actions/new", action],
+    ["actions/p/new", action],
+    ["packages/fresh", {}],
+    ["triggers/early", {}],
+    ["rules/novel", { trigger: "/_/t", action: "/_/a" }],
+  ] as const) {
+    const made = await Promise.all(all.map(() => said(`PUT _/${path}`, body)));
+    const told = made.map(([status, { error = "" }]) => `${status} ${error}`);
+    assert.deepEqual(told.toSorted(), ["200 ", ...Array<string>(49).fill("409 resource already exists")], path);
+    const removed = await Promise.all(all.map(() => said(`DELETE _/${path}`)));
+    assert.deepEqual(removed.map(([status]) => status).toSorted(), [200, ...Array<number>(49).fill(404)], path);
+  }
 });
 
 test("an event whose calls are all refused is recorded, and says why", async () => {

@@ -23,8 +23,8 @@ import type { Exchange } from "./routes.ts";
 
 /** Actions of one package that are shown with it. */
 const contentsMax = 10_000;
-/** The default package is written like this in some paths. */
-const reserved = "default";
+/** The default package is written like this in some paths, and in those of our own API. */
+const reserved: ReadonlySet<string> = new Set(["default", "_"]);
 
 /** Of another namespace those that it shares. */
 export async function listPackages(exchange: Exchange): Promise<Reply> {
@@ -47,7 +47,7 @@ export async function getPackage(exchange: Exchange): Promise<Reply> {
 
 export async function putPackage(exchange: Exchange): Promise<Reply> {
   const { context, namespace, name, request } = exchange;
-  if (name === reserved) throw badRequest(`Package name '${name}' is reserved.`);
+  if (reserved.has(name)) throw badRequest(`Package name '${name}' is reserved.`);
   const given = readPackage(await objectIn(request, sizeLimits.bodyBytesMax), namespace);
   const app = await put<App>(exchange, context.store.apps, {
     make: (now) => created(exchange, given, now),

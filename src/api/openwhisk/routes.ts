@@ -3,6 +3,7 @@ import type { Handler, HttpRequest } from "../../http/http.ts";
 import { getAction, listActions, putAction, removeAction } from "./actions.ts";
 import { getActivation, getActivationLogs, getActivationResult, listActivations } from "./activations.ts";
 import { entitled, failureReply, identified, ownNamespaceOf } from "./callers.ts";
+import { withoutDots } from "./dotted-path.ts";
 import { illegalName, noRoute, status, wrongMethod } from "./errors.ts";
 import { apiInfo } from "./info.ts";
 import { fireHandler } from "./fire.ts";
@@ -159,7 +160,8 @@ export function managementHandler(context: WskContext): Handler {
   const invoke = invokeHandler(context);
   const fire = fireHandler(context);
   const web = webHandler(context, "");
-  return (request, response) => {
+  return (asked, response) => {
+    const request = withoutDots(asked) ?? asked;
     if (request.method === "POST" && invokePath.test(request.path)) return invoke(request, response);
     if (request.method === "POST" && firePath.test(request.path)) return fire(request, response);
     if (request.path.startsWith(webRoute.prefix)) return web(request, response);

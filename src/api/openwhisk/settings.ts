@@ -2,7 +2,7 @@
 import type { Fn } from "../../model/model.ts";
 import { badRequest, malformed } from "./errors.ts";
 import { actionLimits } from "./limits.ts";
-import { type Meta, metaOf } from "./meta.ts";
+import type { Meta } from "./meta.ts";
 
 /** What a body says of limits; what it leaves out is undefined. */
 export interface LimitsGiven {
@@ -38,10 +38,20 @@ function whole(limit: string, value: unknown, { min, max }: Bounds, name: string
   return value;
 }
 
+const mebibyte = 1024 * 1024;
+
+/** What a body says of the log, as a function has it; nothing where that is what is kept anyway. */
+export function logLimit({ logsMiB }: Pick<LimitsGiven, "logsMiB">, stored: Pick<Fn, "logBytesMax">): Pick<Fn, "logBytesMax"> {
+  if (logsMiB === actionLimits.logsMiB.default) return {};
+  const logBytesMax = logsMiB === undefined ? stored.logBytesMax : logsMiB * mebibyte;
+  return logBytesMax === undefined ? {} : { logBytesMax };
+}
+
 /** All of them, also of what other doors made. */
-export function renderLimits(fn: Pick<Fn, "timeoutMs" | "memoryMiB" | "concurrency" | "annotations">): object {
-  const { timeoutMs: timeout, memoryMiB: memory, concurrency } = fn;
-  return { timeout, memory, logs: metaOf(fn).logsMiB, concurrency };
+export function renderLimits(fn: Pick<Fn, "timeoutMs" | "memoryMiB" | "concurrency" | "logBytesMax">): object {
+  const { timeoutMs: timeout, memoryMiB: memory, concurrency, logBytesMax } = fn;
+  const logs = logBytesMax === undefined ? actionLimits.logsMiB.default : Math.ceil(logBytesMax / mebibyte);
+  return { timeout, memory, logs, concurrency };
 }
 
 /** As OpenWhisk reads it: what is missing at the end is 0, and not all may be. Throws `Refusal`. */

@@ -25,7 +25,11 @@ interface GivenAction {
   readonly description: string;
   /** Its name where it is not the action's. */
   readonly file?: string;
+  /** What of it is called. (Default: main) */
+  readonly main?: string;
   readonly feed?: true;
+  /** It is given a key of whoever calls it. */
+  readonly key?: true;
   readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
@@ -88,7 +92,7 @@ function functionOf(
   app: App,
   { egress }: GivenPackage,
   name: string,
-  { description, feed, parameters = {} }: GivenAction,
+  { description, main, feed, key, parameters = {} }: GivenAction,
   digest: string,
 ): Fn {
   const kind = kinds.resolve("nodejs:default");
@@ -98,7 +102,7 @@ function functionOf(
     namespace: systemNamespace,
     appId: app.id,
     name,
-    source: { type: "code", kind, digest, handler: null, command: null, convention: "parameters" },
+    source: { type: "code", kind, digest, handler: main ?? null, command: null, convention: "parameters" },
     protocol: "frames",
     memoryMiB: actionLimits.memoryMiB.default,
     timeoutMs: actionLimits.timeoutMs.default,
@@ -107,7 +111,7 @@ function functionOf(
     delivery: { ...deliveryDefaults, attemptsMax: 1 },
     annotations: {
       description: JSON.stringify(description),
-      "provide-api-key": "false",
+      "provide-api-key": JSON.stringify(key === true),
       ...(feed === true && { feed: "true" }),
     },
     shape: "",

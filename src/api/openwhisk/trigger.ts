@@ -52,6 +52,19 @@ function checkFeed(annotations: Annotations | undefined): void {
   if (typeof feed !== "string" || !isNamePath(feed)) throw badRequest("Feed name is not valid");
 }
 
+/**
+ * A trigger in a list. OpenWhisk's has no parameters; wskdeploy's export looks nowhere else for them, and would lose them. Large ones are left
+ * out, as a list has many.
+ */
+export function summarizeTrigger(trigger: Trigger): object {
+  const { parameters } = trigger;
+  const common = commonFields(trigger);
+  const isLarge = JSON.stringify(parameters).length > summaryCharactersMax;
+  return isLarge ? common : { ...common, parameters: renderParameters({ parameters, config: {} }) };
+}
+
+const summaryCharactersMax = 4096;
+
 /** The whole trigger. `rules`: those that it fires. */
 export function renderTrigger(trigger: Trigger, rules: readonly Rule[] = []): object {
   const { parameters } = trigger;

@@ -2,12 +2,12 @@
 import type { Trigger } from "../../model/model.ts";
 import { objectIn } from "./body.ts";
 import { checkFree, missingIn } from "./collections.ts";
-import { commonFields, listed, put, removed } from "./entity.ts";
+import { listed, put, removed } from "./entity.ts";
 import { sizeLimits } from "./limits.ts";
 import { okReply } from "./ok-reply.ts";
 import type { Reply } from "./reply.ts";
 import type { Exchange } from "./routes.ts";
-import { changedTrigger, newTrigger, readTrigger, renderTrigger } from "./trigger.ts";
+import { changedTrigger, newTrigger, readTrigger, renderTrigger, summarizeTrigger } from "./trigger.ts";
 
 export async function listTriggers(exchange: Exchange): Promise<Reply> {
   const { context, namespace } = exchange;
@@ -15,7 +15,7 @@ export async function listTriggers(exchange: Exchange): Promise<Reply> {
   return await listed(exchange, "triggers", {
     latest: (page) => triggers.latest(namespace, page),
     count: () => triggers.count(namespace),
-    render: commonFields,
+    render: summarizeTrigger,
   });
 }
 
