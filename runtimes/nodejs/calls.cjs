@@ -37,6 +37,8 @@ class Calls {
   #socket;
   /** Calls whose handler returned nothing but may still call back. */
   #waiting = new Set();
+  /** Id of the call that ended last; 0: none has. */
+  #endedId = 0;
   /** The one call, when there is never more than one; cheaper than async context. */
   #current = null;
   #storage = null;
@@ -100,7 +102,14 @@ class Calls {
     // Nothing joins the last one.
     if (this.concurrency === 1 || (this.#open.size === 0 && !this.#reading)) this.outlet.flush();
     else this.outlet.schedule();
+    this.#endedId = call.id;
     this.marks?.print(call.id);
+  }
+
+  /** From now on calls are marked, and the last one too, whose output may lack its line feed. */
+  mark(marks) {
+    this.marks = marks;
+    if (this.#open.size === 0 && this.#endedId > 0) marks.print(this.#endedId);
   }
 
   /** Takes what was read at once: the answers that it gets right away leave together. */

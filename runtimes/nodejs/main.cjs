@@ -70,7 +70,7 @@ function hear(frameType, id, flags, buffer, start, end) {
   else if (frameType === type.body) calls.body(id, flags, buffer, start, end);
   else if (frameType === type.credit) calls.credit(id, buffer.readUInt32BE(start));
   else if (frameType === type.cancel) calls.cancel(id);
-  else if (frameType === type.mark) calls.marks = marks;
+  else if (frameType === type.mark) calls.mark(marks);
   else if (frameType === type.init && !loading && !begun) {
     begun = true;
     const settings = JSON.parse(buffer.toString("utf8", start, end));

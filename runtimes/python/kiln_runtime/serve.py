@@ -126,9 +126,12 @@ class _Server:
             if self.target.streamed or flags & END:
                 self._start(call)
         elif kind == MARK:
-            self.marks = self.offered_marks
+            self.mark()
         elif call_id in self.open:
             self._hear_of(self.open[call_id], kind, flags, payload)
+
+    def mark(self):
+        self.marks = self.offered_marks
 
     def _hear_of(self, call, kind, flags, payload):
         if kind == CREDIT:
@@ -173,6 +176,7 @@ class _One(_Server):
 
     polls = True
     _current = 0
+    _ended = 0
 
     def current_id(self):
         return self._current
@@ -181,8 +185,15 @@ class _One(_Server):
         self._current = call.id
         self.run(call)
         self._current = 0
+        self._ended = call.id
         if self.marks is not None:
             self.marks.print(call.id)
+
+    def mark(self):
+        """The last call is marked, too: its output may lack its line feed."""
+        super().mark()
+        if self._current == 0 and self._ended > 0:
+            self.marks.print(self._ended)
 
 
 class _Many(_Server):

@@ -58,4 +58,5 @@ test("before the first mark of a runtime that was asked for it, lines are those 
   check([">", ">", "1 a\n\nMARK 1\nb\n", ">", "1 c\n\nMARK 2\nd\n"], ["1|1|a", "2|1|b", "2|1|c", "3|1|d"], false);
   check([">", "1 a\n", ">", "1 b\n", "1 c\n\nMARK 2\n", ">", "1 d"], ["1|1|a", "2|1|b", "2|1|c", "3|1|d"], false);
   check([">", "1 a"], ["1|1|a"], false);
+  check([">", "1 a", "1 \nMARK 1\n", ">", "1 b\n\nMARK 2\n"], ["1|1|a", "2|1|b"], false);
 });
