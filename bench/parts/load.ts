@@ -14,6 +14,8 @@ export interface LoadOrder {
   readonly connections: number;
   /** JSON. (Default: an empty object) */
   readonly body?: string;
+  /** Lines of the head besides, such as `Authorization: …`. (Default: none) */
+  readonly headers?: readonly string[];
   /** How long calls begin, in ms; 0: each connection calls once, all at the same time, when the last one is open. */
   readonly forMs: number;
   /** Answers that are not 200 end nothing: they are counted apart. (Default: false) */
@@ -81,7 +83,8 @@ class Run {
     this.order = order;
     this.#open = order.connections;
     const body = order.body ?? "{}";
-    const lines = `Host: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}`;
+    const own = ["Host: 127.0.0.1", "Content-Type: application/json", `Content-Length: ${Buffer.byteLength(body)}`];
+    const lines = [...own, ...(order.headers ?? [])].join("\r\n");
     this.requests = order.paths.map((path) => Buffer.from(`POST ${path} HTTP/1.1\r\n${lines}\r\n\r\n${body}`));
     this.#latencies = new Float64Array(order.forMs === 0 ? order.connections : latenciesMax);
   }
