@@ -1,56 +1,14 @@
 /** A request with another header, and a response with one more, around those of the listener. */
-import { headerOf } from "../http/headers.ts";
+import { ChangedRequest } from "../http/changed-request.ts";
+import { headersWithout } from "../http/headers.ts";
 import type { HttpRequest, HttpResponse } from "../http/http.ts";
 import type { BodySource } from "../lib/body.ts";
-import type { CancelSignal } from "../lib/cancel.ts";
 
-/** The header is set in the place of those of its name. It has no `notes`: equal heads may have got other headers. */
-export class ChangedRequest implements HttpRequest {
-  readonly headers: readonly string[];
-  readonly #request: HttpRequest;
-
-  constructor(request: HttpRequest, name: string, value: string) {
-    this.#request = request;
-    const lower = name.toLowerCase();
-    const { headers } = request;
-    const kept: string[] = [];
-    for (let i = 0; i < headers.length; i += 2) {
-      if ((headers[i] as string).toLowerCase() !== lower) kept.push(headers[i] as string, headers[i + 1] as string);
-    }
-    this.headers = [...kept, name, value];
-  }
-
-  header(name: string): string | undefined {
-    return headerOf(this.headers, name);
-  }
-
-  get method(): string {
-    return this.#request.method;
-  }
-
-  get target(): string {
-    return this.#request.target;
-  }
-
-  get path(): string {
-    return this.#request.path;
-  }
-
-  get peer(): string {
-    return this.#request.peer;
-  }
-
-  get loopback(): boolean {
-    return this.#request.loopback;
-  }
-
-  get body(): BodySource {
-    return this.#request.body;
-  }
-
-  get signal(): CancelSignal {
-    return this.#request.signal;
-  }
+/** The header is set in the place of those of its name. The request has no `notes`: equal heads may have got other headers. */
+export function withHeader(request: HttpRequest, name: string, value: string): HttpRequest {
+  const { method, target, path } = request;
+  const headers = [...headersWithout(request.headers, new Set([name.toLowerCase()])), name, value];
+  return new ChangedRequest(request, { method, target, path, headers });
 }
 
 /** Adds the header to whatever is answered. */

@@ -4,7 +4,7 @@ import type { FastRoute, HttpRequest, HttpResponse } from "../http/http.ts";
 import { refusalBody, httpStatusOf } from "../http/refusal.ts";
 import { asPlatformError } from "../model/error.ts";
 import { type WholeAnswer, wholeAnswer } from "./answer.ts";
-import { ChangedRequest, ExtendedResponse } from "./changed-exchange.ts";
+import { ExtendedResponse, withHeader } from "./changed-exchange.ts";
 import type { Extension, Middleware, MiddlewareRequest, Next } from "./extensions.ts";
 import type { Guard } from "./guard.ts";
 
@@ -142,7 +142,7 @@ class CallPassage implements Passage {
   }
 
   setHeader(name: string, value: string): void {
-    this.#request = new ChangedRequest(this.#request, name, value);
+    this.#request = withHeader(this.#request, name, value);
   }
 
   addAnswerHeader(name: string, value: string): void {

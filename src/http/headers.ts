@@ -12,6 +12,16 @@ export function headerOf(headers: readonly string[], name: string): string | und
   return undefined;
 }
 
+/** Without those of these names, which are in lower case. */
+export function headersWithout(headers: readonly string[], names: ReadonlySet<string>): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (!names.has(name.toLowerCase())) kept.push(name, headers[i + 1] as string);
+  }
+  return kept;
+}
+
 /** Without what belongs to one connection only, what a `Connection` header names, what doors alone say, and the names in `drop` (lower case). */
 export function endToEndHeaders(headers: readonly string[], drop: ReadonlySet<string> = nothing): string[] {
   const named = connectionOptions(headers);

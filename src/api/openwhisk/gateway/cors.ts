@@ -1,4 +1,5 @@
 /** Which pages may read what an API answers: of every origin, unless its document says otherwise, whatever the web action says. */
+import { headersWithout } from "../../../http/headers.ts";
 import type { HttpRequest, HttpResponse } from "../../../http/http.ts";
 import type { BodySource } from "../../../lib/body.ts";
 import { type GatewayAnswer, preflight } from "./errors.ts";
@@ -81,10 +82,5 @@ export class SharedResponse implements HttpResponse {
 }
 
 function withCors(headers: readonly string[], { without, headers: added }: Cors): readonly string[] {
-  const kept: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string;
-    if (!without.has(name.toLowerCase())) kept.push(name, headers[i + 1] as string);
-  }
-  return [...kept, ...added];
+  return [...headersWithout(headers, without), ...added];
 }

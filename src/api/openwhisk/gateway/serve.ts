@@ -1,11 +1,11 @@
 /** Requests for the URLs of APIs. */
+import { ChangedRequest } from "../../../http/changed-request.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../../http/http.ts";
 import { asPlatformError } from "../../../model/error.ts";
 import type { WskContext } from "../openwhisk.ts";
 import { transactionOf } from "../reply.ts";
 import { SharedResponse } from "./cors.ts";
 import { failed, type GatewayAnswer } from "./errors.ts";
-import { ForwardedRequest } from "./forwarded.ts";
 import type { NamespaceApis, PublishedApis } from "./published.ts";
 import { placeOf, Routed, routeOf } from "./routed.ts";
 
@@ -18,7 +18,7 @@ export function serveHandler(context: WskContext, published: PublishedApis, web:
   };
   const go = (request: HttpRequest, response: HttpResponse, { forward, answer, cors }: Routed) => {
     if (forward === null) refuse(request, new SharedResponse(response, cors), answer);
-    else web(new ForwardedRequest(request, forward), new SharedResponse(response, cors));
+    else web(new ChangedRequest(request, forward), new SharedResponse(response, cors));
   };
   const route = async (request: HttpRequest, response: HttpResponse) => {
     try {
