@@ -10,6 +10,7 @@ import { limits } from "../../src/model/limits.ts";
 import { type Answer, call, linesOf, recordOf } from "../client.ts";
 import { inspectable, liveMiB } from "../live-memory.ts";
 import { type DeployedFunction, type Platform, startPlatform } from "../platform.ts";
+import { type Bystander, startBystander } from "./bystander.ts";
 import { assertGone, cannotCount, type Footprint, type Instance, instanceOf, settled, steady } from "./footprint.ts";
 import {
   misbehaviours,
@@ -22,11 +23,12 @@ import {
   startTimeoutMs,
 } from "./misbehaving.ts";
 
-/** A neighbour's hot call takes a millisecond; this much is allowed while two processors are shared with tests and attacks. */
-const neighbourMsMax = 5000;
+/** A neighbour's hot call takes a millisecond. So much longer than a plain server's at the same time, which meets the same stalls of the machine, it may take. */
+const neighbourMsMax = 1500;
 
 let platform: Platform;
 let neighbour: DeployedFunction;
+let bystander: Bystander;
 let instance: Instance;
 let atFirst: Footprint;
 
@@ -34,6 +36,7 @@ describe("faults", { skip: cannotCount, concurrency: 3, timeout: 240_000 }, () =
   before(async () => {
     // Stem cells come and go by themselves.
     const flags = ["--stem-cells", "none"];
+    bystander = await startBystander();
     platform = await startPlatform({ flags, env: { ...inspectable, POLYKILN_START_TIMEOUT_MS: String(startTimeoutMs) } });
     neighbour = await platform.deploy({
       name: "neighbour",
@@ -60,6 +63,7 @@ describe("faults", { skip: cannotCount, concurrency: 3, timeout: 240_000 }, () =
       }
     } finally {
       assert.equal(await platform.stop(), 0, platform.log());
+      await bystander.stop();
     }
     await assertGone(instance, 3000);
     assert.doesNotMatch(platform.log(), /"level":(50|"error")|Internal error/, "no fault of a function is ours");
@@ -192,10 +196,15 @@ async function callWhile(url: string): Promise<Answer> {
 
 async function assertServed(): Promise<void> {
   const beganAt = performance.now();
-  const { status, text } = await call(neighbour.fnUrl, { is: "served" });
-  assert.deepEqual([status, text], [200, '{"is":"served"}']);
-  const tookMs = performance.now() - beganAt;
-  assert.ok(atFirst === undefined || tookMs < neighbourMsMax, `a neighbour waited ${Math.round(tookMs)} ms`);
+  const [tookMs, bystanderMs] = await Promise.all([
+    call(neighbour.fnUrl, { is: "served" }).then(({ status, text }) => {
+      assert.deepEqual([status, text], [200, '{"is":"served"}']);
+      return performance.now() - beganAt;
+    }),
+    bystander.wait(),
+  ]);
+  const said = `a neighbour waited ${Math.round(tookMs)} ms, a plain server beside it ${Math.round(bystanderMs)}`;
+  assert.ok(atFirst === undefined || tookMs - bystanderMs < neighbourMsMax, said);
 }
 
 /** Processes with a function's setting in their environment: nobody else has it. */
