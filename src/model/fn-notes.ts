@@ -1,3 +1,6 @@
+import type { ErrorCode } from "./error.ts";
+import type { FnUrl } from "./fn-url.ts";
+
 /** What is said about a function beside what it runs as. A change of it makes no revision, and it is gone with the function. */
 export interface FnNotes {
   readonly namespace: string;
@@ -11,8 +14,23 @@ export interface FnNotes {
   readonly aliases: readonly FnAlias[];
   /** JSON texts that say who else may do what, as their owner wrote them, by name: kept and shown, and nothing depends on them. */
   readonly statements: Readonly<Record<string, string>>;
+  /** At most one for each alias and one without. Absent: none. */
+  readonly urls?: readonly FnUrl[];
+  /** Calls of the function that may be on their way at once, whatever their revision; 0: none is taken. Absent: no such number. */
+  readonly callsMax?: number;
+  /** A revision that is not ready to be called. Absent: all are. */
+  readonly readying?: FnReadying;
   /** Starts at 1 and rises by one with each change. */
   readonly revision: number;
+}
+
+/** What a revision waits for that was deployed before it could be called: its packages, its compiler, its image. */
+export interface FnReadying {
+  readonly revision: number;
+  /** Gets the calls that name none meanwhile; null: they are refused, as there is none that could be called. */
+  readonly before: number | null;
+  /** Why it will never be ready; null: it is being made so. */
+  readonly failure: { readonly code: ErrorCode; readonly message: string } | null;
 }
 
 /** A revision that is kept for as long as it has this number. */
@@ -53,4 +71,9 @@ export function provisionedRevisions({ versions, aliases }: Pick<FnNotes, "versi
     if (other !== null) add(other.version, Math.ceil(provisioned * weight));
   }
   return counts;
+}
+
+/** Whether it has to be known of it before the first call of the function. */
+export function isStanding({ callsMax, readying }: Pick<FnNotes, "callsMax" | "readying">): boolean {
+  return callsMax !== undefined || readying !== undefined;
 }

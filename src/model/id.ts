@@ -77,9 +77,16 @@ export function isId(text: string): boolean {
 
 /** The 32 hex digits that OpenWhisk shows. */
 export function idToHex(id: string): string {
+  // Of a call it is in the head, in the body and in the trace.
+  if (id === lastId) return lastHex;
   writeHex(id, hexText, 0);
-  return hexText.toString("latin1");
+  lastId = id;
+  lastHex = hexText.toString("latin1");
+  return lastHex;
 }
+
+let lastId = "";
+let lastHex = "";
 
 /** The same 32 digits, written into `target` from `start` on: every call has its id written like this, and BigInt takes ten times as long. */
 export function writeHex(id: string, target: Uint8Array, start: number): void {

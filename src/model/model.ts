@@ -6,6 +6,7 @@
  * and any import from another room.
  */
 import type { FunctionName } from "./function-name.ts";
+import type { UsedLayer } from "./layer.ts";
 
 /** A tenant. Everything else lives in exactly one. `guest` is made at first start and is where Fn's door lives. */
 export interface Namespace {
@@ -105,6 +106,8 @@ export type Source =
       readonly install?: InstallMode;
       /** Key of the packages that were installed for it (`image/`); absent: none. */
       readonly dependencies?: string;
+      /** What is in `/opt`, each over those before it. Absent: nothing. */
+      readonly layers?: readonly UsedLayer[];
     }
   /** A container image by reference. With protocol `action-proxy` it may be given code: what `digest` names, and the function in it. `kind`: the one that the image is for, where it is not the function's own. */
   | {
@@ -113,6 +116,8 @@ export type Source =
       readonly kind?: string;
       readonly digest?: string;
       readonly handler?: string | null;
+      /** In place of what the image says of that. Absent: as it says. */
+      readonly start?: ImageStart;
     }
   /** A program that needs no runtime: kinds `go:1` and `native:1`. `command[0]` is a path inside the archive. */
   | {
@@ -123,6 +128,14 @@ export type Source =
     }
   /** No code: other functions, one after the other, each sent what the one before answered (`flow/`). */
   | { readonly type: "sequence"; readonly components: readonly FunctionName[] };
+
+/** What a container is started with, and where. What is absent is as its image says. */
+export interface ImageStart {
+  readonly entryPoint?: readonly string[];
+  readonly command?: readonly string[];
+  /** A whole path. */
+  readonly workingFolder?: string;
+}
 
 /** A source that there is code of, or an image. */
 export type StartableSource = Exclude<Source, { type: "sequence" }>;
@@ -158,6 +171,8 @@ export interface Delivery {
   /** Who is called with the outcome: `app/name` in the same namespace, `_/name` in the null app; null: nobody. */
   readonly onSuccess: string | null;
   readonly onFailure: string | null;
+  /** Who is called with what a call that was given up was sent, as `onFailure` names it. Absent: nobody. */
+  readonly deadLetter?: string | null;
 }
 
 /** User code and its settings. `(id, revision)` is the identity of a sandbox: one never serves two. */
@@ -200,6 +215,8 @@ export interface Fn {
   readonly shape: string;
   /** Of a function as one call runs it, changed by a binding or an extension: sandboxes are for equal ones. Never stored. */
   readonly variant?: string;
+  /** Number of the version that a call named, as code is told. Never stored. */
+  readonly version?: number;
   readonly revision: number;
   readonly createdAt: number;
   readonly updatedAt: number;
