@@ -17,6 +17,7 @@ export interface RetentionParts {
   readonly store: {
     readonly activations: Pick<Store["activations"], "prune">;
     readonly functions: Pick<Store["functions"], "usesCode" | "exists">;
+    readonly layers: Pick<Store["layers"], "usesCode">;
   };
   readonly logStore: Pick<LogStore, "prune">;
   readonly queue: Pick<Queue, "pruneDead">;
@@ -54,7 +55,8 @@ export class Retention {
   tidy(images: Pick<Images, "removeUnused">): void {
     const { world, store, logger } = this.#parts;
     const uses: Uses = {
-      code: (digest, id) => store.functions.usesCode(digest, id),
+      code: async (digest, id) =>
+        (await store.functions.usesCode(digest, id)) || (id === null && (await store.layers.usesCode(digest))),
       function: (id) => store.functions.exists(id),
     };
     this.#stopCode = startSweep({

@@ -6,6 +6,7 @@ import { PlatformError } from "../model/error.ts";
 import { parseId } from "../model/id.ts";
 import { type Activation, activationStatuses, startTypes } from "../model/model.ts";
 import { PackedRecords } from "./packed-records.ts";
+import type { CallResult } from "./store.ts";
 
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => parseId(Buffer.from(bytes).toString("hex")) as string);
 const name = fc.oneof(fc.constantFrom("guest", "fn1", "__proto__", ""), fc.string({ unit: "binary" }));
@@ -60,7 +61,46 @@ function withoutAbsent({ traceId, cause, provider, binding, activated, stepsMemo
   };
 }
 
+const result: fc.Arbitrary<CallResult | undefined> = fc.option(
+  fc
+    .record(
+      {
+        status: fc.integer({ min: 200, max: 599 }),
+        contentType: fc.option(name),
+        bytes: count,
+        body: fc.uint8Array(),
+        rules: fc.option(name, { nil: undefined }),
+      },
+      { noNullPrototype: true },
+    )
+    .map(withoutAbsentRules),
+  { nil: undefined },
+);
+
+/** A member that is not there is none. */
+function withoutAbsentRules({ rules, ...rest }: CallResult): CallResult {
+  return { ...rest, ...(rules === undefined ? {} : { rules }) };
+}
+
 describe("packed records", () => {
+  test("have the results of their calls, each its own", () => {
+    const packed = new PackedRecords();
+    fc.assert(
+      fc.property(fc.array(fc.tuple(record, result), { maxLength: 40 }), (pairs) => {
+        packed.clear();
+        for (const [one, its] of pairs) packed.add(one, its);
+        assert.deepEqual(
+          pairs.map((_pair, row) => packed.resultIn(row)),
+          pairs.map(([, its]) => its),
+        );
+        assert.equal(
+          packed.rare.has("result"),
+          pairs.some(([, its]) => its !== undefined),
+        );
+      }),
+    );
+  });
+
   test("come out as they went in, in order, also from a batch that was filled before", () => {
     const packed = new PackedRecords();
     fc.assert(
@@ -99,6 +139,9 @@ describe("packed records", () => {
     assert.ok(packed.bytes < 200_000, `${packed.bytes}`);
     packed.add(sampleActivation({ error: { code: "function_failed", message: "x".repeat(100_000) } }));
     assert.ok(packed.bytes > 200_000, `${packed.bytes}`);
+    const before = packed.bytes;
+    packed.add(sampleActivation(), { status: 200, contentType: null, bytes: 5_000_000, body: new Uint8Array(5_000_000) });
+    assert.ok(packed.bytes - before > 5_000_000, `${packed.bytes}`);
     packed.clear();
     assert.equal(packed.bytes, 0);
   });

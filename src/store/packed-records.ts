@@ -1,15 +1,18 @@
 /**
  * Records of calls as columns of numbers. A record that waits for the disk is then no object that the garbage collector has to keep
- * and copy, and it reaches the thread or the process that writes it without being cloned. Texts are kept once in each batch.
+ * and copy, and it reaches the thread or the process that writes it without being cloned. Texts are kept once in each batch. What a
+ * call answered is kept with its record.
  */
 import { idBytes, readId, writeId } from "../model/id-bytes.ts";
 import { type Activation, activationStatuses, startTypes } from "../model/model.ts";
+import { PackedBytes } from "./packed-bytes.ts";
+import type { CallResult } from "./store.ts";
 
 const roomAtFirst = 256;
 /** Memory for more is given back when it was not needed lately. */
 const roomKept = 8192;
 
-/** Hold a code for one of `names` or `texts`, or an index in the model's list of statuses or start types. */
+/** Hold a code for one of `names` or `texts`, an index in the model's list of statuses or start types, or where a result ends. */
 const codeColumns = [
   "namespace",
   "app",
@@ -25,6 +28,9 @@ const codeColumns = [
   "provider",
   "binding",
   "activated",
+  "resultType",
+  "rules",
+  "resultEnd",
 ] as const;
 
 const numberColumns = [
@@ -40,10 +46,12 @@ const numberColumns = [
   "responseBytes",
   "billedUnits",
   "stepsMemoryMiB",
+  "resultStatus",
+  "resultBytes",
 ] as const;
 
-/** Few records say anything there. */
-type RareColumn = "cause" | "provider" | "binding" | "activated" | "stepsMemoryMiB";
+/** Few records say anything there; `result` stands for all columns about it. */
+type RareColumn = "cause" | "provider" | "binding" | "activated" | "stepsMemoryMiB" | "result" | "rules";
 
 const recordBytes = numberColumns.length * 8 + codeColumns.length * 4 + idBytes;
 
@@ -58,14 +66,15 @@ export class PackedRecords implements Iterable<Activation> {
   #columns = columnsOf(this.#memory, roomAtFirst, roomAtFirst);
   #names = new Texts();
   #texts = new Texts();
+  readonly #results = new PackedBytes();
   #count = 0;
   #rare = new Set<RareColumn>();
 
-  /** A batch of those records; one that is a batch already stays as it is. */
-  static of(records: Iterable<Activation>): PackedRecords {
+  /** A batch of those records, each with its result by its id; one that is a batch already stays as it is. */
+  static of(records: Iterable<Activation>, results?: ReadonlyMap<string, CallResult>): PackedRecords {
     if (records instanceof PackedRecords) return records;
     const packed = new PackedRecords();
-    for (const record of records) packed.add(record);
+    for (const record of records) packed.add(record, results?.get(record.id));
     return packed;
   }
 
@@ -80,7 +89,12 @@ export class PackedRecords implements Iterable<Activation> {
 
   /** Memory that the records take, about. */
   get bytes(): number {
-    return this.#count * recordBytes + this.#names.bytes + this.#texts.bytes;
+    return this.#count * recordBytes + this.#names.bytes + this.#texts.bytes + this.#results.length;
+  }
+
+  /** The bodies of all results; `resultEnd` tells where that of a record ends, and begins where that of the one before does. */
+  get results(): Uint8Array {
+    return this.#results.bytes;
   }
 
   /** Of namespaces, apps, functions, routes and bindings; the first is null. */
@@ -88,7 +102,7 @@ export class PackedRecords implements Iterable<Activation> {
     return this.#names.values;
   }
 
-  /** Of errors, and ids of traces and causes; the first is null. */
+  /** Of errors, ids of traces and causes, types of results, and what became of rules; the first is null. */
   get texts(): readonly (string | null)[] {
     return this.#texts.values;
   }
@@ -98,8 +112,8 @@ export class PackedRecords implements Iterable<Activation> {
     return columnsOf(this.#memory, this.#room, this.#count);
   }
 
-  /** Throws `internal` when the record's id is none. */
-  add(record: Activation): void {
+  /** `result`: of its call, where that is kept. Throws `internal` when the record's id is none. */
+  add(record: Activation, result?: CallResult | null): void {
     if (this.#count === this.#room) this.#moveTo(2 * this.#room);
     const row = this.#count;
     const columns = this.#columns;
@@ -132,8 +146,25 @@ export class PackedRecords implements Iterable<Activation> {
     columns.responseBytes[row] = record.responseBytes;
     columns.billedUnits[row] = record.billedUnits;
     columns.stepsMemoryMiB[row] = record.stepsMemoryMiB ?? 0;
+    if (result === undefined || result === null) this.#addNoResult(row);
+    else this.#addResult(row, result);
     this.#count++;
     this.#note(record);
+  }
+
+  /** What is kept of the call of the record in that row. */
+  resultIn(row: number): CallResult | undefined {
+    const columns = this.#columns;
+    const status = columns.resultStatus[row] as number;
+    if (status === 0) return undefined;
+    const rules = this.texts[columns.rules[row] as number] as string | null;
+    return {
+      status,
+      contentType: this.texts[columns.resultType[row] as number] as string | null,
+      bytes: columns.resultBytes[row] as number,
+      body: this.results.slice(row === 0 ? 0 : columns.resultEnd[row - 1], columns.resultEnd[row]),
+      ...(rules === null ? undefined : { rules }),
+    };
   }
 
   /** As they were added. */
@@ -148,7 +179,28 @@ export class PackedRecords implements Iterable<Activation> {
     this.#rare = new Set();
     this.#names = new Texts();
     this.#texts = new Texts();
+    this.#results.clear();
     if (isLarge) this.#moveTo(roomAtFirst);
+  }
+
+  #addResult(row: number, { status, contentType, bytes, body, rules }: CallResult): void {
+    const columns = this.#columns;
+    columns.resultStatus[row] = status;
+    columns.resultType[row] = this.#texts.codeOf(contentType);
+    columns.resultBytes[row] = bytes;
+    columns.resultEnd[row] = this.#results.add(body);
+    columns.rules[row] = rules === undefined ? 0 : this.#texts.codeOf(rules);
+    this.#rare.add("result");
+    if (rules !== undefined) this.#rare.add("rules");
+  }
+
+  #addNoResult(row: number): void {
+    const columns = this.#columns;
+    columns.resultStatus[row] = 0;
+    columns.resultType[row] = 0;
+    columns.resultBytes[row] = 0;
+    columns.resultEnd[row] = this.#results.length;
+    columns.rules[row] = 0;
   }
 
   #note({ cause, provider, binding, activated, stepsMemoryMiB }: Activation): void {

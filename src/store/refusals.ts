@@ -10,7 +10,7 @@ export interface StoreRefusal {
 }
 
 /** The nouns that can be missing or taken. */
-export type Noun = "Namespace" | "Key" | "App" | "Function" | "Route" | "Trigger" | "Rule" | "Schedule" | "API";
+export type Noun = "Namespace" | "Key" | "App" | "Function" | "Route" | "Trigger" | "Rule" | "Schedule" | "API" | "Layer";
 
 /** `key`: the id, or the name of a namespace. */
 export function missing(noun: Noun, key: string): StoreRefusal {

@@ -21,6 +21,7 @@ import type {
   Trigger,
 } from "../model/model.ts";
 import type { FnNotes } from "../model/fn-notes.ts";
+import type { Layer } from "../model/layer.ts";
 import type { Schedule } from "../model/schedule.ts";
 
 export interface Store {
@@ -29,6 +30,7 @@ export interface Store {
   readonly apps: Apps;
   readonly functions: Functions;
   readonly notes: Notes;
+  readonly layers: Layers;
   readonly routes: Routes;
   readonly triggers: Triggers;
   readonly rules: Rules;
@@ -139,7 +141,7 @@ export interface Functions extends Repository<Fn> {
   count(namespace: string, appId: string | null | undefined): Promise<number>;
   /** Those of a namespace that were created last, the newest first. */
   newest(namespace: string, limit: number): Promise<readonly Fn[]>;
-  /** Whether a kept revision of this function (null: of any, in any namespace) has code of this digest. May err on the side of yes. */
+  /** Whether a kept revision of this function (null: of any, in any namespace) has code, or a layer, of this digest. May err on the side of yes. */
   usesCode(digest: string, id: string | null): Promise<boolean>;
   /** Whether there is a function of this id, in any namespace. */
   exists(id: string): Promise<boolean>;
@@ -155,8 +157,23 @@ export interface Notes {
    * kept, conflict when the stored one's revision is not `notes.revision - 1` (0: there is none).
    */
   put(notes: FnNotes): Promise<void>;
+  /** Those of the function that has the URL of this id. */
+  byUrl(id: string): Promise<FnNotes | undefined>;
   /** Those of all namespaces that keep sandboxes ready, or of one, by the ids of their functions. Costs nothing for the others. */
   provisioned(namespace: string | null, page: PageRequest): Promise<Page<FnNotes>>;
+  /** Those of all namespaces that say how many calls are taken, or of a revision that is not ready, by the ids of their functions. Costs nothing for the others. */
+  standing(page: PageRequest): Promise<Page<FnNotes>>;
+}
+
+/** By namespace and name. One without versions is kept for its last number, and shown by no list. */
+export interface Layers {
+  get(namespace: string, name: string): Promise<Layer | undefined>;
+  /** In place of what there was. Throws not_found for the namespace, conflict when the stored one's revision is not `layer.revision - 1` (0: there is none). */
+  put(layer: Layer): Promise<void>;
+  /** Those with versions, by name. */
+  list(namespace: string, page: PageRequest): Promise<Page<Layer>>;
+  /** Whether a version that there is, in any namespace, has content of this digest. */
+  usesCode(digest: string): Promise<boolean>;
 }
 
 /** The name of a route is unique within its function, its source within the app; its function is one of the same app. */
@@ -213,8 +230,6 @@ export interface ActivationFilter {
 
 /** What a call answered: an asynchronous one, or one whose caller wanted that it is kept. */
 export interface CallResult {
-  readonly activationId: string;
-  readonly namespace: string;
   readonly status: number;
   readonly contentType: string | null;
   /** The beginning of the answer. */
@@ -228,10 +243,10 @@ export interface CallResult {
 /** Records of calls. Written in batches off the call's path; the first record of an id wins (P2). */
 export interface Activations {
   /**
-   * Resolves when the records are on disk, and the results of some of them; all or nothing. `PackedRecords` are for many at a time:
-   * an implementation may take their columns as they are, so they must not be changed before it is over.
+   * Resolves when the records are on disk, each with its result, if `results` has one by its id; all or nothing. `PackedRecords`, which have
+   * their results in them, are for many at a time: an implementation may take their columns as they are, so they must not be changed before it is over.
    */
-  append(records: Iterable<Activation>, results?: readonly CallResult[]): Promise<void>;
+  append(records: Iterable<Activation>, results?: ReadonlyMap<string, CallResult>): Promise<void>;
   get(namespace: string, id: string): Promise<Activation | undefined>;
   /** Asynchronous calls that were answered leave one, and others whose caller wanted it. */
   result(namespace: string, id: string): Promise<CallResult | undefined>;

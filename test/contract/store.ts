@@ -7,6 +7,7 @@ import { testApps } from "./store/apps.ts";
 import { testCascades } from "./store/cascades.ts";
 import { testTriggersAndRules } from "./store/events.ts";
 import { testFunctions, testProvisioned } from "./store/functions.ts";
+import { testLayers } from "./store/layers.ts";
 import { testNamespacesAndKeys } from "./store/namespaces.ts";
 import { testNotes } from "./store/notes.ts";
 import { testRevisions } from "./store/revisions.ts";
@@ -34,6 +35,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     testProvisioned(it);
     testRevisions(it);
     testNotes(it);
+    testLayers(it);
     testRoutes(it);
     testTriggersAndRules(it);
     testSchedules(it);

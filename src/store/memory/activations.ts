@@ -1,5 +1,6 @@
 /** Records of calls in memory, the newest ones: a server without a disk must not grow for ever. */
 import type { Activation } from "../../model/model.ts";
+import { PackedRecords } from "../packed-records.ts";
 import { toPage } from "../page.ts";
 import { refuse, unknownCursor } from "../refusals.ts";
 import type { ActivationFilter, Activations, CallResult, Page, PageRequest, SkipRequest } from "../store.ts";
@@ -19,13 +20,15 @@ export class MemoryActivations implements Activations {
     this.#recordsMax = recordsMax;
   }
 
-  async append(records: Iterable<Activation>, results: readonly CallResult[] = []): Promise<void> {
-    for (const result of results)
-      if (!this.#results.has(result.activationId)) this.#results.set(result.activationId, { ...result });
-    for (const record of records) {
+  async append(records: Iterable<Activation>, results?: ReadonlyMap<string, CallResult>): Promise<void> {
+    const batch = PackedRecords.of(records, results);
+    let row = 0;
+    for (const record of batch) {
+      const result = batch.resultIn(row++);
       if (this.#records.has(record.id)) continue;
-      this.#records.set(record.id, structuredClone(record));
+      this.#records.set(record.id, record);
       this.#places.set(record.id, ++this.#lastPlace);
+      if (result !== undefined) this.#results.set(record.id, result);
     }
     for (const id of this.#records.keys()) {
       if (this.#records.size <= this.#recordsMax) break;
@@ -39,8 +42,8 @@ export class MemoryActivations implements Activations {
   }
 
   async result(namespace: string, id: string): Promise<CallResult | undefined> {
-    const result = this.#results.get(id);
-    return result?.namespace === namespace ? { ...result } : undefined;
+    const result = this.#records.get(id)?.namespace === namespace ? this.#results.get(id) : undefined;
+    return result === undefined ? undefined : { ...result };
   }
 
   async list(namespace: string, filter: ActivationFilter, page: PageRequest): Promise<Page<Activation>> {

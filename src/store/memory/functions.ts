@@ -1,4 +1,5 @@
 import { declared } from "../../model/declared.ts";
+import { layersOf } from "../../model/layer.ts";
 import type { Fn, TrafficShare } from "../../model/model.ts";
 import { toPage } from "../page.ts";
 import { missing, missingRevision, refuse } from "../refusals.ts";
@@ -88,7 +89,7 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions, 
 
   async usesCode(digest: string, id: string | null): Promise<boolean> {
     const kept = [...this.#revisions.values()].flat();
-    return kept.some((fn) => (id === null || fn.id === id) && fn.source.type !== "sequence" && fn.source.digest === digest);
+    return kept.some((fn) => (id === null || fn.id === id) && digestsOf(fn).includes(digest));
   }
 
   async exists(id: string): Promise<boolean> {
@@ -126,6 +127,12 @@ export class MemoryFunctions extends MemoryRepository<Fn> implements Functions, 
   #kept(namespace: string, id: string): Fn[] {
     return this.#revisions.get(keyOf(namespace, id)) ?? [];
   }
+}
+
+/** Of its code and its layers. */
+function digestsOf({ source }: Fn): readonly (string | undefined)[] {
+  if (source.type === "sequence") return [];
+  return [source.digest, ...layersOf(source).map(({ digest }) => digest)];
 }
 
 function keyOf(namespace: string, id: string): string {

@@ -1,4 +1,4 @@
-import { type FnNotes, provisionedRevisions } from "../../model/fn-notes.ts";
+import { type FnNotes, isStanding, provisionedRevisions } from "../../model/fn-notes.ts";
 import { toPage } from "../page.ts";
 import { missing, missingVersion, refuse, staleNotes } from "../refusals.ts";
 import type { Notes, Page, PageRequest } from "../store.ts";
@@ -34,12 +34,24 @@ export class MemoryNotes implements Notes {
     this.#all.set(keyOf(namespace, functionId), structuredClone(notes));
   }
 
+  async byUrl(id: string): Promise<FnNotes | undefined> {
+    return structuredClone([...this.#all.values()].find(({ urls = [] }) => urls.some((url) => url.id === id)));
+  }
+
   async provisioned(namespace: string | null, page: PageRequest): Promise<Page<FnNotes>> {
+    const isInside = (notes: FnNotes) => namespace === null || notes.namespace === namespace;
+    return this.#page((notes) => isInside(notes) && provisionedRevisions(notes).size > 0, page);
+  }
+
+  async standing(page: PageRequest): Promise<Page<FnNotes>> {
+    return this.#page(isStanding, page);
+  }
+
+  #page(isWanted: (notes: FnNotes) => boolean, { after = "", limit }: PageRequest): Page<FnNotes> {
     const found = [...this.#all.values()]
-      .filter((notes) => namespace === null || notes.namespace === namespace)
-      .filter((notes) => provisionedRevisions(notes).size > 0 && notes.functionId > (page.after ?? ""))
+      .filter((notes) => notes.functionId > after && isWanted(notes))
       .toSorted((one, other) => compareBytes(one.functionId, other.functionId));
-    return toPage(structuredClone(found.slice(0, page.limit + 1)), page.limit, ({ functionId }) => functionId);
+    return toPage(structuredClone(found.slice(0, limit + 1)), limit, ({ functionId }) => functionId);
   }
 
   /** Revisions of a function that have a number of their own. */

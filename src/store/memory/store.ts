@@ -22,6 +22,7 @@ import { MemoryActivations } from "./activations.ts";
 import { MemoryFunctions } from "./functions.ts";
 import { type ChangedDefinition, compareBytes, latestOf } from "./order.ts";
 import { type Definition, MemoryRepository } from "./repository.ts";
+import { MemoryLayers } from "./layers.ts";
 import { MemoryNotes } from "./notes.ts";
 import { MemorySchedules } from "./schedules.ts";
 
@@ -100,6 +101,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     apps,
     functions,
     notes,
+    layers: new MemoryLayers((name) => namespaces.require(name)),
     routes,
     triggers,
     rules,

@@ -1,10 +1,9 @@
-/** Records and results as rows of their tables and back. */
+/** Records, with their results, as rows of their table and back. */
 import { PlatformError } from "../../model/error.ts";
 import { idBytes, readId, writeId } from "../../model/id-bytes.ts";
 import { isId } from "../../model/id.ts";
 import { type Activation, activationStatuses, startTypes } from "../../model/model.ts";
 import type { BulkColumn, BulkInsert, Row, SqlValue } from "../../sql/sql.ts";
-import { piecesColumn, textColumn } from "../../sql/sqlite/columns.ts";
 import type { PackedRecords } from "../packed-records.ts";
 import type { CallResult } from "../store.ts";
 import { textOrNull } from "./queries.ts";
@@ -12,22 +11,6 @@ import { textOrNull } from "./queries.ts";
 /** `refs`: of all the batch's names. */
 export function insertRecords(batch: PackedRecords, refs: ReadonlyMap<string, number>): BulkInsert {
   return { into: "activations", columns: toColumns(batch, refs), whenTaken: "skip" };
-}
-
-/** Written with the record of the same call, so that both are there or neither. */
-export function insertResults(results: readonly CallResult[]): BulkInsert {
-  const ids = new Uint8Array(results.length * idBytes);
-  for (const [row, { activationId }] of results.entries()) writeId(activationId, ids, row * idBytes);
-  const columns = {
-    activation: { bytes: ids, width: idBytes },
-    namespace: textColumn(results.map(({ namespace }) => namespace)),
-    status: Float64Array.from(results, ({ status }) => status),
-    content_type: textColumn(results.map(({ contentType }) => contentType)),
-    bytes: Float64Array.from(results, ({ bytes }) => bytes),
-    body: piecesColumn(results.map(({ body }) => body)),
-    ...(results.some(({ rules }) => rules !== undefined) ? { rules: results.map(({ rules = null }) => rules) } : undefined),
-  };
-  return { into: "results", columns, whenTaken: "skip" };
 }
 
 /** What an id is compared with; null, which equals nothing, for what is none. */
@@ -70,13 +53,25 @@ function toColumns(batch: PackedRecords, refs: ReadonlyMap<string, number>): Rea
   };
 }
 
-function rareColumns({ columns, texts, rare }: PackedRecords, names: readonly SqlValue[]): Readonly<Record<string, BulkColumn>> {
+function rareColumns(batch: PackedRecords, names: readonly SqlValue[]): Readonly<Record<string, BulkColumn>> {
+  const { columns, texts, rare } = batch;
   return {
     ...(rare.has("cause") ? { cause: coded(columns.cause, texts) } : undefined),
     ...(rare.has("provider") ? { provider: coded(columns.provider, names) } : undefined),
     ...(rare.has("binding") ? { binding: coded(columns.binding, names) } : undefined),
     ...(rare.has("activated") ? { activated: coded(columns.activated, texts) } : undefined),
     ...(rare.has("stepsMemoryMiB") ? { steps_memory_mib: columns.stepsMemoryMiB } : undefined),
+    ...(rare.has("rules") ? { rules: coded(columns.rules, texts) } : undefined),
+    ...(rare.has("result") ? resultColumns(batch) : undefined),
+  };
+}
+
+function resultColumns({ columns, texts, results }: PackedRecords): Readonly<Record<string, BulkColumn>> {
+  return {
+    result_status: columns.resultStatus,
+    result_type: coded(columns.resultType, texts),
+    result_bytes: columns.resultBytes,
+    result: { bytes: results, ends: columns.resultEnd },
   };
 }
 
@@ -123,15 +118,13 @@ export function toActivation(row: Row): Activation {
   };
 }
 
-/** A row of `results`. */
+/** What a row of `activations` has of the call's result. */
 export function toResult(row: Row): CallResult {
   return {
-    activationId: toId(row.activation),
-    namespace: String(row.namespace),
-    status: Number(row.status),
-    contentType: textOrNull(row.content_type),
-    bytes: Number(row.bytes),
-    body: row.body instanceof Uint8Array ? row.body : new Uint8Array(),
+    status: Number(row.result_status),
+    contentType: textOrNull(row.result_type),
+    bytes: Number(row.result_bytes),
+    body: row.result instanceof Uint8Array ? row.result : new Uint8Array(),
     ...(row.rules === null ? {} : { rules: String(row.rules) }),
   };
 }

@@ -6,7 +6,7 @@ import { PackedRecords } from "../packed-records.ts";
 import { toPage } from "../page.ts";
 import { refuse, unknownCursor } from "../refusals.ts";
 import type { ActivationFilter, Activations, CallResult, Page, PageRequest, SkipRequest } from "../store.ts";
-import { idParam, insertRecords, insertResults, toActivation, toResult } from "./activation-rows.ts";
+import { idParam, insertRecords, toActivation, toResult } from "./activation-rows.ts";
 
 /** Records that go in one transaction: others wait for it. */
 const pruneRowsMax = 500;
@@ -26,13 +26,11 @@ export class SqliteActivations implements Activations {
     this.#names = names;
   }
 
-  async append(records: Iterable<Activation>, results: readonly CallResult[] = []): Promise<void> {
-    const batch = PackedRecords.of(records);
+  async append(records: Iterable<Activation>, results?: ReadonlyMap<string, CallResult>): Promise<void> {
+    const batch = PackedRecords.of(records, results);
     if (batch.count === 0) return;
     const refs = await this.#names.refs(batch.names.filter((name) => name !== null));
-    const statements = [insertRecords(batch, refs)];
-    if (results.length > 0) statements.push(insertResults(results));
-    await this.#database.write(statements);
+    await this.#database.write([insertRecords(batch, refs)]);
   }
 
   async get(namespace: string, id: string): Promise<Activation | undefined> {
@@ -44,10 +42,8 @@ export class SqliteActivations implements Activations {
   }
 
   async result(namespace: string, id: string): Promise<CallResult | undefined> {
-    const [row] = await this.#database.read("SELECT * FROM results WHERE activation = ? AND namespace = ?", [
-      idParam(id),
-      namespace,
-    ]);
+    const sql = `SELECT result_status, result_type, result_bytes, rules, result FROM activations WHERE id = ? AND namespace = ${refOf} AND result_status > 0`;
+    const [row] = await this.#database.read(sql, [idParam(id), namespace]);
     return row === undefined ? undefined : toResult(row);
   }
 
@@ -98,10 +94,7 @@ export class SqliteActivations implements Activations {
     const oldest = `SELECT seq FROM (SELECT seq, started_at FROM activations ORDER BY seq LIMIT ${pruneRowsMax}) WHERE started_at < ?`;
     const [found] = await this.#database.read(`SELECT count(*) AS count FROM (${oldest})`, [before]);
     if (Number(found?.count) === 0) return false;
-    await this.#database.write([
-      { sql: `DELETE FROM results WHERE activation IN (SELECT id FROM activations WHERE seq IN (${oldest}))`, params: [before] },
-      { sql: `DELETE FROM activations WHERE seq IN (${oldest})`, params: [before] },
-    ]);
+    await this.#database.write([{ sql: `DELETE FROM activations WHERE seq IN (${oldest})`, params: [before] }]);
     return true;
   }
 

@@ -83,6 +83,14 @@ export class SqliteFunctions extends SqliteRepository<Fn> implements Functions {
     // As in the index, which has the beginning of a digest: a million of them are 50 MB less.
     const sql = `SELECT 1 FROM revisions WHERE substr(fn_json ->> '$.source.digest', 1, 16) = ?${ofFunction} LIMIT 1`;
     const rows = await this.#database.read(sql, [digest.slice(0, 16), ...params]);
+    return rows.length > 0 || (await this.#hasLayer(digest, ofFunction, params));
+  }
+
+  async #hasLayer(digest: string, ofFunction: string, params: readonly string[]): Promise<boolean> {
+    const layers = "fn_json ->> '$.source.layers'";
+    const sql = `SELECT 1 FROM revisions WHERE ${layers} IS NOT NULL${ofFunction}
+      AND EXISTS (SELECT 1 FROM json_each(${layers}) AS layer WHERE layer.value ->> '$.digest' = ?) LIMIT 1`;
+    const rows = await this.#database.read(sql, [...params, digest]);
     return rows.length > 0;
   }
 

@@ -5,5 +5,5 @@ import type { Schema } from "../../sql/sql.ts";
 export const storeSchema: Schema = {
   name: "store",
   folder: new URL("./migrations/", import.meta.url),
-  bulkTables: ["activations", "results"],
+  bulkTables: ["activations"],
 };

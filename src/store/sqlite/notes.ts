@@ -43,16 +43,39 @@ export class SqliteNotes implements Notes {
         DO UPDATE SET revision = excluded.revision, provisioned = excluded.provisioned, notes_json = excluded.notes_json`,
       params: [...key, revision, provisionedRevisions(notes).size > 0 ? 1 : 0, JSON.stringify(notes)],
     };
-    await this.#database.write([found, current, kept, write]);
+    const urlsGone: Statement = { sql: "DELETE FROM function_urls WHERE namespace = ? AND function_id = ?", params: key };
+    const urls = (notes.urls ?? []).map(
+      ({ id }): Statement => ({
+        sql: "INSERT INTO function_urls (id, namespace, function_id) VALUES (?, ?, ?)",
+        params: [id, ...key],
+      }),
+    );
+    await this.#database.write([found, current, kept, write, urlsGone, ...urls]);
+  }
+
+  async byUrl(id: string): Promise<FnNotes | undefined> {
+    const sql = `SELECT notes_json FROM function_urls JOIN notes USING (namespace, function_id) WHERE function_urls.id = ?`;
+    const [row] = await this.#database.read(sql, [id]);
+    return row === undefined ? undefined : (JSON.parse(String(row.notes_json)) as FnNotes);
   }
 
   async provisioned(namespace: string | null, page: PageRequest): Promise<Page<FnNotes>> {
     // The plus keeps the primary key out of it, which would lead through all notes of the namespace.
     const inside = namespace === null ? "" : " AND +namespace = ?";
     const sql = `SELECT notes_json FROM notes WHERE provisioned = 1 AND function_id > ?${inside} ORDER BY function_id LIMIT ?`;
-    const params = [page.after ?? "", ...(namespace === null ? [] : [namespace]), page.limit + 1];
-    const rows = await this.#database.read(sql, params);
+    return await this.#page(sql, [page.after ?? "", ...(namespace === null ? [] : [namespace])], page.limit);
+  }
+
+  async standing(page: PageRequest): Promise<Page<FnNotes>> {
+    // As in the index.
+    const isStanding = "coalesce(notes_json ->> '$.callsMax', notes_json ->> '$.readying') IS NOT NULL";
+    const sql = `SELECT notes_json FROM notes WHERE ${isStanding} AND function_id > ? ORDER BY function_id LIMIT ?`;
+    return await this.#page(sql, [page.after ?? ""], page.limit);
+  }
+
+  async #page(sql: string, params: readonly string[], limit: number): Promise<Page<FnNotes>> {
+    const rows = await this.#database.read(sql, [...params, limit + 1]);
     const found = rows.map((row) => JSON.parse(String(row.notes_json)) as FnNotes);
-    return toPage(found, page.limit, ({ functionId }) => functionId);
+    return toPage(found, limit, ({ functionId }) => functionId);
   }
 }

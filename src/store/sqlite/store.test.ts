@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { storeContract } from "../../../test/contract/store.ts";
 import { realWorld } from "../../lib/world.ts";
+import { parseId } from "../../model/id.ts";
 import type { Database, SqlValue } from "../../sql/sql.ts";
 import { openDatabase } from "../../sql/sqlite/database.ts";
 import { storeSchema } from "./migrations.ts";
@@ -27,6 +29,50 @@ async function openTemporary(): Promise<Database> {
 }
 
 storeContract("sqlite", async () => sqliteStore(await openTemporary()));
+
+test("what calls had answered before their results moved to their records is there", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "polykiln-store-"));
+  const path = join(folder, "store.db");
+  try {
+    const migrations = new URL("migrations/", import.meta.url);
+    const before = (await readdir(migrations)).filter((name) => name < "0011").toSorted();
+    await mkdir(join(folder, "before"));
+    for (const name of before) await copyFile(new URL(name, migrations), join(folder, "before", name));
+    const schema = { ...storeSchema, folder: pathToFileURL(`${join(folder, "before")}/`) };
+    const older = await openDatabase({ path, schemas: [schema], newId: realWorld().newId });
+    await older.write([
+      ...["guest", "f"].map((text) => ({ sql: "INSERT INTO names (text) VALUES (?)", params: [text] })),
+      ...[1, 2].map((number) => ({ sql: oldRecord, params: [Buffer.alloc(16, number)] })),
+      { sql: oldResult, params: [Buffer.alloc(16, 1), Buffer.from("body")] },
+    ]);
+    await older.close();
+    const database = await openDatabase({ path, schemas: [storeSchema], newId: realWorld().newId });
+    const { activations } = sqliteStore(database);
+    const [first, second] = [1, 2].map((number) => parseId(Buffer.alloc(16, number).toString("hex")) as string) as [
+      string,
+      string,
+    ];
+    const found = await activations.result("guest", first);
+    assert.deepEqual(found && { ...found, body: Buffer.from(found.body).toString() }, {
+      status: 418,
+      contentType: "text/plain",
+      bytes: 4000,
+      body: "body",
+      rules: "[1]",
+    });
+    assert.equal(await activations.result("guest", second), undefined);
+    assert.equal((await activations.list("guest", {}, { limit: 9 })).items.length, 2);
+    await database.close();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+const oldRecord = `INSERT INTO activations (id, namespace, function, function_name, revision, status, start, attempt, started_at, ended_at,
+  wait_ms, create_ms, init_ms, run_ms, request_bytes, response_bytes, billed_units)
+  VALUES (?, 1, 2, 2, 1, 'success', 'hot', 1, 1, 2, 0, 0, 0, 1, 0, 0, 1)`;
+const oldResult = `INSERT INTO results (activation, namespace, status, content_type, bytes, rules, body)
+  VALUES (?, 'guest', 418, 'text/plain', 4000, '[1]', ?)`;
 
 test("every list of activations is a walk along an index: nothing is scanned or sorted", async () => {
   const asked: { sql: string; params: readonly SqlValue[] }[] = [];

@@ -23,6 +23,7 @@ import type {
 import { SqliteActivations } from "./activations.ts";
 import { apiTable, appTable, type Definition, namespaceExists, routeTable, ruleTable, triggerTable } from "./queries.ts";
 import { SqliteFunctions } from "./functions.ts";
+import { SqliteLayers } from "./layers.ts";
 import { SqliteNotes } from "./notes.ts";
 import { SqliteRepository } from "./repository.ts";
 import { SqliteSchedules } from "./schedules.ts";
@@ -40,6 +41,7 @@ export function sqliteStore(database: Database, options: SqliteStoreOptions = {}
     apps: new SqliteApps(database, appTable),
     functions: new SqliteFunctions(database, options.revisionsKept ?? limits.revisionsKept.default),
     notes: new SqliteNotes(database),
+    layers: new SqliteLayers(database),
     routes: new SqliteRoutes(database, routeTable),
     triggers: new SqliteNamed(database, triggerTable),
     rules: new SqliteRules(database, ruleTable),

@@ -1,5 +1,6 @@
 /** Records of calls and their results. */
 import assert from "node:assert/strict";
+import type { CallResult } from "../../../src/store/store.ts";
 import { type It, aBatch, activationId, anActivation, pages, refused } from "./samples.ts";
 
 export function testActivations(it: It): void {
@@ -29,24 +30,30 @@ export function testActivations(it: It): void {
     await activations.append([anActivation(1, { status: "timeout" }), anActivation(1, { status: "success" })]);
     await activations.append([anActivation(1, { status: "cancelled" }), anActivation(2, {})]);
     await activations.append([]);
-    const result = {
-      activationId: anActivation(2, {}).id,
-      namespace: "guest",
-      status: 201,
-      contentType: null,
-      body: Buffer.from([0, 255]),
-      bytes: 9,
-    };
-    await activations.append([anActivation(2, {})], [result, { ...result, status: 500 }]);
-    await activations.append([anActivation(2, {})], [{ ...result, status: 500 }]);
-    const found = await activations.result("guest", result.activationId);
-    assert.deepEqual(found && { ...found, body: Buffer.from(found.body) }, result, "the first result wins too");
-    assert.equal(await activations.result("other", result.activationId), undefined);
-    const event = { ...result, activationId: anActivation(3, {}).id, rules: "[]" };
-    await activations.append([anActivation(3, { activated: "trigger" }), anActivation(4, {})], [event]);
-    assert.equal((await activations.result("guest", event.activationId))?.rules, "[]");
     assert.equal((await activations.get("guest", activationId(1)))?.status, "timeout");
     assert.equal((await activations.get("guest", activationId(2)))?.status, "success");
+  });
+
+  it("activations: what a call answered is there with its record, and the first of an id wins", async ({ activations }) => {
+    const result: CallResult = { status: 201, contentType: null, body: Buffer.from([0, 255]), bytes: 9 };
+    const long = { status: 200, contentType: "text/plain", body: Buffer.alloc(100_000, "x"), bytes: 200_000 };
+    const event = { ...result, body: Buffer.alloc(0), bytes: 0, rules: "[]" };
+    const results = new Map<string, CallResult>([
+      [activationId(2), result],
+      [activationId(3), long],
+      [activationId(5), event],
+      [activationId(9), result],
+    ]);
+    const records = [1, 2, 3, 4, 5].map((number) => anActivation(number, {}));
+    await activations.append(records, results);
+    await activations.append([anActivation(2, {})], new Map([[activationId(2), { ...result, status: 500 }]]));
+    const found = await Promise.all([1, 2, 3, 4, 5, 9].map((number) => activations.result("guest", activationId(number))));
+    assert.deepEqual(
+      found.map((one) => one && Object.assign(one, { body: Buffer.from(one.body) })),
+      [undefined, result, long, undefined, event, undefined],
+    );
+    assert.equal(await activations.result("other", activationId(2)), undefined);
+    assert.deepEqual(await activations.get("guest", activationId(3)), records[2]);
   });
 
   it("activations: are listed newest first, by namespace, function, status and time", async ({ activations }) => {

@@ -52,6 +52,20 @@ export function testNotes(it: It): void {
     assert.equal(await functions.revision("guest", "fn1", 1), undefined);
   });
 
+  it("notes: found by the URLs that they say, for as long as they say them", async ({ apps, functions, notes }) => {
+    const url = { alias: null, signed: false, streams: null, cors: null, createdAt: 1, updatedAt: 1 };
+    await apps.create(anApp({}));
+    await functions.create(aFunction({}));
+    await notes.put({ ...first, urls: [{ ...url, id: "a1" }] });
+    assert.equal((await notes.byUrl("a1"))?.functionId, "fn1");
+    assert.equal(await notes.byUrl("a"), undefined);
+    await notes.put({ ...first, urls: [{ ...url, id: "b2", alias: "live", cors: { origins: ["*"] } }], revision: 2 });
+    assert.equal(await notes.byUrl("a1"), undefined);
+    assert.deepEqual((await notes.byUrl("b2"))?.urls?.[0]?.cors, { origins: ["*"] });
+    await functions.remove("guest", "fn1");
+    assert.equal(await notes.byUrl("b2"), undefined);
+  });
+
   it("notes: those that keep sandboxes ready, by version or by alias", async ({ functions, notes }) => {
     const ids = async (namespace: string | null, page: Parameters<typeof notes.provisioned>[1] = { limit: 10 }) =>
       (await notes.provisioned(namespace, page)).items.map(({ functionId }) => functionId);
@@ -75,5 +89,26 @@ export function testNotes(it: It): void {
     await notes.put({ ...first, functionId: "a", lastVersion: 1, revision: 2 });
     await functions.remove("guest", "c");
     assert.deepEqual(await ids(null), ["e"]);
+  });
+
+  it("notes: those that say how many calls are taken, or of a revision that is not ready", async ({ functions, notes }) => {
+    const ids = async (page: Parameters<typeof notes.standing>[0] = { limit: 10 }) =>
+      (await notes.standing(page)).items.map(({ functionId }) => functionId);
+    for (const [id, more] of [
+      ["a", { callsMax: 0 }],
+      ["b", {}],
+      ["c", { readying: { revision: 1, before: null, failure: null } }],
+      ["d", { callsMax: 7, readying: { revision: 1, before: 1, failure: { code: "build_failed", message: "no such package" } } }],
+    ] as const) {
+      await functions.create(aFunction({ id, name: id, appId: null }));
+      await notes.put({ ...first, functionId: id, ...more });
+      assert.deepEqual(await notes.get("guest", id), { ...first, functionId: id, ...more });
+    }
+    assert.deepEqual(await ids(), ["a", "c", "d"]);
+    assert.equal((await notes.standing({ limit: 2 })).next, "c");
+    assert.deepEqual(await ids({ after: "c", limit: 2 }), ["d"]);
+    await notes.put({ ...first, functionId: "a", revision: 2 });
+    await functions.remove("guest", "c");
+    assert.deepEqual(await ids(), ["d"]);
   });
 }
