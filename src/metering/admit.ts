@@ -3,6 +3,7 @@ import { PlatformError } from "../model/error.ts";
 import type { NamespaceLimits } from "../model/model.ts";
 import type { MeteringConfig, NamespaceQuotas } from "./metering.ts";
 import { Minute } from "./minute.ts";
+import { ReservedCalls } from "./reserved-calls.ts";
 
 /** Of one namespace. */
 interface Account {
@@ -19,6 +20,8 @@ const nothing = {};
 /** Counts what namespaces do. An account stays once it was opened: there are as many as namespaces that were called. */
 export class Admission implements NamespaceQuotas {
   readonly usual: NamespaceLimits;
+  /** Numbers that some functions have of their own. */
+  readonly reserved = new ReservedCalls();
   readonly #world: Pick<World, "monotonic">;
   readonly #accounts = new Map<string, Account>();
 

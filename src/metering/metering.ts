@@ -2,7 +2,7 @@
  * Counts what is used, and refuses what is over quota.
  *
  * Promises: at most so many calls of a namespace are on their way at once, and so many calls and events begin within a minute, as its limits
- * allow; one more gets `throttled` with the limit's name, what was counted and what is allowed. A limit of zero lets nothing through. Deliberately
+ * allow, and of a function as it has a number of its own; one more gets `throttled` with the limit's name, what was counted and what is allowed. A limit of zero lets nothing through. Deliberately
  * absent: who calls (auth/), waiting for room (agent/), money, and where limits are kept (store/).
  */
 import type { NamespaceLimits } from "../model/model.ts";
