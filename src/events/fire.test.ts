@@ -1,14 +1,12 @@
 /** Events over the whole of `invocation/` in memory. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assembledInvocation, everyone } from "../../test/assembled-invocation.ts";
+import { assembledInvocation, everyone, until } from "../../test/assembled-invocation.ts";
 import { quotas } from "../../test/quotas.ts";
 import { sampleFn } from "../../test/samples.ts";
 import { realWorld } from "../lib/world.ts";
 import { Admission } from "../metering/admit.ts";
-import { PlatformError } from "../model/error.ts";
 import type { Rule, Trigger } from "../model/model.ts";
-import type { Activations } from "../store/store.ts";
 import type { Event, RuleOutcome } from "./events.ts";
 import { createEvents } from "./fire.ts";
 import { linesOf } from "./rule-outcomes.ts";
@@ -27,38 +25,24 @@ interface Options {
   readonly rules: readonly Rule[];
   readonly namespaceQueuedMax?: number;
   readonly firesPerMinuteMax?: number;
-  /** How often the disk refuses a record. */
-  readonly refusals?: number;
 }
 
 /** Calls wait in the queue: nobody takes them out. */
-async function furnished({ rules, namespaceQueuedMax = 100, firesPerMinuteMax = 100, refusals = 0 }: Options) {
+async function furnished({ rules, namespaceQueuedMax = 100, firesPerMinuteMax = 100 }: Options) {
   const { store, queue, logs, recorder, started } = await assembledInvocation([sampleFn()], { world, namespaceQueuedMax });
   await store.triggers.create(trigger);
   for (const each of rules) await store.rules.create(each);
   const admission = new Admission({ ...quotas(), namespaceFiresPerMinuteMax: firesPerMinuteMax }, world);
-  let refused = 0;
-  const append: Activations["append"] = async (records, results) => {
-    if (refused++ < refusals) throw new PlatformError("overloaded", "The disk is full", { details: { reason: "disk_full" } });
-    await store.activations.append(records, results);
-  };
-  const heard: string[] = [];
-  const events = createEvents({
-    world,
-    store,
-    admission,
-    invoker: started().invoker,
-    activations: { append },
-    heard: ({ id }) => heard.push(id),
-    recorder,
-  });
+  const events = createEvents({ world, store, admission, invoker: started().invoker });
   const fire = (change: Partial<Event> = {}) =>
     events.fire({ caller: everyone, namespace: "guest", trigger: "news", headers: [], body: Buffer.from("x"), ...change });
-  const recordAt = async (id: string | null) => (await store.activations.get("guest", id ?? "")) ?? assert.fail("no record");
+  const recordAt = async (id: string | null) => (await recorder.get("guest", id ?? "")) ?? assert.fail("no record");
   const outcomes = async (id: string | null): Promise<RuleOutcome[]> =>
-    (await linesOf({ logs, store }, await recordAt(id))).map(({ text }) => JSON.parse(text) as RuleOutcome);
+    (await linesOf({ logs, store: { ...store, activations: recorder } }, await recordAt(id))).map(
+      ({ text }) => JSON.parse(text) as RuleOutcome,
+    );
   const waiting = () => queue.waitingCount("guest");
-  return { store, recorder, events, fire, outcomes, waiting, heard };
+  return { store, queue, recorder, events, fire, outcomes, waiting };
 }
 
 test("every active rule has a call, and every rule a line", async () => {
@@ -105,14 +89,31 @@ test("what the queue has no room for is refused alone, and gives its place back"
   assert.equal(waiting(), 5);
 });
 
-test("a record that the disk refuses is written all the same: its calls are there", async () => {
-  const { fire, waiting, outcomes, heard } = await furnished({ rules: [rule("a")], refusals: 1 });
-  const fired = [await fire(), ...(await Promise.all([fire(), fire()]))].map(({ activationId }) => activationId);
-  for (const id of fired) assert.equal((await outcomes(id))[0]?.error, null);
-  assert.equal(waiting(), 3);
-  // The recorder tells of the first one.
-  assert.deepEqual(heard, fired.slice(1));
+test("an event of which nothing became a call is on the disk when it is answered", async () => {
+  const { fire, waiting, store } = await furnished({
+    rules: [rule("c", { target: { namespace: "guest", app: "no", name: "such" } })],
+  });
+  const { activationId } = await fire();
+  assert.equal(waiting(), 0);
+  assert.equal((await store.activations.get("guest", activationId ?? ""))?.functionName, "news");
 });
+
+for (const parameters of [{}, { p: 1 }]) {
+  const what = Object.keys(parameters).length === 0 ? "the call's" : "its own";
+  test(`what a server that died did not record of an event is recorded by the one that takes its calls: ${what} body`, async () => {
+    const dead = await furnished({ rules: [rule("a"), rule("b")] });
+    await dead.store.triggers.update({ ...trigger, parameters, revision: 2 });
+    const headers = ["Content-Type", "application/json"];
+    const { activationId } = await dead.fire({ headers, body: Buffer.from('{"x":"é"}') });
+    const expected = await dead.recorder.get("guest", activationId ?? "");
+    const result = await dead.recorder.result("guest", activationId ?? "");
+    assert.equal(Buffer.from(result?.body ?? []).toString(), '{"x":"é"}');
+    const { recorder, started } = await assembledInvocation([sampleFn()], { world, queue: dead.queue });
+    started().start();
+    assert.deepEqual(await until(() => recorder.get("guest", activationId ?? "")), expected);
+    assert.deepEqual(await recorder.result("guest", activationId ?? ""), result);
+  });
+}
 
 test("events are counted, and one that is too large or has no trigger is refused", async () => {
   const { fire, waiting } = await furnished({ rules: [rule("a")], firesPerMinuteMax: 2 });

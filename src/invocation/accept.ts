@@ -6,6 +6,7 @@ import { limits } from "../model/limits.ts";
 import type { NewMessage, Queue } from "../queue/queue.ts";
 import { ByteRoom } from "./byte-room.ts";
 import { callHead } from "./call-head.ts";
+import { type CausingEvent, recordedEvent, withEvent } from "./caused-by.ts";
 import type { Definition, Definitions } from "./definitions.ts";
 import type { FailedCall } from "./dispatch.ts";
 import { admitted } from "./invoke.ts";
@@ -24,6 +25,8 @@ export interface AcceptorParts {
   readonly recorder: Recorder;
   readonly traffic: Traffic;
   readonly queue: Pick<Queue, "send" | "waitingCount">;
+  /** What this server is called in the heads of messages; no other one is. */
+  readonly server: () => string;
   /** Calls of one namespace that may wait in the queue. */
   readonly namespaceQueuedMax: number;
   readonly hooks?: CallHooks | undefined;
@@ -54,28 +57,36 @@ export class Acceptor {
 
   /**
    * Takes several calls at once: all that are not refused become durable together. Says of each, in their order, what became of it. Rejects where none could
-   * be written. `beside`: as `Invoker.acceptAll` has it.
+   * be written. `event`: as `Invoker.acceptAll` has it.
    */
-  async acceptAll(requests: readonly InvokeRequest[], beside?: (calls: AcceptedCalls) => void): Promise<AcceptedCalls> {
+  async acceptAll(requests: readonly InvokeRequest[], event?: CausingEvent): Promise<AcceptedCalls> {
     const found = requests.map((request) => this.#entry(request));
     const entries = found.some((entry) => entry instanceof Promise)
       ? await Promise.all(found)
       : (found as (Entry | PlatformError)[]);
     const calls = entries.map((entry) => (entry instanceof PlatformError ? entry : { activationId: entry.message.id }));
     const entered = entries.filter((entry): entry is Entry => !(entry instanceof PlatformError));
-    const tell = beside === undefined ? undefined : () => beside(calls);
-    if (entered.length === 0) tell?.();
-    else await this.#send(entered, tell);
+    if (event === undefined) await this.#send(entered);
+    else await this.#sendCaused(entered, event, event.rules(calls));
     return calls;
   }
 
-  async #send(entries: readonly Entry[], beside?: () => void): Promise<void> {
+  /** The event's record goes with the first of them; where there is none it has to be on the disk by itself. */
+  async #sendCaused([first, ...others]: readonly Entry[], event: CausingEvent, rules: string): Promise<void> {
+    const { recorder, server } = this.#parts;
+    const { record, result } = recordedEvent(event, rules);
+    if (first === undefined) return await recorder.append([record], new Map([[record.id, result]]));
+    const { head, body } = first.message;
+    const message = { ...first.message, head: withEvent(head, event, rules, server(), body) };
+    await this.#send([{ ...first, message }, ...others]);
+    recorder.add(record, result);
+  }
+
+  async #send(entries: readonly Entry[]): Promise<void> {
     const { world, queue } = this.#parts;
+    if (entries.length === 0) return;
     try {
-      await queue.send(
-        entries.map(({ message }) => message),
-        beside,
-      );
+      await queue.send(entries.map(({ message }) => message));
       world.crashPoint?.("enqueue");
       this.accepted += entries.length;
     } catch (cause) {

@@ -1,5 +1,6 @@
 /** What an asynchronous call is besides its body, as the JSON text that the queue keeps. */
 import type { HttpOrigin } from "../protocol/protocol.ts";
+import type { EventHead } from "./caused-by.ts";
 import type { Definition } from "./definitions.ts";
 import type { CallIdentity, FunctionReference } from "./invocation.ts";
 import { identityOf, shareOf } from "./outcome.ts";
@@ -16,6 +17,8 @@ export interface CallHead extends Omit<CallIdentity, "id" | "namespace" | "funct
   readonly startedAt: number;
   /** The revision that its caller named; null: the function's traffic decides when it runs. */
   readonly pinned: number | null;
+  /** What it follows from, if it is the first call that does. */
+  readonly event?: EventHead | undefined;
   /** How many calls before caused this one through their destinations. */
   readonly chain: number;
 }

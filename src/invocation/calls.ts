@@ -100,7 +100,7 @@ async function redrive(parts: CallsParts, namespace: string, id: string): Promis
   const letter = await queue.findDead(namespace, id);
   if (letter === undefined) throw noDeadCall(id);
   const renewedId = world.newId();
-  const head = { ...parseHead(letter.head), startedAt: world.now() };
+  const head = { ...parseHead(letter.head), startedAt: world.now(), event: undefined };
   await askBefore(parts, renewedId, letter, head);
   await queue.redrive(namespace, id, { id: renewedId, head: JSON.stringify(head) });
   return renewedId;

@@ -1,3 +1,4 @@
+import type { World } from "../lib/world.ts";
 import type { Queue } from "../queue/queue.ts";
 import { Acceptor } from "./accept.ts";
 import { createCalls } from "./calls.ts";
@@ -34,7 +35,7 @@ export function createInvocation(options: InvocationParts): Invocation {
   const running = new RunningCalls();
   const traffic = new Traffic(options.world);
   const flows = options.flows?.({ begin: (request, signal, caller) => begin(request, signal, caller) });
-  const parts = { ...options, running, traffic, flows };
+  const parts = { ...options, running, traffic, flows, server: serverName(options.world) };
   const { invoke, begin } = createInvoker(parts);
   const acceptor = new Acceptor(parts);
   const consumer = new Consumer({ ...parts, callsMax: options.asyncCallsMax, busyCallsMax: options.busyAsyncCallsMax });
@@ -43,10 +44,16 @@ export function createInvocation(options: InvocationParts): Invocation {
       invoke,
       begin,
       accept: (request) => acceptor.accept(request),
-      acceptAll: (requests, beside) => acceptor.acceptAll(requests, beside),
+      acceptAll: (requests, event) => acceptor.acceptAll(requests, event),
     },
     calls: createCalls({ ...parts, acceptor, consumer }),
     start: () => consumer.start(),
     close: (graceMs) => consumer.close(graceMs),
   };
+}
+
+/** Nobody else's, and made when it is asked for. */
+function serverName(world: Pick<World, "newId">): () => string {
+  let name: string | undefined;
+  return () => (name ??= world.newId());
 }

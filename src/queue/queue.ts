@@ -144,8 +144,7 @@ export interface QueueStats {
 
 /** Rejections are PlatformErrors: `overloaded` with `details.reason` when there is no room on the disk. */
 export interface Queue {
-  /** `beside` is called once, at the latest before it resolves: from then on nothing that is written to the same disk can be there without the messages. */
-  send(messages: readonly NewMessage[], beside?: () => void): Promise<void>;
+  send(messages: readonly NewMessage[]): Promise<void>;
   /** As if it had been sent, and its sender had received it at once: nobody else gets it unless the lease runs out. */
   hold(message: NewMessage, leaseMs: number): Promise<Receipt>;
   /** Calls `wake` whenever something may have become due that was not before. */

@@ -81,14 +81,6 @@ async function take(queue: Queue, from = lane): Promise<Delivery> {
 }
 
 function testDelivery(it: It): void {
-  it("what goes beside messages is told once, before they are said to be there", async (queue) => {
-    let told = 0;
-    const beside = () => told++;
-    const sending = queue.send([aMessage("a"), aMessage("b")], beside).then(() => told);
-    assert.equal(await sending, 1);
-    assert.deepEqual(ids(await queue.receive(lane, 2, leaseMs)), ["a", "b"]);
-  });
-
   it("messages come back as they went in, in their order, to one receiver", async (queue) => {
     const body = Buffer.from([0, 255, 10]);
     await queue.send([aMessage("a", { head: '{"x":"é\\u0000"}', body })]);

@@ -72,10 +72,12 @@ async function fire(platform: Platform, fired: string[]): Promise<void> {
   }
 }
 
-/** The calls that an event's record names. */
+/** The calls that an event's record names. It is there when the first of them was taken from the queue, at the latest. */
 async function callsOf(platform: Platform, id: string): Promise<readonly string[]> {
-  const { status, body } = await whisk<{ logs: string[] }>(platform, "GET", `activations/${id}`);
-  assert.equal(status, 200, id);
+  const body = await until(async () => {
+    const answer = await whisk<{ logs: string[] }>(platform, "GET", `activations/${id}`);
+    return answer.status === 200 ? answer.body : undefined;
+  });
   const lines = body.logs.map((line) => JSON.parse(line) as { readonly activationId?: string });
   return lines.flatMap(({ activationId }) => (activationId === undefined ? [] : [activationId]));
 }

@@ -61,9 +61,8 @@ class MemoryQueue implements Queue {
     this.#steps = new ClockSteps(world);
   }
 
-  async send(messages: readonly NewMessage[], beside?: () => void): Promise<void> {
+  async send(messages: readonly NewMessage[]): Promise<void> {
     for (const message of messages) this.#add(message);
-    beside?.();
     this.#wake();
   }
 

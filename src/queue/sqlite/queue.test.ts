@@ -82,28 +82,6 @@ test("what is sent at the same time shares a commit", () =>
     await database.close();
   }));
 
-test("what is written beside messages is in their commit, after them", () =>
-  inFolder(async (path) => {
-    const { database, queue } = await opened(path);
-    await database.write([{ sql: "CREATE TABLE beside (messages INTEGER)" }]);
-    const { commits } = database.counts;
-    const sql = "INSERT INTO beside SELECT count(*) FROM queue_messages";
-    const sent = Array.from({ length: 3 }, async (_, index) => {
-      let written: Promise<void> | undefined;
-      await queue.send([aMessage(`m${index}`)], () => {
-        written = database.write([{ sql }]);
-      });
-      await written;
-    });
-    await Promise.all(sent);
-    assert.equal(database.counts.commits - commits, 1);
-    assert.deepEqual(
-      await database.read("SELECT messages FROM beside"),
-      Array.from({ length: 3 }, () => ({ messages: 3 })),
-    );
-    await database.close();
-  }));
-
 test("taking is a walk along an index, however long the queue is", () =>
   inFolder(async (path) => {
     const { database } = await opened(path);

@@ -56,8 +56,8 @@ class SqliteQueue implements Queue {
     this.#batches = new SendBatches((messages) => this.#insert(messages));
   }
 
-  send(messages: readonly NewMessage[], beside?: () => void): Promise<void> {
-    return this.#batches.add(messages, beside);
+  send(messages: readonly NewMessage[]): Promise<void> {
+    return this.#batches.add(messages);
   }
 
   async hold(message: NewMessage, leaseMs: number): Promise<Receipt> {

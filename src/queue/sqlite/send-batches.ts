@@ -7,7 +7,6 @@ const bytesMax = 32 * 1024 * 1024;
 
 interface Sending {
   readonly messages: readonly NewMessage[];
-  readonly beside: (() => void) | undefined;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -25,10 +24,10 @@ export class SendBatches {
     this.#insert = insert;
   }
 
-  /** Resolves when the messages are durable. `beside` is called when they are on their way to the disk: what follows them there comes after them. */
-  add(messages: readonly NewMessage[], beside?: () => void): Promise<void> {
+  /** Resolves when the messages are durable. */
+  add(messages: readonly NewMessage[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ messages, beside, resolve, reject });
+      this.#waiting.push({ messages, resolve, reject });
       if (!this.#writing) void this.#writeAll();
     });
   }
@@ -44,9 +43,7 @@ export class SendBatches {
   async #writeOne(): Promise<void> {
     const batch = this.#next();
     try {
-      const written = this.#insert(batch.flatMap(({ messages }) => messages));
-      for (const { beside } of batch) beside?.();
-      await written;
+      await this.#insert(batch.flatMap(({ messages }) => messages));
       for (const { resolve } of batch) resolve();
     } catch (error) {
       const failure = asPlatformError(error);
