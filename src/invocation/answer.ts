@@ -6,7 +6,7 @@ import type { CallResult } from "../store/store.ts";
 export const resultBytesMax = 1024 * 1024;
 
 /** Reads an answer to its end and keeps its beginning; a body that breaks off ends the reading too. */
-export function keptAnswer(answer: FunctionResponse): Promise<Omit<CallResult, "activationId" | "namespace">> {
+export function keptAnswer(answer: FunctionResponse): Promise<CallResult> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;

@@ -5,17 +5,14 @@ import type { CallResult } from "../store/store.ts";
 import { keptAnswer } from "./answer.ts";
 import { DispatchedCall } from "./dispatch.ts";
 
-/** What is kept of an answer. */
-export type Kept = Omit<CallResult, "activationId" | "namespace">;
-
 /** The call of one attempt. */
 export class AttemptCall extends DispatchedCall {
   readonly background = true;
-  readonly #answer = Promise.withResolvers<Kept>();
+  readonly #answer = Promise.withResolvers<CallResult>();
   readonly #report = Promise.withResolvers<AgentReport>();
 
   /** What is kept of the answer; rejects with the failure. */
-  get kept(): Promise<Kept> {
+  get kept(): Promise<CallResult> {
     return this.#answer.promise;
   }
 

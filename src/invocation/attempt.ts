@@ -1,15 +1,18 @@
 import type { AgentReport } from "../agent/link.ts";
 import { WholeBody } from "../lib/body.ts";
+import type { Admission } from "../metering/admit.ts";
+import { takesNone } from "../metering/reserved-calls.ts";
 import { asPlatformError, PlatformError } from "../model/error.ts";
 import type { Activation, ActivationStatus } from "../model/model.ts";
 import type { Delivery, Failure, Outcome, Queue } from "../queue/queue.ts";
 import type { CallResult } from "../store/store.ts";
-import { AttemptCall, type Kept } from "./attempt-call.ts";
+import { AttemptCall } from "./attempt-call.ts";
 import { backoffMs, platformBackoffMs } from "./backoff.ts";
 import type { ByteRoom } from "./byte-room.ts";
 import { type CallHead, identityIn, parseHead, referenceIn } from "./call-head.ts";
+import { eventIn } from "./caused-by.ts";
 import type { Definition, Definitions } from "./definitions.ts";
-import { destinationOf } from "./destinations.ts";
+import { toldOf } from "./destinations.ts";
 import { CallOutput, type DispatchParts } from "./dispatch.ts";
 import type { CallHooks, CallIdentity, HookedCall } from "./invocation.ts";
 import { activationOf, nothingRan, statusOf, verdictOf } from "./outcome.ts";
@@ -18,12 +21,15 @@ import type { RunningCalls } from "./running.ts";
 
 export interface AttemptParts extends DispatchParts {
   readonly definitions: Definitions;
+  readonly admission: Pick<Admission, "reserved">;
   readonly recorder: Recorder;
   readonly running: RunningCalls;
   readonly queue: Pick<Queue, "body">;
   /** For large bodies of calls that run. */
   readonly room: ByteRoom;
   readonly hooks?: CallHooks | undefined;
+  /** What this server is called in the heads of messages. */
+  readonly server: () => string;
 }
 
 /** What became of an attempt: the record and result to be written first, then what the queue is told. */
@@ -77,6 +83,7 @@ export class Attempt {
 
   async #run(): Promise<Finished> {
     const { delivery } = this;
+    await this.#recordEvent();
     const definition = await this.#definition();
     if (definition === null) return this.#over("platform_error", this.#report(functionGone(this.#identity)));
     const written = delivery.lane.suspect ? await this.#written() : undefined;
@@ -88,6 +95,15 @@ export class Attempt {
     if (delivery.attempt > definition.fn.delivery.attemptsMax)
       return await this.#giveUp(definition, this.#report(crashed(delivery.attempt - 1)));
     return await this.#execute(definition);
+  }
+
+  /** Of an event whose server may have died before it was written. */
+  async #recordEvent(): Promise<void> {
+    const { event } = this.#head;
+    if (event === undefined || event.server === this.#parts.server()) return;
+    const body = event.body === null && !this.delivery.damaged ? await this.#payload() : Buffer.alloc(0);
+    const { record, result } = eventIn(event, body);
+    this.#parts.recorder.add(record, result);
   }
 
   /** Null when the function is gone. */
@@ -123,14 +139,28 @@ export class Attempt {
   }
 
   /** As an extension has it run, which may refuse to. */
-  async #runs(definition: Definition, payload: Buffer): Promise<{ report: AgentReport; kept: Kept | null }> {
+  async #runs(definition: Definition, payload: Buffer): Promise<{ report: AgentReport; kept: CallResult | null }> {
     let overridden: Pick<HookedCall, "definition" | "headers">;
     try {
       overridden = await this.#overridden(definition);
     } catch (error) {
       return { report: this.#report(asPlatformError(error)), kept: null };
     }
-    return await this.#called(overridden, payload);
+    return await this.#counted(overridden, payload);
+  }
+
+  /** Where its function has as many calls as it may, it comes back later. */
+  async #counted(
+    overridden: Pick<HookedCall, "definition" | "headers">,
+    payload: Buffer,
+  ): Promise<{ report: AgentReport; kept: CallResult | null }> {
+    let leave: (() => void) | null = null;
+    try {
+      leave = this.#parts.admission.reserved.enter(overridden.definition.fn);
+    } catch (error) {
+      return { report: this.#report(asPlatformError(error)), kept: null };
+    }
+    return await this.#called(overridden, payload).finally(() => leave?.());
   }
 
   /** What it runs as, and is sent. */
@@ -144,7 +174,7 @@ export class Attempt {
   async #called(
     { definition, headers }: Pick<HookedCall, "definition" | "headers">,
     payload: Buffer,
-  ): Promise<{ report: AgentReport; kept: Kept | null }> {
+  ): Promise<{ report: AgentReport; kept: CallResult | null }> {
     const { running } = this.#parts;
     const { http, startedAt } = this.#head;
     const { id, attempt } = this.delivery;
@@ -176,13 +206,11 @@ export class Attempt {
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  async #succeeded(definition: Definition, payload: Uint8Array, report: AgentReport, kept: Kept): Promise<Finished> {
-    const { id, namespace } = this.#identity;
-    const result = { activationId: id, namespace, ...kept };
+  async #succeeded(definition: Definition, payload: Uint8Array, report: AgentReport, kept: CallResult): Promise<Finished> {
     const verdict = verdictOf(definition.fn, kept.status, report);
     const record =
       verdict === null ? this.#record("success", report) : this.#record(verdict.status, { ...report, error: verdict.error });
-    return { record, result, outcome: await this.#ack(definition, payload, record, result) };
+    return { record, result: kept, outcome: await this.#ack(definition, payload, record, kept) };
   }
 
   async #failed(definition: Definition, report: AgentReport, error: PlatformError): Promise<Finished> {
@@ -192,6 +220,7 @@ export class Attempt {
     const hasBegun = (report.steps?.activationIds.length ?? 0) > 0;
     if (this.#stopped && !hasBegun) return this.#again(0, false, null);
     if (status === "cancelled") return this.#over("cancelled", told);
+    if (takesNone(error)) return await this.#giveUp(definition, told);
     if (passes(error) && !hasBegun) return this.#later(error);
     const { delivery } = definition.fn;
     const { attempt } = this.delivery;
@@ -249,7 +278,7 @@ export class Attempt {
 
   #tell(definition: Definition, payload: Uint8Array, record: Activation, result: CallResult | null) {
     const { fn } = definition;
-    return destinationOf(this.#parts, { fn, head: this.#head, payload, record, result }, (text) => this.#say(definition, text));
+    return toldOf(this.#parts, { fn, head: this.#head, payload, record, result }, (text) => this.#say(definition, text));
   }
 
   /** For a destination, which hears of a call with a damaged payload too. */

@@ -243,3 +243,29 @@ test("a route's prefix takes what has no route of its own, the longest first; pa
   assert.equal(definitions.peek("guest", at("/made/up/1000")), undefined);
   assert.equal(await found("/made/up/1000"), "/made/up/1000");
 });
+
+test("a revision that is held is not had by any name, others are, and it is had again", async () => {
+  const { store, definitions } = await filled();
+  await definitions.load("guest", byName);
+  const why = new PlatformError("conflict", "not yet");
+  definitions.hold(fn.id, 1, why);
+  assert.equal(definitions.peek("guest", byName), undefined);
+  for (const reference of [byName, byId, byRoute, { ...byName, revision: 1 }])
+    await assert.rejects(definitions.load("guest", reference), why);
+  await store.functions.update({ ...fn, revision: 2 });
+  definitions.changed("guest", fn.id);
+  assert.equal((await definitions.load("guest", byName)).fn.revision, 2);
+  definitions.hold(fn.id, 1, null);
+  assert.equal((await definitions.load("guest", { ...byName, revision: 1 })).fn.revision, 1);
+});
+
+test("a call that names the revision of a version runs as that; one that names none does not", async () => {
+  const { store, definitions } = await filled();
+  const version = { version: 7, revision: 1, description: "", createdAt: 0 };
+  const said = { namespace: "guest", functionId: fn.id, tags: {}, lastVersion: 7, aliases: [], statements: {}, revision: 1 };
+  await store.notes.put({ ...said, versions: [version] });
+  const named = (await definitions.load("guest", { ...byName, revision: 1 })).fn;
+  assert.deepEqual([named.version, named.variant], [7, "v7"]);
+  const newest = (await definitions.load("guest", byName)).fn;
+  assert.deepEqual([newest.version, newest.variant, newest.revision], [undefined, undefined, 1]);
+});

@@ -3,6 +3,8 @@ import { PlatformError } from "../model/error.ts";
 import type { App, Fn, Route } from "../model/model.ts";
 import type { Store } from "../store/store.ts";
 import { type FunctionReference, revisionIn } from "./invocation.ts";
+import { entriesMax, type Entry, type Kept, keyOf, noneKept, remember } from "./kept-definitions.ts";
+import { numbered } from "./numbered.ts";
 import { type Share, sharedApp, type SharedApp, sharedFn, withAppParameters } from "./shared-app.ts";
 
 /** What a call needs to know before it can run. */
@@ -16,32 +18,6 @@ export interface Definition {
   readonly extensions?: Readonly<Record<string, string>> | undefined;
 }
 
-/** What is kept under a reference: the definition, or those that share its calls. */
-interface Entry {
-  readonly definition: Definition;
-  readonly shares: readonly { readonly definition: Definition; readonly weight: number }[];
-  readonly weightTotal: number;
-}
-
-/** Of one namespace, as of one moment. */
-interface Kept {
-  readonly entries: Map<string, Entry>;
-  /** The entries of each function. */
-  readonly keys: Map<string, Set<string>>;
-  /** How often something in it changed: what was begun to be read before may be old. */
-  changes: number;
-  /** Under paths below a route's prefix: there are as many as callers make up, and they must not push out the others. */
-  readonly prefixed: Map<string, Entry>;
-  /** By id, so that the first call of a function whose app was called before reads one row. */
-  readonly apps: Map<string, App>;
-}
-
-/** Entries of one namespace that are kept; beyond it the oldest goes. */
-const entriesMax = 10_000;
-const prefixedMax = 1000;
-/** Slashes of a path at which a prefix may end. */
-const prefixDepthMax = 16;
-
 /**
  * Functions as the invocation path sees them: read from the store once, then from memory until `changed` says otherwise, so
  * that a hot call never waits for the store. A definition read before a change and arriving after it is not kept.
@@ -52,22 +28,25 @@ export class Definitions {
   readonly #namespaces = new Map<string, Kept>();
   /** By namespace, those that have something of its in memory, or are about to. */
   readonly #borrowers = new Map<string, Set<string>>();
+  /** By function: a revision that can't be called, and why. */
+  readonly #held = new Map<string, { readonly revision: number; readonly refusal: PlatformError }>();
 
   constructor(store: Store, world: Pick<World, "random">) {
     this.#store = store;
     this.#random = () => world.random();
   }
 
-  /** The definition if it is in memory; where revisions share the calls, one of them by weight. */
+  /** The definition if it is in memory; where revisions share the calls, one of them by weight. Undefined for one that is held, too. */
   peek(namespace: string, reference: FunctionReference): Definition | undefined {
     const kept = this.#namespaces.get(namespace);
     if (kept === undefined) return undefined;
     const key = keyOf(reference);
     const entry = kept.entries.get(key) ?? (reference.by === "route" ? kept.prefixed.get(key) : undefined);
-    return entry === undefined ? undefined : this.#pick(entry);
+    const definition = entry === undefined ? undefined : this.#pick(entry);
+    return definition === undefined || this.#refusal(definition) !== null ? undefined : definition;
   }
 
-  /** Reads it from the store. Throws `not_found` with `details.what`: app, function, route or revision. */
+  /** Reads it from the store. Throws `not_found` with `details.what`: app, function, route or revision; and as `hold` was told. */
   async load(namespace: string, reference: FunctionReference): Promise<Definition> {
     const kept = this.#namespaces.get(namespace) ?? noneKept();
     this.#namespaces.set(namespace, kept);
@@ -82,13 +61,22 @@ export class Definitions {
     }
     // Something changed meanwhile: this one may be old, use it once only.
     if (this.#namespaces.get(namespace) === kept && kept.changes === changes) remember(kept, reference, entry);
-    return this.#pick(entry);
+    const definition = this.#pick(entry);
+    const refusal = this.#refusal(definition);
+    if (refusal !== null) throw refusal;
+    return definition;
   }
 
   /** The first call of this function may come: reads what it will ask for. */
   expect({ namespace, id }: Fn): void {
     // The call is told when that fails.
     this.load(namespace, { by: "id", functionId: id }).catch(() => {});
+  }
+
+  /** Whoever asks for this revision of the function gets this error, from now on; null: not any more. */
+  hold(functionId: string, revision: number, refusal: PlatformError | null): void {
+    if (refusal === null) this.#held.delete(functionId);
+    else this.#held.set(functionId, { revision, refusal });
   }
 
   /** Something in this namespace was created, updated or deleted: this function with what leads to it, or (null) anything. */
@@ -113,6 +101,12 @@ export class Definitions {
     this.#borrowers.clear();
   }
 
+  /** Why a call can't have it; null: it can. */
+  #refusal({ fn }: Definition): PlatformError | null {
+    const held = this.#held.size === 0 ? undefined : this.#held.get(fn.id);
+    return held?.revision === fn.revision ? held.refusal : null;
+  }
+
   #pick({ definition, shares, weightTotal }: Entry): Definition {
     if (shares.length === 0) return definition;
     let left = this.#random() * weightTotal;
@@ -126,13 +120,19 @@ export class Definitions {
   async #entryOf(newest: Definition, reference: FunctionReference): Promise<Entry> {
     const alone = { definition: newest, shares: [], weightTotal: 0 };
     const wanted = revisionIn(reference) ?? undefined;
-    if (wanted !== undefined) return { ...alone, definition: await this.#revisionOf(newest, wanted) };
+    if (wanted !== undefined) return { ...alone, definition: await this.#numbered(await this.#revisionOf(newest, wanted)) };
     const { traffic } = newest.fn;
     if (traffic.length === 0) return alone;
     const shares = await Promise.all(
       traffic.map(async ({ revision, weight }) => ({ definition: await this.#revisionOf(newest, revision), weight })),
     );
     return { definition: newest, shares, weightTotal: traffic.reduce((sum, { weight }) => sum + weight, 0) };
+  }
+
+  async #numbered(definition: Definition): Promise<Definition> {
+    const { fn, share } = definition;
+    const notes = await this.#store.notes.get(share?.provider ?? fn.namespace, fn.id);
+    return { ...definition, fn: numbered(fn, notes) };
   }
 
   async #revisionOf(newest: Definition, revision: number): Promise<Definition> {
@@ -241,9 +241,8 @@ export class Definitions {
   }
 }
 
-function noneKept(): Kept {
-  return { entries: new Map(), keys: new Map(), changes: 0, prefixed: new Map(), apps: new Map() };
-}
+/** Slashes of a path at which a prefix may end. */
+const prefixDepthMax = 16;
 
 /** Sources of routes that would take this path by a prefix, the longest first. */
 function prefixesOf(path: string): string[] {
@@ -254,50 +253,6 @@ function prefixesOf(path: string): string[] {
     slash = path.indexOf("/", slash + 1);
   }
   return prefixes;
-}
-
-function remember(kept: Kept, reference: FunctionReference, entry: Entry): void {
-  const { entries, keys, prefixed } = kept;
-  const key = keyOf(reference);
-  if (reference.by === "route" && entry.definition.route?.source !== reference.source) {
-    if (prefixed.size >= prefixedMax) prefixed.clear();
-    prefixed.set(key, entry);
-    return;
-  }
-  const [oldest] = entries.size >= entriesMax ? entries : [];
-  if (oldest !== undefined) {
-    entries.delete(oldest[0]);
-    forget(keys, oldest[1].definition.fn.id, oldest[0]);
-  }
-  entries.set(key, entry);
-  const { id } = entry.definition.fn;
-  const known = keys.get(id);
-  if (known === undefined) keys.set(id, new Set([key]));
-  else known.add(key);
-}
-
-function forget(keys: Map<string, Set<string>>, functionId: string, key: string): void {
-  const known = keys.get(functionId);
-  known?.delete(key);
-  if (known?.size === 0) keys.delete(functionId);
-}
-
-function keyOf(reference: FunctionReference): string {
-  switch (reference.by) {
-    case "id": {
-      const { functionId, revision, share } = reference;
-      const key = revision === undefined ? functionId : `${functionId}\n${revision}`;
-      return share === undefined ? key : `s\n${share.provider ?? ""}\n${share.binding ?? ""}\n${key}`;
-    }
-    case "name":
-      if (reference.provider !== undefined)
-        return `f\n${reference.provider}\n${reference.app ?? ""}\n${reference.name}\n${reference.revision ?? ""}`;
-      return `n\n${reference.app ?? ""}\n${reference.app === null ? "" : "a"}\n${reference.name}${reference.revision === undefined ? "" : `\n${reference.revision}`}`;
-    case "route":
-      return `r\n${reference.app}\n${reference.source}`;
-    case "path":
-      return `p\n${reference.app}\n${reference.path}`;
-  }
 }
 
 function notShared(namespace: string, name: string): PlatformError {

@@ -1,4 +1,4 @@
-/** Calling another function with the outcome of a call: as an asynchronous call of its own, sent together with the acknowledgement. */
+/** Calling other functions with the outcome of a call, or with what it was sent: each as an asynchronous call of its own, sent together with the acknowledgement. */
 import { headerOf } from "../http/headers.ts";
 import type { World } from "../lib/world.ts";
 import { asPlatformError } from "../model/error.ts";
@@ -20,20 +20,47 @@ export interface OutcomeOf {
   readonly result: CallResult | null;
 }
 
+/** Who is to be called, as `app/name`, and with what. */
+interface Told {
+  readonly name: string;
+  readonly headers: readonly string[];
+  readonly body: Uint8Array;
+}
+
 /**
- * The message that tells the destination, if there is one. `say` hears why a destination that is set is not called; one that an extension refuses is
- * not called either.
+ * The messages that tell the destinations there are. `say` hears why one that is set is not called; one that an extension refuses is not called either.
  */
-export async function destinationOf(
+export async function toldOf(
   parts: { readonly world: World; readonly definitions: Definitions; readonly hooks?: CallHooks | undefined },
   outcome: OutcomeOf,
   say: (text: string) => void,
 ): Promise<readonly NewMessage[]> {
-  const { fn, head, record } = outcome;
-  const { onSuccess, onFailure } = fn.delivery;
-  const name = record.status === "success" ? onSuccess : record.status === "cancelled" ? null : onFailure;
   // Those of a function that others share are its provider's.
-  if (name === null || head.provider !== undefined) return [];
+  if (outcome.head.provider !== undefined) return [];
+  const messages: NewMessage[] = [];
+  for (const told of destinationsOf(outcome)) messages.push(...(await messageFor(parts, outcome, told, say)));
+  return messages;
+}
+
+function destinationsOf(outcome: OutcomeOf): readonly Told[] {
+  const { fn, head, payload, record } = outcome;
+  const { onSuccess, onFailure, deadLetter = null } = fn.delivery;
+  const told = (name: string | null): readonly Told[] =>
+    name === null ? [] : [{ name, headers: messageHeaders, body: Buffer.from(JSON.stringify(envelope(outcome))) }];
+  if (record.status === "success") return told(onSuccess);
+  if (record.status === "cancelled") return [];
+  const type = headerOf(head.headers, "content-type");
+  const headers = type === undefined ? [] : ["Content-Type", type];
+  return [...told(onFailure), ...(deadLetter === null ? [] : [{ name: deadLetter, headers, body: payload }])];
+}
+
+async function messageFor(
+  parts: Parameters<typeof toldOf>[0],
+  { fn, head }: OutcomeOf,
+  told: Told,
+  say: (text: string) => void,
+): Promise<readonly NewMessage[]> {
+  const { name } = told;
   if (head.chain + 1 > chainMax) {
     say(`Destination ${name} was not called: this is call ${head.chain + 1} of a chain, and ${chainMax} is the most`);
     return [];
@@ -43,17 +70,22 @@ export async function destinationOf(
     say(`Destination ${name} could not be called: ${target}`);
     return [];
   }
-  const message = messageTo(parts.world, target, outcome);
-  const refusal = await refused(parts.hooks, message.id, target);
+  const message = messageTo(parts.world, target, told, head.chain + 1);
+  const refusal = await refused(parts.hooks, message.id, target, told.headers);
   if (refusal === null) return [message];
   say(`Destination ${name} was not called: ${refusal}`);
   return [];
 }
 
 /** Null: it may be called. A fault of an extension is no reason to run the call again whose outcome this is. */
-async function refused(hooks: CallHooks | undefined, id: string, definition: Definition): Promise<string | null> {
+async function refused(
+  hooks: CallHooks | undefined,
+  id: string,
+  definition: Definition,
+  headers: readonly string[],
+): Promise<string | null> {
   try {
-    await hooks?.before({ id, definition, headers: messageHeaders, asynchronous: true });
+    await hooks?.before({ id, definition, headers, asynchronous: true });
     return null;
   } catch (error) {
     return asPlatformError(error).message;
@@ -75,21 +107,15 @@ async function find(definitions: Definitions, namespace: string, destination: st
   }
 }
 
-function messageTo(world: World, target: Definition, outcome: OutcomeOf): NewMessage {
+function messageTo(world: World, target: Definition, { headers, body }: Told, chain: number): NewMessage {
   const { fn } = target;
-  const head = callHead(target, {
-    headers: messageHeaders,
-    http: null,
-    startedAt: world.now(),
-    pinned: null,
-    chain: outcome.head.chain + 1,
-  });
+  const head = callHead(target, { headers, http: null, startedAt: world.now(), pinned: null, chain });
   return {
     id: world.newId(),
     namespace: fn.namespace,
     lane: fn.id,
     head: JSON.stringify(head),
-    body: Buffer.from(JSON.stringify(envelope(outcome))),
+    body,
     delayMs: 0,
     ageMsMax: fn.delivery.ageMsMax,
   };

@@ -13,6 +13,7 @@ import type { BodySource } from "../lib/body.ts";
 import type { PlatformError } from "../model/error.ts";
 import type { Activation, Fn } from "../model/model.ts";
 import type { HttpOrigin } from "../protocol/protocol.ts";
+import type { CausingEvent } from "./caused-by.ts";
 import type { Definition } from "./definitions.ts";
 import type { Share } from "./shared-app.ts";
 import type { DeadLetter, QueueStats, WaitingPage } from "../queue/queue.ts";
@@ -31,9 +32,9 @@ export interface Invoker {
   accept?(request: InvokeRequest): Promise<Accepted>;
   /**
    * Several at once: all that are not refused become durable together, or none, which rejects. Says of each, in their order, what became of it.
-   * There where `accept` is. `beside` hears it once, earlier: from then on nothing that is written to the same disk can be there without the calls.
+   * There where `accept` is. `event`, from which they follow, is recorded, and can be lost no more than they can.
    */
-  acceptAll?(requests: readonly InvokeRequest[], beside?: (calls: AcceptedCalls) => void): Promise<AcceptedCalls>;
+  acceptAll?(requests: readonly InvokeRequest[], event?: CausingEvent): Promise<AcceptedCalls>;
 }
 
 /** What became of several calls, in their order. */

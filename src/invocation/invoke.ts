@@ -1,5 +1,6 @@
 import { authorize } from "../auth/authorize.ts";
 import type { CancelSignal } from "../lib/cancel.ts";
+import type { Leave } from "../metering/reserved-calls.ts";
 import { compositionOf } from "../model/composition.ts";
 import { asPlatformError, type PlatformError } from "../model/error.ts";
 import type { Definition, Definitions } from "./definitions.ts";
@@ -69,14 +70,15 @@ function enter(
   caller: InvokeCaller,
   id?: string,
 ): void {
+  let leave: Leave | null;
   try {
-    if (request.cause === undefined) admit(parts, request, definition);
+    leave = admit(parts, request, definition);
   } catch (cause) {
     refuse(parts, request, caller, cause);
     return;
   }
   const call = request.keep === true ? KeptCall : SyncCall;
-  new call(parts, id ?? parts.world.newId(), definition, request, caller).begin(signal);
+  new call(parts, id ?? parts.world.newId(), definition, request, caller, leave).begin(signal);
 }
 
 function refuse(parts: InvokerParts, request: InvokeRequest, caller: InvokeCaller, cause: unknown): void {
@@ -100,10 +102,19 @@ function definitionOf(definitions: Definitions, namespace: string, target: Funct
   return definitions.peek(namespace, target) ?? definitions.load(namespace, target);
 }
 
-/** A call that is a step of another was admitted with it. One that consists of others finds room for each of them. */
-function admit(parts: InvokerParts, { namespace }: InvokeRequest, definition: Definition): void {
-  if (compositionOf(definition.fn) === null) checkRoom(parts, definition);
-  parts.admission.enter(namespace);
+/** A call that is a step of another was admitted with it, but for the number of its function. One that consists of others finds room for each of them. */
+function admit(parts: InvokerParts, { namespace, cause }: InvokeRequest, definition: Definition): Leave | null {
+  const { admission } = parts;
+  if (cause === undefined && compositionOf(definition.fn) === null) checkRoom(parts, definition);
+  const leave = admission.reserved.enter(definition.fn);
+  if (cause !== undefined) return leave;
+  try {
+    admission.enter(namespace);
+  } catch (error) {
+    leave?.();
+    throw error;
+  }
+  return leave;
 }
 
 /** One agent that takes calls and has a place is enough; that there is none at all is told with a record. */

@@ -2,11 +2,12 @@ import type { AgentReport } from "../agent/link.ts";
 import { headerOf } from "../http/headers.ts";
 import { type BodySource, WholeBody } from "../lib/body.ts";
 import type { CancelSignal } from "../lib/cancel.ts";
+import type { Leave } from "../metering/reserved-calls.ts";
 import { PlatformError } from "../model/error.ts";
 import type { Activation } from "../model/model.ts";
 import type { Queue, Receipt } from "../queue/queue.ts";
+import type { CallResult } from "../store/store.ts";
 import { keptAnswer, resultBytesMax } from "./answer.ts";
-import type { Kept } from "./attempt-call.ts";
 import { callHead } from "./call-head.ts";
 import type { Definition } from "./definitions.ts";
 import type { EnteredCall, InvokeCaller, InvokeRequest } from "./invocation.ts";
@@ -35,15 +36,22 @@ const flowMsMax = 30 * 24 * 3_600_000;
 export class KeptCall extends SyncCall implements EnteredCall {
   readonly #parts: KeptCallParts;
   readonly #pinned: number | null;
-  #kept: Kept | null = null;
+  #kept: CallResult | null = null;
   #answered = false;
   #record: Activation | null = null;
   #headers: readonly string[] = [];
   #steps: readonly string[] | undefined;
   #handedOver: Promise<Receipt> | null = null;
 
-  constructor(parts: KeptCallParts, id: string, definition: Definition, request: InvokeRequest, caller: InvokeCaller) {
-    super(parts, id, definition, request, caller);
+  constructor(
+    parts: KeptCallParts,
+    id: string,
+    definition: Definition,
+    request: InvokeRequest,
+    caller: InvokeCaller,
+    leave: Leave | null,
+  ) {
+    super(parts, id, definition, request, caller, leave);
     this.#parts = parts;
     const { target } = request;
     this.#pinned = target.by === "id" || target.by === "name" ? (target.revision ?? null) : null;
@@ -90,13 +98,12 @@ export class KeptCall extends SyncCall implements EnteredCall {
     this.caller.told({ ok: false, activationId: this.id, fn: this.fn, error, recorded: this.over, kept });
   }
 
-  #finish(kept: Kept): void {
+  #finish(kept: CallResult): void {
     this.#kept = kept;
     const record = this.#record;
     // The call is over a moment later than its body.
     if (record === null) return;
     if (record.status !== "success" && record.status !== "function_error") return this.#broken(record);
-    const result = { activationId: this.id, namespace: this.fn.namespace, ...kept };
     const { status, body } = kept;
     // First, as somebody waits; the record is written within the same turn.
     this.caller.told({
@@ -107,9 +114,9 @@ export class KeptCall extends SyncCall implements EnteredCall {
       headers: this.#headers,
       body: new WholeBody(Buffer.from(body.buffer, body.byteOffset, body.byteLength)),
       recorded: this.over,
-      kept: { record, result, steps: this.#steps },
+      kept: { record, result: kept, steps: this.#steps },
     });
-    this.#write(record, result);
+    this.#write(record, kept);
   }
 
   /** The answer broke off. */
@@ -119,7 +126,7 @@ export class KeptCall extends SyncCall implements EnteredCall {
     this.failed(new PlatformError(code as PlatformError["code"], message));
   }
 
-  #write(record: Activation, result: Parameters<KeptCallParts["recorder"]["add"]>[1] = null): void {
+  #write(record: Activation, result: CallResult | null = null): void {
     const { recorder, warn } = this.#parts;
     recorder.add(record, result);
     this.#handedOver

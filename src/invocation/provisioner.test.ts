@@ -31,7 +31,9 @@ async function open(functions: Partial<Pick<Store["functions"], "provisioned">> 
     },
     agent: {
       provision(namespace, wanted) {
-        told[namespace] = wanted.map(({ fn, app, count }) => `${fn.name}:${fn.revision}:${app?.revision ?? 0} x ${count}`);
+        told[namespace] = wanted.map(
+          ({ fn, app, count }) => `${fn.name}:${fn.revision}${fn.variant ?? ""}:${app?.revision ?? 0} x ${count}`,
+        );
       },
     },
     warn: (sentence) => warnings.push(sentence),
@@ -123,7 +125,7 @@ test("a store that fails is read again, and after the close nobody is told anyth
   assert.deepEqual(told, { guest: ["a:1:0 x 2"] });
 });
 
-test("versions and aliases keep sandboxes of their own revisions, those of one revision together", async () => {
+test("versions and aliases keep sandboxes of their own, which are told their number", async () => {
   const { store, told, provisioner } = await open();
   await store.functions.create(named("a", { provisioned: 0 }));
   for (const revision of [2, 3]) await store.functions.update(named("a", { revision, provisioned: revision === 3 ? 1 : 0 }));
@@ -133,7 +135,7 @@ test("versions and aliases keep sandboxes of their own revisions, those of one r
   await store.notes.put({ ...notes, versions: versions.map((each) => ({ ...each, provisioned: each.version === 2 ? 2 : 0 })) });
   provisioner.start();
   await settled();
-  assert.deepEqual(told, { guest: ["a:3:0 x 2", "a:2:0 x 2", "a:1:0 x 3"] });
+  assert.deepEqual(told, { guest: ["a:3:0 x 1", "a:2v2:0 x 2", "a:1v1:0 x 3", "a:3v3:0 x 1"] });
   await store.notes.put({ ...notes, versions, aliases: [], revision: 2 });
   provisioner.changed("guest");
   await settled();

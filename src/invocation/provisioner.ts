@@ -5,6 +5,7 @@ import { limits } from "../model/limits.ts";
 import { type FnNotes, provisionedRevisions } from "../model/fn-notes.ts";
 import type { Fn } from "../model/model.ts";
 import type { Store } from "../store/store.ts";
+import { numbered } from "./numbered.ts";
 import { withAppParameters } from "./shared-app.ts";
 
 export interface ProvisionerParts {
@@ -100,7 +101,7 @@ export class Provisioner {
       for (const notes of page.items) {
         const all = found.get(notes.namespace) ?? [];
         found.set(notes.namespace, all);
-        for (const version of await this.#versionsOf(notes)) addTo(all, version);
+        all.push(...(await this.#versionsOf(notes)));
       }
       after = page.next ?? undefined;
     } while (after !== undefined);
@@ -116,7 +117,9 @@ export class Provisioner {
     const versions: Provisioned[] = [];
     for (const [revision, count] of provisionedRevisions(notes)) {
       const fn = revision === newest.revision ? newest : await functions.revision(namespace, functionId, revision);
-      if (fn !== undefined) versions.push({ fn: withAppParameters(fn, app), app, count: Math.min(count, fn.sandboxesMax) });
+      if (fn === undefined) continue;
+      const called = numbered(withAppParameters(fn, app), notes);
+      versions.push({ fn: called, app, count: Math.min(count, fn.sandboxesMax) });
     }
     return versions;
   }
@@ -138,12 +141,4 @@ export class Provisioner {
     }
     return shares;
   }
-}
-
-/** One revision has one pool. */
-function addTo(all: Provisioned[], more: Provisioned): void {
-  const at = all.findIndex(({ fn }) => fn.id === more.fn.id && fn.revision === more.fn.revision);
-  const before = all[at];
-  if (before === undefined) all.push(more);
-  else all[at] = { ...before, count: before.count + more.count };
 }

@@ -148,7 +148,7 @@ test("long messages and results take room as well", async () => {
   assert.equal(recorder.hasRoom, false);
 
   const other = recording(() => new Promise(() => {})).recorder;
-  const result = { namespace: "guest", status: 200, contentType: null, body: new Uint8Array(20 * 1024 * 1024), bytes: 9 };
-  void other.append([activation(1)], [{ activationId: activation(1).id, ...result }]);
+  const result = { status: 200, contentType: null, body: new Uint8Array(20 * 1024 * 1024), bytes: 9 };
+  void other.append([activation(1)], new Map([[activation(1).id, result]]));
   assert.equal(other.hasRoom, false);
 });

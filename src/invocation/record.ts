@@ -8,7 +8,7 @@ import type { ActivationFilter, Activations, CallResult, Page, PageRequest, Skip
 const flushAfterMs = 40;
 const batchMax = 1000;
 /** Memory of what waits, above which calls have to wait as well: some hundred thousand records. */
-const pendingBytesMax = 18 * 1024 * 1024;
+const pendingBytesMax = 19 * 1024 * 1024;
 /** A call waits so long for that at most, in ms, and so many calls. */
 const roomWaitMs = 5000;
 const roomWaitersMax = 10_000;
@@ -26,8 +26,6 @@ export class Recorder implements Activations {
   /** Of two batches one is filled while the other is written. */
   #filling = new PackedRecords();
   #other = new PackedRecords();
-  #results: CallResult[] = [];
-  #resultBytes = 0;
   /** Those who wait for room. */
   readonly #waiters = new Set<() => void>();
   /** Records added, and records on disk. */
@@ -51,7 +49,7 @@ export class Recorder implements Activations {
 
   /** False while so much waits for the disk that no call should begin: see `room`. */
   get hasRoom(): boolean {
-    return this.#filling.bytes + this.#other.bytes + this.#resultBytes < pendingBytesMax;
+    return this.#filling.bytes + this.#other.bytes < pendingBytesMax;
   }
 
   /** Resolves when there is room, so that calls are as slow as the disk; rejects with `overloaded` when that takes too long. */
@@ -73,11 +71,7 @@ export class Recorder implements Activations {
 
   /** Takes a record, with the result of its call if that is kept; it will be on disk within 100 ms unless the disk is slow. */
   add(record: Activation, result: CallResult | null = null): void {
-    if (result !== null) {
-      this.#results.push(result);
-      this.#resultBytes += result.body.length;
-    }
-    this.#filling.add(record);
+    this.#filling.add(record, result);
     this.#added++;
     this.#heard(record);
     if (this.#filling.count >= batchMax) void this.#writeBatch();
@@ -91,10 +85,8 @@ export class Recorder implements Activations {
     while (this.#written < goal) await this.#writeBatch();
   }
 
-  async append(records: Iterable<Activation>, results: readonly CallResult[] = []): Promise<void> {
-    this.#results.push(...results);
-    this.#resultBytes += bytesOf(results);
-    for (const record of records) this.add(record);
+  async append(records: Iterable<Activation>, results?: ReadonlyMap<string, CallResult>): Promise<void> {
+    for (const record of records) this.add(record, results?.get(record.id) ?? null);
     await this.flush();
   }
 
@@ -178,13 +170,10 @@ export class Recorder implements Activations {
   #writeBatch(): Promise<void> {
     if (this.#writing !== undefined) return this.#writing;
     const batch = this.#filling;
-    const results = this.#results;
     this.#filling = this.#other;
     this.#other = batch;
-    this.#results = [];
-    this.#writing = this.#write(batch, results).finally(() => {
+    this.#writing = this.#write(batch).finally(() => {
       this.#written += batch.count;
-      this.#resultBytes -= bytesOf(results);
       batch.clear();
       this.#writing = undefined;
       this.#letIn();
@@ -199,10 +188,10 @@ export class Recorder implements Activations {
     this.#waiters.clear();
   }
 
-  async #write(batch: PackedRecords, results: readonly CallResult[]): Promise<void> {
+  async #write(batch: PackedRecords): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#store.append(batch, results);
+        return await this.#store.append(batch);
       } catch (error) {
         this.#warn("Activation records could not be written; trying again", error);
         await new Promise<void>((resolve) =>
@@ -217,8 +206,4 @@ function diskTooSlow(): PlatformError {
   return new PlatformError("overloaded", "The disk is too slow for the records of more calls; try again", {
     details: { limit: "records", retryAfterS: 1 },
   });
-}
-
-function bytesOf(results: readonly CallResult[]): number {
-  return results.reduce((bytes, { body }) => bytes + body.length, 0);
 }

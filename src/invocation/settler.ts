@@ -64,8 +64,10 @@ export class Settler {
   async #settle(batch: readonly Finished[]): Promise<void> {
     const { recorder, world } = this.#parts;
     const records = batch.flatMap(({ record }) => (record === null ? [] : [record]));
-    const results = batch.flatMap(({ result }) => (result === null ? [] : [result]));
-    if (records.length > 0) await recorder.append(records, results);
+    const results = batch.flatMap(({ record, result }) =>
+      record === null || result === null ? [] : [[record.id, result] as const],
+    );
+    if (records.length > 0) await recorder.append(records, new Map(results));
     world.crashPoint?.("record");
     await this.#tellQueue(batch);
     world.crashPoint?.("acknowledge");

@@ -2,6 +2,7 @@ import type { AgentReport } from "../agent/link.ts";
 import type { BodySource } from "../lib/body.ts";
 import type { CancelSignal } from "../lib/cancel.ts";
 import type { Admission } from "../metering/admit.ts";
+import type { Leave } from "../metering/reserved-calls.ts";
 import type { PlatformError } from "../model/error.ts";
 import type { Activation, Fn } from "../model/model.ts";
 import type { Definition } from "./definitions.ts";
@@ -23,16 +24,26 @@ export interface SyncCallParts extends DispatchParts {
 export class SyncCall extends DispatchedCall {
   protected readonly caller: InvokeCaller;
   readonly #parts: SyncCallParts;
+  readonly #leave: Leave | null;
   /** Of the answer; 0: there is none yet. */
   #status = 0;
   #callerSignal: CancelSignal | null = null;
   #record: Activation | null = null;
   #recorded: PromiseWithResolvers<Activation> | null = null;
 
-  constructor(parts: SyncCallParts, id: string, definition: Definition, request: InvokeRequest, caller: InvokeCaller) {
+  /** `leave`: its function's calls are counted; null: they are not. */
+  constructor(
+    parts: SyncCallParts,
+    id: string,
+    definition: Definition,
+    request: InvokeRequest,
+    caller: InvokeCaller,
+    leave: Leave | null,
+  ) {
     super(parts, id, definition, parts.world.now(), 1, request);
     this.#parts = parts;
     this.caller = caller;
+    this.#leave = leave;
   }
 
   get background(): boolean {
@@ -77,6 +88,7 @@ export class SyncCall extends DispatchedCall {
   protected override ended(report: AgentReport): void {
     const { running, traffic, admission, world } = this.#parts;
     running.remove(this);
+    this.#leave?.();
     // A step of a call is part of that.
     if (this.cause === undefined) {
       traffic.leave();
