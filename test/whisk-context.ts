@@ -40,7 +40,6 @@ export async function whiskContext(invoker: Invoker): Promise<WhiskContext> {
   const admission = new Admission(quotas(7), world);
   const uploads = new Map<string, { bytes: Buffer; isArchive: boolean }>();
   const logs = new LogCollector({ store: memoryLogStore(), world });
-  const { activations } = store;
   const context: WskContext = {
     world,
     store,
@@ -59,7 +58,7 @@ export async function whiskContext(invoker: Invoker): Promise<WhiskContext> {
     identify: (credentials) => identifier.identify(credentials),
     changed: (namespace) => definitions.changed(namespace),
     appChanged: (namespace) => definitions.changed(namespace),
-    events: createEvents({ world, store, admission, invoker, activations, heard: () => {}, recorder: activations }),
+    events: createEvents({ world, store, admission, invoker }),
     quotas: admission,
     version: "1.2.3",
     baseUrl: () => "http://server",

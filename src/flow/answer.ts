@@ -14,11 +14,12 @@ export interface JsonAnswer {
 /** Of an answer that is no JSON. */
 export const invalidResult = "The action did not produce a valid JSON or JSON Array response.";
 
-/** Text of another type is wrapped as it is, bytes in base64. */
-export function jsonAnswer({ body, bytes, contentType }: Pick<CallResult, "body" | "bytes" | "contentType">): JsonAnswer {
+/** Text of another type is wrapped as it is, bytes in base64. `isPlain`: see `answersPlainJson`. */
+export function jsonAnswer({ body, bytes, contentType }: CallResult, isPlain = false): JsonAnswer {
   const text = textOf(body);
   if (bytes > body.length || bytes > resultBytesMax) return { what: "too_long", json: errorJson(oversizedText(text, bytes)) };
   if (bytes === 0) return { what: "given", json: "{}" };
+  if (isPlain) return { what: "given", json: text };
   if (!isJsonType(contentType)) return { what: "given", json: wrapped(body, text) };
   return jsonIn(text);
 }

@@ -26,8 +26,8 @@ export interface HttpConfig {
   readonly checkIntervalMs: number;
   /** Host names under which this server is known, besides IP addresses and localhost; lower case. (Default: none) */
   readonly publicNames: readonly string[];
-  /** Each name that is one label below this one is for routes with `byHost`; lower case. (Default: empty, there are none) */
-  readonly hostsBelow: string;
+  /** By the name that routes have in `byHost`, the name one label below which each host is for these; lower case, empty: none. (Default: there are none) */
+  readonly hostsBelow: Readonly<Record<string, string>>;
   /** IP addresses whose connections count as those of loopback. (Default: none) */
   readonly trustedPeers: readonly string[];
   /** Origins whose pages may change things without a key; `*`: all but `null`. (Default: only this server's and this machine's) */
@@ -47,7 +47,7 @@ export const httpDefaults: HttpConfig = {
   stallTimeoutMs: 60_000,
   checkIntervalMs: 1000,
   publicNames: [],
-  hostsBelow: "",
+  hostsBelow: {},
   trustedPeers: [],
   pageOrigins: [],
 };

@@ -179,14 +179,20 @@ export class Front implements ConnectionReader {
 export function matching(
   routes: readonly FastRoute[],
   { method, path, headers }: Pick<HttpRequest, "method" | "path" | "headers">,
-  hostsBelow: string,
+  hostsBelow: HttpConfig["hostsBelow"],
 ): FastRoute | undefined {
   // By the header alone, which a front process passes on.
-  const byHost = hostsBelow !== "" && labelBelow(hostsBelow, headerOf(headers, "host")) !== null;
+  const byHost = hostsOf(hostsBelow, headerOf(headers, "host"));
   for (const route of routes) {
-    if ((route.byHost === true) !== byHost) continue;
+    if (route.byHost !== byHost) continue;
     if (path.startsWith(route.prefix) && (route.matches === undefined || route.matches(method, path))) return route;
   }
+  return undefined;
+}
+
+/** Below which name a host is; undefined: below none, it is the server's own. */
+function hostsOf(hostsBelow: HttpConfig["hostsBelow"], host: string | undefined): string | undefined {
+  for (const name in hostsBelow) if (labelBelow(hostsBelow[name] as string, host) !== null) return name;
   return undefined;
 }
 

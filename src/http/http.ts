@@ -56,6 +56,8 @@ export interface HttpResponse {
     body: BodySource,
     done: (error?: Error) => void,
   ): void;
+  /** As `streamAlike`, of an answer that is a whole text. */
+  sendAlike?(status: number, headers: readonly string[], own: readonly string[], body: string): void;
 }
 
 /** A part of the one port's path space that is served by a handler; everything else goes to the framework. */
@@ -65,8 +67,8 @@ export interface FastRoute {
   readonly handler: Handler;
   /** Where only part of what is below the prefix is meant (our own API's invoke paths). */
   readonly matches?: (method: string, path: string) => boolean;
-  /** Takes the requests for names below `HttpConfig.hostsBelow`, which go to such routes only, and no others. */
-  readonly byHost?: true;
+  /** Takes the requests for hosts below the name that `HttpConfig.hostsBelow` has under this one, which go to such routes only, and no others. */
+  readonly byHost?: string;
   /** What it gives is for everybody: pages of every site may ask, and it may have any name. */
   readonly open?: true;
 }

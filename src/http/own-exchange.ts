@@ -102,12 +102,21 @@ export class OwnExchange implements HttpRequest, HttpResponse, RunningExchange, 
   }
 
   send(status: number, headers: readonly string[], body: Buffer | string): void {
+    this.#send(status, body, (bytes) => this.head(status, headers, bytes));
+  }
+
+  sendAlike(status: number, headers: readonly string[], own: readonly string[], body: string): void {
+    this.#send(status, body, (bytes) => this.notes.answers.render(status, headers, own, this.#frame(bytes)));
+  }
+
+  /** `headFor`: a body of so many bytes. */
+  #send(status: number, body: Buffer | string, headFor: (bytes: number) => string): void {
     this.#claim();
     if (this.#unreachable()) return;
     const bytes = typeof body === "string" ? Buffer.byteLength(body) : body.length;
     let head: string;
     try {
-      head = this.head(status, headers, bytes);
+      head = headFor(bytes);
     } catch (error) {
       this.refuse(badHead(error));
       return;

@@ -1,5 +1,5 @@
 /** The record of a call as an activation. Written as text: a result goes through as the code wrote it. */
-import { errorJson, jsonAnswer } from "../../flow/answer.ts";
+import { answersPlainJson, errorJson, jsonAnswer } from "../../flow/answer.ts";
 import { idToHex } from "../../model/id.ts";
 import type { Activation, App, Fn } from "../../model/model.ts";
 import type { CallResult } from "../../store/store.ts";
@@ -24,15 +24,19 @@ export interface Outcome {
 
 export function outcomeOf(record: Activation, kept: CallResult | null, fn: Fn | null): Outcome {
   const ending = endingOf(record);
-  if (kept !== null && ending <= 1) return answerOf(ending, kept);
+  if (kept !== null && ending <= 1) return answerOf(ending, kept, ending === 0 && gavePlainJson(record, fn));
   const error = record.error ?? { code: "", message: "" };
   // What ended a call that consists of others has a limit of its own.
   const limited = record.stepsMemoryMiB === undefined ? fn : null;
   return { ending, result: ending === 0 ? null : errorJson(failureText(error, limited)) };
 }
 
-function answerOf(ending: Ending, kept: CallResult): Outcome {
-  const { what, json } = jsonAnswer(kept);
+function gavePlainJson({ revision }: Activation, fn: Fn | null): boolean {
+  return fn !== null && fn.revision === revision && answersPlainJson(fn);
+}
+
+function answerOf(ending: Ending, kept: CallResult, isPlain: boolean): Outcome {
+  const { what, json } = jsonAnswer(kept, isPlain);
   const endings = { given: ending, too_long: 1, not_json: 2 } as const;
   return { ending: endings[what], result: json };
 }

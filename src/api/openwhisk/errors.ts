@@ -96,7 +96,7 @@ function refusalOf(error: PlatformError, { hasCredentials, isBrowser }: Asker): 
     case "request_timeout":
       return new Refusal(408, error.message);
     case "conflict":
-      return changedMeanwhile();
+      return error.details["reason"] === "not_ready" ? conflict(error.message) : changedMeanwhile();
     case "too_large":
       return new Refusal(413, error.message);
     case "throttled":

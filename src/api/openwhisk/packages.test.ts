@@ -9,6 +9,7 @@ import {
   whiskContext,
   type Who,
 } from "../../../test/whisk-context.ts";
+import { recordedEvent } from "../../invocation/caused-by.ts";
 import { PlatformError } from "../../model/error.ts";
 
 const noRoom = new PlatformError("overloaded", "No room", { details: { limit: "memory" } });
@@ -19,9 +20,11 @@ beforeEach(async () => {
     begin: (_request, _signal, caller) => caller.told({ ok: false, activationId: null, fn: null, error: noRoom, recorded: null }),
     invoke: async () => ({ ok: false, activationId: null, fn: null, error: noRoom, recorded: null }),
     accept: async () => Promise.reject(noRoom),
-    async acceptAll(requests, beside) {
+    async acceptAll(requests, event) {
       const calls = requests.map(() => noRoom);
-      beside?.(calls);
+      if (event === undefined) return calls;
+      const { record, result } = recordedEvent(event, event.rules(calls));
+      await whisk.context.store.activations.append([record], new Map([[record.id, result]]));
       return calls;
     },
   });

@@ -1,7 +1,6 @@
 /** An answer that is all in memory, and what every answer carries. */
 import type { HttpRequest, HttpResponse } from "../../http/http.ts";
 import { requestIdOf } from "../../http/framework.ts";
-import { WholeBody } from "../../lib/body.ts";
 import type { World } from "../../lib/world.ts";
 import { idToHex } from "../../model/id.ts";
 
@@ -45,12 +44,9 @@ export function givenTransaction(request: Pick<HttpRequest, "header">): string |
 /** What tells of an activation, by its id in hex; there are many of these, and most of their heads is the same. */
 export function sendActivation(response: HttpResponse, number: number, id: string, body: string, transaction = id): void {
   const own = ["x-openwhisk-activation-id", id, "X-Request-ID", transaction];
-  if (response.streamAlike === undefined) response.send(number, [...jsonHeaders, ...own], body);
-  else response.streamAlike(number, jsonHeaders, own, new WholeBody(Buffer.from(body)), ignoreEnd);
+  if (response.sendAlike === undefined) response.send(number, [...jsonHeaders, ...own], body);
+  else response.sendAlike(number, jsonHeaders, own, body);
 }
-
-/** The client is away, or has it. */
-function ignoreEnd(): void {}
 
 export function sendReply(response: HttpResponse, { status, headers, body }: Reply, transaction: string): void {
   response.send(status, [...headers, ...corsHeaders, "X-Request-ID", transaction], body);

@@ -115,6 +115,10 @@ export class LinkExchange implements HttpRequest, HttpResponse, LinkStream, Feed
     done();
   }
 
+  sendAlike(status: number, headers: readonly string[], own: readonly string[], body: string): void {
+    this.streamAlike(status, headers, own, new WholeBody(Buffer.from(body)), nothing);
+  }
+
   /** Answers in the listener's own words, in place of a handler. */
   refuse(error: PlatformError): void {
     this.#claimed = "refused";

@@ -74,6 +74,12 @@ export class SharedResponse implements HttpResponse {
     else this.#response.streamAlike(status, shared, own, body, done);
   }
 
+  sendAlike(status: number, headers: readonly string[], own: readonly string[], body: string): void {
+    const shared = this.#alike(headers);
+    if (this.#response.sendAlike === undefined) this.#response.send(status, [...shared, ...own], body);
+    else this.#response.sendAlike(status, shared, own, body);
+  }
+
   #alike(headers: readonly string[]): readonly string[] {
     const cors = this.#cors;
     if (cors.last?.from !== headers) cors.last = { from: headers, to: withCors(headers, cors) };

@@ -4,6 +4,6 @@
 export const webRoute = { prefix: "/api/v1/web/", open: true } as const;
 
 /** All that is asked of the host of a namespace. */
-export const webHostRoute = { prefix: "/", byHost: true, open: true } as const;
+export const webHostRoute = { prefix: "/", byHost: "web", open: true } as const;
 
 export const webMethods = ["OPTIONS", "GET", "DELETE", "POST", "PUT", "HEAD", "PATCH"] as const;
