@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import { layersOf } from "../model/layer.ts";
 import type { ProtocolName, StartableSource } from "../model/model.ts";
 import type { CompiledKey, CompiledStore } from "./code/compiled-store.ts";
 import type { Prepared, StoredCode } from "./image.ts";
@@ -38,6 +39,8 @@ export async function withCompiled(prepared: Prepared, code: CompilableCode, sto
 
 function isWorthIt({ kind, stored, source }: CompilableCode): boolean {
   const { family } = kind.runtime;
+  // With folders of modules beside the code Node's part would not be used.
+  if (family === "nodejs" && layersOf(source).length > 0) return false;
   if ((family !== "nodejs" && family !== "python") || source.type !== "code") return false;
   return stored.bytes >= worthBytesMin[family] || stored.files >= worthFilesMin;
 }

@@ -34,7 +34,10 @@ export interface Images {
    * name. The same upload twice does nothing the second time. Throws `invalid` naming the entry and why, `too_large`.
    */
   addCode(upload: Upload): Promise<StoredCode>;
-  hasCode(digest: string): Promise<boolean>;
+  /** Null where it is not there. */
+  findCode(digest: string): Promise<StoredCode | null>;
+  /** Names of the programs in this code that run beside a function which has it as a layer. Throws `not_found`. */
+  extensionsIn(digest: string): Promise<readonly string[]>;
   /** Null where it is not there, or an archive that was not to be kept. */
   codeAsSent(digest: string): Promise<SentCode | null>;
   /**
@@ -127,6 +130,8 @@ export interface Prepared {
   readonly code: string | null;
   /** Host folder that becomes `/runtime`: the shim, or what programs of the kind use besides; null when the kind has none. */
   readonly runtime: string | null;
+  /** Host folder that becomes `/opt`: what the function's layers hold; absent: there are none. */
+  readonly layers?: string;
   /** `PATH` inside. */
   readonly path: string;
   /** What runs our shim of the kind (protocol `frames`); null when the kind has none: its code speaks frames itself. */

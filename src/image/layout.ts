@@ -8,6 +8,8 @@ export interface Layout {
   readonly node: string;
   readonly python: string;
   readonly java: string;
+  /** Folder of what layers bring. */
+  readonly layers: string;
   /** `PATH`. */
   readonly path: string;
 }
@@ -19,10 +21,11 @@ export const rootLayout: Layout = {
   node: "/bin/node",
   python: "/usr/bin/python3.11",
   java: "/usr/bin/java",
+  layers: "/opt",
   path: "/usr/local/bin:/usr/bin:/bin",
 };
 
 /** Without a root: the same programs as the host has them. */
-export function hostLayout(codeFolder: string, runtimeFolder: string, nodeFile: string, path: string): Layout {
-  return { code: codeFolder, runtime: runtimeFolder, node: nodeFile, python: "python3", java: "java", path };
+export function hostLayout(folders: Pick<Layout, "code" | "runtime" | "layers">, nodeFile: string, path: string): Layout {
+  return { ...folders, node: nodeFile, python: "python3", java: "java", path };
 }

@@ -3,9 +3,11 @@ import { LRUCache } from "lru-cache";
 import type { OwnKind } from "../config/own-kinds.ts";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
+import { layersOf } from "../model/layer.ts";
 import type { Source, StartableSource } from "../model/model.ts";
 import { CodeStore } from "./code/code-store.ts";
 import { CompiledStore } from "./code/compiled-store.ts";
+import { LayerFolders } from "./code/layer-folders.ts";
 import { Leftovers } from "./code/leftovers.ts";
 import { PackageStore } from "./code/package-store.ts";
 import { Places } from "./code/places.ts";
@@ -20,9 +22,10 @@ import { type PackageManager, publicRegistries, type Registries } from "./packag
 import { planOf } from "./packages/plan.ts";
 import type { Provided } from "./packages/provided.ts";
 import { executableCommand } from "./programs/executable.ts";
+import { layerEnvironment, layerPath } from "./programs/layers.ts";
 import { javaAction, javaMemory, javaProgram } from "./programs/java.ts";
 import { nodejsMemory, nodejsProgram, nodejsShim } from "./programs/nodejs.ts";
-import { nothingToRun, topFiles } from "./programs/program.ts";
+import { type CodeFolders, nothingToRun, topFiles } from "./programs/program.ts";
 import { pythonBlank, pythonEnvironment, pythonProgram, pythonShim } from "./programs/python.ts";
 import { type ImageOwner, PulledImages, type PullSettings } from "./pulled/pulled-images.ts";
 import { RootStore } from "./roots/root-store.ts";
@@ -62,7 +65,8 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const packages = await PackageStore.open(join(options.dataFolder, "packages"), options.world, flush);
   const pulled =
     options.pulls === undefined ? null : await PulledImages.open(join(options.dataFolder, "images"), options.pulls, options);
-  return new LocalImages(options, { code, places, compiled, packages, pulled });
+  const layers = await LayerFolders.open(join(options.dataFolder, "layers"), code, options.world);
+  return new LocalImages(options, { code, places, compiled, packages, pulled, layers });
 }
 
 const flushTimeoutMs = 120_000;
@@ -102,6 +106,7 @@ interface Stores {
   readonly compiled: CompiledStore;
   readonly packages: PackageStore;
   readonly pulled: PulledImages | null;
+  readonly layers: LayerFolders;
 }
 
 class LocalImages implements Images {
@@ -113,6 +118,7 @@ class LocalImages implements Images {
   readonly #compiled: CompiledStore;
   readonly #packages: PackageStore;
   readonly #pulled: PulledImages | null;
+  readonly #layers: LayerFolders;
   readonly #leftovers: Leftovers;
   readonly #roots: RootStore;
   readonly #shims: Shims;
@@ -128,22 +134,23 @@ class LocalImages implements Images {
     this.#compiled = stores.compiled;
     this.#packages = stores.packages;
     this.#pulled = stores.pulled;
+    this.#layers = stores.layers;
     // Sources are looked up again: what they start as may be gone.
     const removed = () => this.#prepared.clear();
-    const pins = stores.pulled?.pins ?? null;
-    this.#leftovers = new Leftovers(stores.code, stores.compiled, removed, stores.packages, pins);
+    this.#leftovers = new Leftovers({ ...stores, notes: stores.pulled?.pins ?? null }, removed);
     this.#roots = new RootStore(options.cacheFolder, options.world, options.say);
     this.#shims = new Shims({ ...options, projectFolder }, this.#roots);
   }
 
   async prepare(source: Source, owner?: string, revision?: number): Promise<Prepared> {
     if (source.type === "sequence") throw new PlatformError("unsupported", "A sequence has no code that could be started");
-    if (source.type === "image") return this.#imagesPulled().prepare(source.image, ownerOf(owner, revision));
+    if (source.type === "image") return this.#imagesPulled().prepare(source.image, ownerOf(owner, revision), source.start);
     const own = this.#own.find(source.kind);
     if (own !== null) return await this.#prepareOwn(own, source, ownerOf(owner, revision));
     const handler = source.type === "code" ? source.handler : null;
     const dependencies = dependenciesOf(source);
-    const key = JSON.stringify([source.kind, source.digest, dependencies, handler, source.command, owner ?? null]);
+    const layers = layerDigests(source);
+    const key = JSON.stringify([source.kind, source.digest, dependencies, handler, source.command, layers, owner ?? null]);
     const known = this.#prepared.get(key);
     if (known) return known;
     const work = this.#prepare(source, owner).then((prepared) => this.#untilKept(key, prepared));
@@ -153,7 +160,7 @@ class LocalImages implements Images {
   }
 
   async fetchAhead(source: Source, owner: string, revision: number): Promise<void> {
-    if (source.type === "image") await this.#pulled?.fetchAhead(source.image, { id: owner, revision });
+    if (source.type === "image") await this.#pulled?.fetchAhead(source.image, { id: owner, revision }, source.start);
   }
 
   async prepareBlank(kindName: string): Promise<Blank | null> {
@@ -163,7 +170,7 @@ class LocalImages implements Images {
     if (family !== "nodejs" && family !== "python") return null;
     const root = this.#options.files === "roots" ? await rootOf(kind, this.#roots) : null;
     const runtime = await this.#shims.of(kind, root);
-    const layout = await this.#layout(kind, "", runtime);
+    const layout = await this.#layout(kind, "", runtime, null);
     const shim = family === "nodejs" ? { shimCommand: nodejsShim(layout), env: {} } : pythonBlank(layout);
     const memory = family === "nodejs" && root !== null ? { memoryOptions: nodejsMemory } : {};
     const place = root === null ? null : await this.#places.make();
@@ -178,8 +185,12 @@ class LocalImages implements Images {
     return this.#code.add(upload);
   }
 
-  async hasCode(digest: string): Promise<boolean> {
-    return (await this.#code.find(digest)) !== null;
+  findCode(digest: string): Promise<StoredCode | null> {
+    return this.#code.find(digest);
+  }
+
+  extensionsIn(digest: string): Promise<readonly string[]> {
+    return this.#layers.extensionsIn(digest);
   }
 
   codeAsSent(digest: string): Promise<SentCode | null> {
@@ -212,14 +223,17 @@ class LocalImages implements Images {
     return this.#leftovers.step(uses);
   }
 
-  async #prepareOwn(kind: OwnKind, { digest, command }: Startable, owner: ImageOwner | null): Promise<Prepared> {
+  async #prepareOwn(kind: OwnKind, source: Startable, owner: ImageOwner | null): Promise<Prepared> {
+    const { digest, command } = source;
     const { folder } = await this.#code.get(digest);
-    return await this.#own.prepare(kind, {
+    const layers = await this.#layers.of(layerDigests(source));
+    const prepared = await this.#own.prepare(kind, {
       command: command === null || command.length === 0 ? null : command,
       folder,
       hasRoots: this.#options.files === "roots",
       pulled: (image) => this.#imagesPulled().prepare(image, owner),
     });
+    return layers === null ? prepared : { ...prepared, layers };
   }
 
   #imagesPulled(): PulledImages {
@@ -244,10 +258,12 @@ class LocalImages implements Images {
     const { stored, folder } = await this.#withPackages(source);
     const root = this.#options.files === "roots" ? await rootOf(kind, this.#roots) : null;
     const runtime = await this.#shims.of(kind, root);
-    const layout = await this.#layout(kind, folder, runtime);
-    const programs = await programsOf(kind, folder, source, layout);
+    const layers = await this.#layers.of(layerDigests(source));
+    const layout = await this.#layout(kind, folder, runtime, layers);
+    const programs = await programsOf(kind, { folder, layers }, source, layout);
     const memory = memoryOf(kind, root !== null, layout);
-    const prepared = { root: root?.folder ?? null, code: folder, runtime, path: layout.path, ...programs, ...memory };
+    const bare = { root: root?.folder ?? null, code: folder, runtime, path: layout.path, ...programs, ...memory };
+    const prepared = layers === null ? bare : withLayers(bare, layers, kind, layout);
     if (root === null || owner === undefined) return prepared;
     return await withCompiled(prepared, { owner, source, kind, stored, layout }, this.#compiled);
   }
@@ -272,11 +288,12 @@ class LocalImages implements Images {
     return { stored: { ...stored, bytes, files }, folder: both };
   }
 
-  async #layout(kind: Kind, folder: string, runtime: string | null): Promise<Layout> {
+  async #layout(kind: Kind, folder: string, runtime: string | null, layers: string | null): Promise<Layout> {
     const { files } = this.#options;
     if (files === "roots") return rootLayout;
     const node = await nodeOf(kind, this.#roots);
-    return hostLayout(folder, runtime ?? "", node?.file ?? "node", files.path);
+    const folders = { code: folder, runtime: runtime ?? "", layers: layers ?? rootLayout.layers };
+    return hostLayout(folders, node?.file ?? "node", files.path);
   }
 }
 
@@ -284,6 +301,13 @@ type Startable = Exclude<StartableSource, { type: "image" }>;
 
 function dependenciesOf(source: Startable): string | null {
   return source.type === "code" ? (source.dependencies ?? null) : null;
+}
+
+/** Of what is in `/opt`. */
+const layerDigests = (source: Startable) => layersOf(source).map(({ digest }) => digest);
+
+function withLayers(bare: Prepared, layers: string, kind: Kind, layout: Layout): Prepared {
+  return { ...bare, layers, path: layerPath(bare.path, layout), env: layerEnvironment(kind, bare.env, layout) };
 }
 
 /** The same place from `src/image` and from `dist/image`. */
@@ -297,7 +321,7 @@ function memoryOf(kind: Kind, hasRoot: boolean, layout: Layout): Pick<Prepared, 
 
 async function programsOf(
   kind: Kind,
-  folder: string,
+  { folder, layers }: CodeFolders,
   source: Startable,
   layout: Layout,
 ): Promise<Pick<Prepared, "shimCommand" | "command" | "env">> {
@@ -312,7 +336,7 @@ async function programsOf(
         env: programEnv(source),
       };
     case "python": {
-      const command = own ?? (await pythonProgram(kind.name, folder, handler, layout));
+      const command = own ?? (await pythonProgram(kind.name, { folder, layers }, handler, layout));
       return { shimCommand: pythonShim(layout), command, env: await pythonEnvironment(folder, layout) };
     }
     case "shim": {
@@ -326,11 +350,11 @@ async function programsOf(
     }
     case "java": {
       const shimCommand = isAction(source) ? javaAction(layout) : null;
-      const command = own ?? (await javaProgram(kind.name, folder, handler, layout));
+      const command = own ?? (await javaProgram(kind.name, { folder, layers }, handler, layout));
       return { shimCommand, command, env: {} };
     }
     case "executable": {
-      const command = await executableCommand(kind.name, folder, given ?? [], kind.runtime.staticOnly, layout);
+      const command = await executableCommand(kind.name, { folder, layers }, given ?? [], kind.runtime.staticOnly, layout);
       return {
         shimCommand: null,
         command: () => command,

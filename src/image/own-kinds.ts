@@ -63,7 +63,10 @@ export class OwnKinds {
     }
     if ((await stat(root).catch(() => null))?.isDirectory() !== true)
       throw new PlatformError("internal", `The folder of the kind ${name} is not there: correct the setting kinds`);
-    const command = given === null ? await executableCommand(name, source.folder, [], false, rootLayout) : inCode(given);
+    const command =
+      given === null
+        ? await executableCommand(name, { folder: source.folder, layers: null }, [], false, rootLayout)
+        : inCode(given);
     return { root, runtime: null, path: rootLayout.path, shimCommand: null, env: {}, ...code, command: () => command };
   }
 }

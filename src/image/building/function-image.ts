@@ -104,7 +104,13 @@ async function startOf(kind: Kind, request: ImageRequest): Promise<Start> {
       return await pythonStart(kind, request);
     case "executable": {
       const given = (entrypoint ?? []).map((word) => word.replace(/^\.\//, ""));
-      const command = await executableCommand(kind.name, code, given, kind.runtime.staticOnly, rootLayout);
+      const command = await executableCommand(
+        kind.name,
+        { folder: code, layers: null },
+        given,
+        kind.runtime.staticOnly,
+        rootLayout,
+      );
       return { command: command.map((word) => word.replace(`/${codeFolder}/`, "./")), env: {} };
     }
     default:
@@ -125,7 +131,10 @@ async function pythonStart(kind: Kind, { code, packages, handler, entrypoint }: 
   const own = await pythonEnvironment(code, rootLayout);
   const env = packages === null ? own : { ...own, PYTHONPATH: `${own["PYTHONPATH"]}:/${pythonPackages}` };
   if (packages === null)
-    return { command: entrypoint ?? (await pythonProgram(kind.name, code, handler, rootLayout))("http-stream"), env };
+    return {
+      command: entrypoint ?? (await pythonProgram(kind.name, { folder: code, layers: null }, handler, rootLayout))("http-stream"),
+      env,
+    };
   const { file, name } = await pythonEntry(kind.name, code, handler, "http-stream");
   if (packages.folder !== null && entrypoint === null) await requireKit(join(packages.folder, installedFolder, "bin/fdk"));
   return { command: [`/${pythonPackages}/bin/fdk`, `/${codeFolder}/${file}`, name], env };

@@ -28,7 +28,7 @@ async function open(folder: string) {
   const pins = new DigestPins(`${folder}/pins`, world);
   const used = new Set<string>();
   let removals = 0;
-  const leftovers = new Leftovers(code, compiled, () => removals++, null, pins);
+  const leftovers = new Leftovers({ code, compiled, layers: { forget: async () => {} }, notes: pins }, () => removals++);
   const add = (text: string) => code.add({ bytes: Buffer.from(text), fileName: "index.js" });
   const compile = async (owner: string, digest: string) => {
     const { folder: files } = await code.get(digest);

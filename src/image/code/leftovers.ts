@@ -1,12 +1,22 @@
 import type { Uses } from "../image.ts";
 import type { CodeStore } from "./code-store.ts";
 import type { CompiledStore } from "./compiled-store.ts";
+import type { LayerFolders } from "./layer-folders.ts";
 import { nameOf, type PackageStore } from "./package-store.ts";
 
 /** Small things that are kept for each function, by its id. */
 interface FunctionNotes {
   owners(): AsyncIterable<string>;
   remove(owner: string): Promise<void>;
+}
+
+/** What keeps something. */
+interface Keepers {
+  readonly code: CodeStore;
+  readonly compiled: CompiledStore;
+  readonly layers: Pick<LayerFolders, "forget">;
+  readonly packages?: PackageStore | null;
+  readonly notes?: FunctionNotes | null;
 }
 
 /** So many folders are looked at in a step. */
@@ -21,21 +31,17 @@ export class Leftovers {
   readonly #compiled: CompiledStore;
   readonly #packages: PackageStore | null;
   readonly #notes: FunctionNotes | null;
+  readonly #layers: Pick<LayerFolders, "forget">;
   readonly #removed: () => void;
   #round: AsyncGenerator<void> | null = null;
 
   /** `removed` is called before something is. */
-  constructor(
-    code: CodeStore,
-    compiled: CompiledStore,
-    removed: () => void,
-    packages: PackageStore | null = null,
-    notes: FunctionNotes | null = null,
-  ) {
+  constructor({ code, compiled, layers, packages = null, notes = null }: Keepers, removed: () => void) {
     this.#code = code;
     this.#compiled = compiled;
     this.#packages = packages;
     this.#notes = notes;
+    this.#layers = layers;
     this.#removed = removed;
   }
 
@@ -69,6 +75,7 @@ export class Leftovers {
     for await (const digest of this.#code.digests()) {
       if (!(await uses.code(digest, null)) && this.#code.unused.isOver(digest)) {
         this.#removed();
+        await this.#layers.forget(digest);
         await this.#code.remove(digest);
       }
       yield;

@@ -120,7 +120,7 @@ test("packages that lie together with no code that is in use go after an hour, a
     await packages.add(key, (tree) => unpackRecords(inPieces(bytesOf(leaf), 100), tree, ["node_modules"]));
     await packages.join(key, digest, (await code.get(digest)).folder);
   }
-  const leftovers = new Leftovers(code, compiled, () => {}, packages);
+  const leftovers = new Leftovers({ code, compiled, packages, layers: { forget: async () => {} } }, () => {});
   const round = async () => {
     while (await leftovers.step({ code: async (digest) => digest === now.digest, function: async () => true }));
   };

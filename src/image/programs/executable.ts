@@ -3,9 +3,10 @@ import { join, relative } from "node:path";
 import { PlatformError } from "../../model/error.ts";
 import type { Layout } from "../layout.ts";
 import { elfProblem } from "./elf.ts";
-import { insidePath, nothingToRun, topFiles } from "./program.ts";
+import { type CodeFolders, insidePath, nothingToRun, topFiles } from "./program.ts";
 
-const names = ["bootstrap", "main", "exec", "func"] as const;
+const bootstrap = "bootstrap";
+const names = [bootstrap, "main", "exec", "func"] as const;
 
 /**
  * The command of a program that needs no runtime. `given` as the function has it; empty: a usual name at the top, else the
@@ -13,18 +14,25 @@ const names = ["bootstrap", "main", "exec", "func"] as const;
  */
 export async function executableCommand(
   kind: string,
-  folder: string,
+  { folder, layers }: CodeFolders,
   given: readonly string[],
   staticOnly: boolean,
   layout: Layout,
 ): Promise<readonly string[]> {
   const [program, ...args] = given;
   if (program !== undefined && isOutside(program, staticOnly)) return given;
+  if (program === undefined && layers !== null && !(await hasBootstrap(folder)) && (await hasBootstrap(layers)))
+    return [`${layout.layers}/${bootstrap}`];
   const path = program === undefined ? await findProgram(kind, folder) : await checkProgram(program, folder, staticOnly);
   if (path === null) return given;
   const problem = await elfProblem(join(folder, path), staticOnly);
   if (problem !== null) throw new PlatformError("invalid", `${JSON.stringify(path)} cannot run as ${kind}: ${problem}`);
   return [`${layout.code}/${path}`, ...args];
+}
+
+/** A runtime, which a layer may bring instead of the code. */
+async function hasBootstrap(folder: string): Promise<boolean> {
+  return (await stat(join(folder, bootstrap)).catch(() => null))?.isFile() === true;
 }
 
 /** A program of the root, by its full path; an empty root has none. */

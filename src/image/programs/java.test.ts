@@ -21,7 +21,7 @@ async function commandOf(
       mkdirSync(dirname(join(folder, path)), { recursive: true });
       writeFileSync(join(folder, path), text);
     }
-    const [program, ...args] = (await javaProgram("java:17", folder, handler, rootLayout))(protocol);
+    const [program, ...args] = (await javaProgram("java:17", { folder: folder, layers: null }, handler, rootLayout))(protocol);
     assert.equal(program, "/usr/bin/java");
     return args.filter((arg) => !/^-[XD]/.test(arg)).join(" ");
   } finally {

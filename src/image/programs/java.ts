@@ -5,10 +5,13 @@ import { compiledFolder } from "../compilers/compiler.ts";
 import type { Layout } from "../layout.ts";
 import { javaActions, javaClasses, javaTrustStore } from "../roots/java-shim.ts";
 import { gsonJar } from "../roots/recipes.ts";
-import { type FindProgram, nothingToRun, topFiles } from "./program.ts";
+import { type CodeFolders, type FindProgram, nothingToRun, topFiles } from "./program.ts";
 
 /** Where jars are looked for: beside the code, and as `lib` or as Fn's images have them in `app`. */
 const jarFolders = ["", "lib", "app"] as const;
+
+/** Where Lambda looks for those of layers. */
+const sharedJars = "java/lib";
 
 /** Classes may lie at the top or in here. */
 const classFolder = "classes";
@@ -43,14 +46,27 @@ const manyMiB = 1793;
  * Fn's kit with the handler for http-stream; else the class that the handler names, or the one that the code's only jar, or its own
  * manifest, calls Main-Class.
  */
-export async function javaProgram(kind: string, folder: string, handler: string | null, layout: Layout): Promise<FindProgram> {
+export async function javaProgram(
+  kind: string,
+  { folder, layers }: CodeFolders,
+  handler: string | null,
+  layout: Layout,
+): Promise<FindProgram> {
+  const shared = layers === null ? [] : await sharedJarsIn(layers);
   const [files, jars] = [await topFiles(folder), await jarsIn(folder)];
   const hasClasses = (await stat(join(folder, classFolder)).catch(() => null))?.isDirectory() === true;
-  const [hasKit, hasLambdaClient] = await Promise.all([kitMain, lambdaMain].map((each) => findClass(each, folder, jars)));
+  const isThere = async (name: string) =>
+    (await findClass(name, folder, jars)) || (layers !== null && (await findClass(name, layers, shared)));
+  const [hasKit, hasLambdaClient] = await Promise.all([kitMain, lambdaMain].map(isThere));
   const main = await mainClassIn(folder);
   const java = (...args: readonly string[]) => [layout.java, ...options(layout), ...args];
   const places = [layout.code, ...(hasClasses ? [`${layout.code}/${classFolder}`] : [])];
-  const classPath = [`${layout.runtime}/${javaClasses}`, ...places, ...jars.map((jar) => `${layout.code}/${jar}`)].join(":");
+  const classPath = [
+    `${layout.runtime}/${javaClasses}`,
+    ...places,
+    ...jars.map((jar) => `${layout.code}/${jar}`),
+    ...shared.map((jar) => `${layout.layers}/${jar}`),
+  ].join(":");
   return (protocol) => {
     if (protocol === "http-stream") {
       if (handler === null || !methodRule.test(handler)) throw noMethod(handler);
@@ -81,6 +97,12 @@ export function javaAction(layout: Layout): readonly string[] {
 function options({ runtime }: Layout): readonly string[] {
   const store = [`-Djavax.net.ssl.trustStore=${runtime}/${javaTrustStore}`, "-Djavax.net.ssl.trustStoreType=jks"];
   return ["-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-Xshare:auto", "-Djava.awt.headless=true", ...store];
+}
+
+/** Those that layers bring. */
+async function sharedJarsIn(layers: string): Promise<string[]> {
+  const names = await readdir(join(layers, sharedJars)).catch(() => []);
+  return names.filter((name) => name.endsWith(".jar")).map((name) => `${sharedJars}/${name}`);
 }
 
 async function jarsIn(folder: string): Promise<string[]> {

@@ -6,6 +6,13 @@ import type { ProtocolName } from "../../model/model.ts";
 /** Gives the command of the code's own program under a protocol; throws `invalid` when there is none. */
 export type FindProgram = (protocol: ProtocolName) => readonly string[];
 
+/** Host folders of a function's files. */
+export interface CodeFolders {
+  readonly folder: string;
+  /** What its layers hold; null: it has none. */
+  readonly layers: string | null;
+}
+
 /** Names of the files at the top of unpacked code; links to files count. */
 export async function topFiles(folder: string): Promise<ReadonlySet<string>> {
   const files = new Set<string>();

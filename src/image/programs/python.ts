@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { PlatformError } from "../../model/error.ts";
 import type { ProtocolName } from "../../model/model.ts";
 import type { Layout } from "../layout.ts";
-import { type FindProgram, nothingToRun, pickFile, topFiles } from "./program.ts";
+import { type CodeFolders, type FindProgram, nothingToRun, pickFile, topFiles } from "./program.ts";
 
 /** Folders beside the code in which people vendor packages (`pip install --target`); `python` is where Fn's images have them. */
 export const packageFolders = ["vendor", "python"] as const;
 /** Where the platform puts those that it installed. */
 export const installedFolder = ".kiln/packages";
 
+const lambdaClient = "awslambdaric/__main__.py";
 const stdioNames = ["func.py", "main.py", "app.py"];
 const fileNames = {
   "http-stream": ["func.py", "handler.py", "app.py", "main.py"],
@@ -55,10 +56,16 @@ export async function pythonEnvironment(folder: string, layout: Layout): Promise
  * `python FILE`, and for http-stream the file run by the FDK, as Fn's images do (`fdk func.py handler`). `handler` of the
  * function, as `file.name`, replaces both names.
  */
-export async function pythonProgram(kind: string, folder: string, handler: string | null, layout: Layout): Promise<FindProgram> {
+export async function pythonProgram(
+  kind: string,
+  { folder, layers }: CodeFolders,
+  handler: string | null,
+  layout: Layout,
+): Promise<FindProgram> {
   const files = await topFiles(folder);
   const hasFdk = await hasPackage(folder, "fdk/scripts/fdk.py");
-  const hasLambdaClient = await hasPackage(folder, "awslambdaric/__main__.py");
+  const hasLambdaClient =
+    (await hasPackage(folder, lambdaClient)) || (layers !== null && (await hasPackage(layers, lambdaClient)));
   return (protocol) => {
     if (protocol === "runtime-api") {
       if (!hasLambdaClient) throw noLambdaClient();

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { PlatformError } from "../../model/error.ts";
+import type { ImageStart } from "../../model/model.ts";
 import type { RunConfig } from "../../oci/oci.ts";
 import { userOf } from "../../oci/user.ts";
 import type { Prepared } from "../image.ts";
@@ -9,9 +10,14 @@ import { fullPath, programInside, textInside } from "./inside.ts";
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** What a sandbox of an unpacked image is started with. Throws `invalid`, and `function_start_failed` for what is not in it. */
-export async function preparedOf(image: string, { folder, note }: CachedImage, hold: () => () => void): Promise<Prepared> {
+export async function preparedOf(
+  image: string,
+  { folder, note }: CachedImage,
+  start: ImageStart | undefined,
+  hold: () => () => void,
+): Promise<Prepared> {
   const root = join(folder, "tree");
-  const { config } = note;
+  const config = startedAs(note.config, start);
   const env = environmentOf(config);
   const workingFolder = fullPath(config.WorkingDir ?? "", "/");
   const path = env["PATH"] ?? defaultPath;
@@ -28,6 +34,15 @@ export async function preparedOf(image: string, { folder, note }: CachedImage, h
     workingFolder,
     user,
     hold,
+  };
+}
+
+function startedAs(config: RunConfig, { entryPoint, command, workingFolder }: ImageStart = {}): RunConfig {
+  return {
+    ...config,
+    Entrypoint: entryPoint ?? config.Entrypoint,
+    Cmd: command ?? config.Cmd,
+    WorkingDir: workingFolder ?? config.WorkingDir,
   };
 }
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { LRUCache } from "lru-cache";
 import type { World } from "../../lib/world.ts";
 import { asPlatformError, PlatformError } from "../../model/error.ts";
+import type { ImageStart } from "../../model/model.ts";
 import type { Descriptor, Platform, Reference, Registry, RegistrySettings, ResolvedImage } from "../../oci/oci.ts";
 import { parseReference } from "../../oci/reference.ts";
 import { createRegistry } from "../../oci/registry.ts";
@@ -84,31 +85,31 @@ export class PulledImages {
   }
 
   /**
-   * What a sandbox of this image is started with; fetches it where it is not there. Throws `invalid`, `pull_timeout`, and `registry_failed` as
+   * What a sandbox of this image is started with, which with an owner is always the same; fetches it where it is not there. Throws `invalid`, `pull_timeout`, and `registry_failed` as
    * `Failed to pull image '<image>': <reason>`.
    */
-  prepare(image: string, owner: ImageOwner | null): Promise<Prepared> {
+  prepare(image: string, owner: ImageOwner | null, start?: ImageStart): Promise<Prepared> {
     // Without an owner nothing says that it is to stay what it is.
-    if (owner === null) return this.#prepare(image, owner);
+    if (owner === null) return this.#prepare(image, owner, start);
     const key = JSON.stringify([image, owner.id, owner.revision]);
     const known = this.#prepared.get(key);
     if (known !== undefined) return known;
-    const work = this.#prepare(image, owner);
+    const work = this.#prepare(image, owner, start);
     this.#prepared.set(key, work);
     work.catch(() => this.#prepared.delete(key));
     return work;
   }
 
   /** Fetches the image of a revision that never had it; one that was removed since is not wanted enough. What goes wrong is told to its call. */
-  async fetchAhead(image: string, owner: ImageOwner): Promise<void> {
+  async fetchAhead(image: string, owner: ImageOwner, start?: ImageStart): Promise<void> {
     try {
-      if ((await this.#pins.find(owner.id, owner.revision, image)) === null) await this.prepare(image, owner);
+      if ((await this.#pins.find(owner.id, owner.revision, image)) === null) await this.prepare(image, owner, start);
     } catch {
       // Its call is told.
     }
   }
 
-  async #prepare(image: string, owner: ImageOwner | null): Promise<Prepared> {
+  async #prepare(image: string, owner: ImageOwner | null, start: ImageStart | undefined): Promise<Prepared> {
     const reference = parseReference(image, this.#settings.defaultRegistry);
     // The pin first: a digest in the name may be of an index, which is not what was unpacked.
     const pin = owner === null ? null : await this.#pins.find(owner.id, owner.revision, image);
@@ -116,7 +117,7 @@ export class PulledImages {
     const found = (known === null ? null : this.#cache.find(known)) ?? (await this.#fetch(image, reference, known, owner));
     const letGo = this.#cache.hold(found.note.digest);
     try {
-      return await preparedOf(image, found, () => this.#cache.hold(found.note.digest));
+      return await preparedOf(image, found, start, () => this.#cache.hold(found.note.digest));
     } finally {
       letGo();
     }

@@ -12,6 +12,7 @@ const folders = [
   "function",
   "runtime",
   "var/task",
+  "opt",
   "home",
   "etc/ssl/certs",
   "usr/bin",
