@@ -19,6 +19,7 @@ const extensions = ["", ".js", ".mjs", ".cjs", ".ts"];
 async function loadLambda(folder, name, arn, calls) {
   prepareConsole(calls);
   process.env.LAMBDA_TASK_ROOT = folder;
+  if (process.env.NODE_PATH) require("./node-path.cjs").importFromNodePath();
   const handler = await loadHandlerOf(folder, name);
   const streaming = handler[responseStreaming] === "response";
   return {

@@ -16,7 +16,10 @@ const { captureConsole, captureOutput } = require("./output.cjs");
 const type = { hello: 1, init: 2, ready: 3, failed: 4, rehearse: 5, mark: 6, call: 16, body: 17, cancel: 20, credit: 21 };
 
 const path = process.env.KILN_SOCKET;
-if (path === undefined) {
+// Beside Lambda's extensions the platform is on their port.
+const port = path === undefined ? process.env.AWS_LAMBDA_RUNTIME_API?.split(":")[1] : undefined;
+const place = port === undefined ? { path } : { host: "127.0.0.1", port: Number(port), noDelay: true };
+if (path === undefined && port === undefined) {
   process.stderr.write("KILN_SOCKET is not set: this program is started by the platform, see docs/frames.md\n");
   process.exit(2);
 }
@@ -32,7 +35,7 @@ const onread = {
 // Deno knows nothing of reading into a buffer of ours.
 const isDeno = process.versions.deno !== undefined;
 const isNode = !isDeno && process.versions.bun === undefined;
-const socket = connect(isDeno ? { path } : { path, onread });
+const socket = connect(isDeno ? place : { ...place, onread });
 if (isDeno) socket.on("data", (data) => calls.read(inlet, data, data.length));
 const outlet = new Outlet(socket);
 const calls = new Calls(outlet, socket);

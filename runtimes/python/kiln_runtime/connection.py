@@ -2,7 +2,7 @@
 
 import json
 import os
-from _socket import AF_UNIX, MSG_DONTWAIT, SOCK_STREAM, socket  # `socket` itself imports four times as much.
+from _socket import AF_INET, AF_UNIX, IPPROTO_TCP, MSG_DONTWAIT, SOCK_STREAM, TCP_NODELAY, socket  # `socket` itself imports four times as much.
 from _thread import RLock
 from collections import deque
 from struct import Struct
@@ -22,6 +22,19 @@ _head = Struct(">IIBB")
 _length = Struct(">I")
 
 
+def _connected(place):
+    """By a path, or by HOST:PORT."""
+    host, _, port = place.rpartition(":")
+    if "/" in place:
+        connection = socket(AF_UNIX, SOCK_STREAM)
+        connection.connect(place)
+    else:
+        connection = socket(AF_INET, SOCK_STREAM)
+        connection.connect((host, int(port)))
+        connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+    return connection
+
+
 class Connection:
     """The one connection. Writing is safe from any thread. Reading is the main thread's, and while a call runs in that, of the call."""
 
@@ -31,8 +44,7 @@ class Connection:
     hear = None
 
     def __init__(self, path):
-        self._socket = socket(AF_UNIX, SOCK_STREAM)
-        self._socket.connect(path)
+        self._socket = _connected(path)
         self._lock = RLock()
         self._reading = RLock()
         self._rest = b""

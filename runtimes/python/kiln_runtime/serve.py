@@ -29,7 +29,8 @@ from .output import capture, flush
 
 
 def serve():
-    path = os.environ.get("KILN_SOCKET")
+    # Beside Lambda's extensions the platform is on their port.
+    path = os.environ.get("KILN_SOCKET") or os.environ.get("AWS_LAMBDA_RUNTIME_API")
     if path is None:
         sys.exit("KILN_SOCKET is not set: this program is started by the platform, see docs/frames.md")
     connection = Connection(path)
