@@ -81,6 +81,10 @@ export interface Launch {
   readonly outputMark?: string;
   /** A line that the program prints for the platform alone; absent: there is none. */
   readonly hiddenLine?: string;
+  /** A program, with its arguments, that runs the command which comes behind them; absent: the command runs alone. */
+  readonly wrapper?: readonly string[];
+  /** Names by which the program knows its own loopback besides `localhost`. Absent: none. */
+  readonly localNames?: readonly string[];
   /** Where the program expects its code, and starts, besides the usual folder; absent: only there. An image has its own. */
   readonly codePlace?: string;
   /** Folders that the program writes to besides /tmp, where it is an image's; `.` is the working folder. Absent: none. */
@@ -123,9 +127,19 @@ export interface Session {
   abandonedEnded?(): Promise<void>;
   /** False as soon as the session must not be given another call. */
   readonly usable: boolean;
+  /**
+   * A call is over: resolves once what goes on in the sandbox behind its answer is, too. Until then it gets no other call, and is not frozen. Null:
+   * nothing goes on. Absent: nothing ever does.
+   */
+  settling?(): Promise<void> | null;
+  /** Its sandbox is about to be ended: tells the code, and resolves once that has left, or has had its time for it. Absent: nobody wants to hear. */
+  leave?(reason: EndReason): Promise<void>;
   /** Ends the connections. */
   close(): void;
 }
+
+/** Why a sandbox ends: it is not needed, a call was too slow, or something in it failed. */
+export type EndReason = "spindown" | "timeout" | "failure";
 
 /** Who began a call: hears once of the answer or of why there is none, maybe before `begin` returns. */
 export interface SessionCaller {

@@ -8,11 +8,15 @@ import type { Duplex } from "node:stream";
 import { realWorld } from "../../lib/world.ts";
 import type { Fn } from "../../model/model.ts";
 import { type ApiAccess, apiKeyOf, noApi } from "../api-access.ts";
-import type { FunctionProtocol, Launch, LaunchApp, Session, SessionHooks } from "../protocol.ts";
+import type { FunctionProtocol, Launch, LaunchApp, SessionHooks } from "../protocol.ts";
 import { lambdaPlaceDefaults, taskFolder } from "../runtime-api/environment.ts";
 import { openBlank } from "./blank.ts";
+import { extendedLaunch, isExtended, openExtended } from "./extended.ts";
 import { isLambda, type LambdaParts, lambdaArnOf, lambdaEnvironment } from "./lambda.ts";
 import { FramesSession, type SessionInit } from "./session.ts";
+
+/** Says in which app the function is; empty: in none. */
+const appVariable = "KILN_APP";
 
 /** Where sandboxes show the code; those without a root of their own name another place in `KILN_CODE`. */
 const codeFolder = "/function";
@@ -24,9 +28,13 @@ export function frames(api: ApiAccess = noApi, lambda: LambdaParts = nowhere()):
     once: false,
     serial: false,
     attributesOutput: true,
-    launch: (fn, app) => (isLambda(fn) ? lambdaLaunch(launch(fn, app, api), fn, lambda) : launch(fn, app, api)),
-    open: async (fn, dial, hooks, signal) =>
-      openSession(await dial(signal), { code: codeFolder, ...initOf(fn, lambda) }, hooks, signal),
+    launch: (fn, app) => (isLambda(fn) ? lambdaLaunch(launch(fn, app, api), fn, app, lambda) : launch(fn, app, api)),
+    open: async (fn, dial, hooks, signal, app) => {
+      const init = { code: codeFolder, ...initOf(fn, app?.name ?? null, lambda) };
+      const open = (connection: Duplex, heard: SessionHooks) => openSession(connection, init, heard, signal);
+      if (isExtended(fn)) return await openExtended(fn, dial, hooks, signal, { app, lambda, open });
+      return await open(await dial(signal), hooks);
+    },
     blank: {
       // Nobody knows yet what its code will be.
       launch: { env: {}, endpoint: { via: "callback" }, shim: true, codePlace: taskFolder },
@@ -38,7 +46,8 @@ export function frames(api: ApiAccess = noApi, lambda: LambdaParts = nowhere()):
           },
           load: (fn, { folder, env }, hooks, signal) => {
             const { connection, hello } = runtime.release();
-            return openSession(connection, { code: folder, ...initOf(fn, lambda), env }, hooks, signal, hello);
+            const init = initOf(fn, env[appVariable] || null, lambda);
+            return openSession(connection, { code: folder, ...init, env }, hooks, signal, hello);
           },
           close: () => runtime.close(),
         };
@@ -63,8 +72,9 @@ function launch(fn: Fn, app: LaunchApp, api: ApiAccess): Launch {
 }
 
 /** What its owner set there wins over what only has a default. */
-function lambdaLaunch(launched: Launch, fn: Fn, parts: LambdaParts): Launch {
-  return { ...launched, env: lambdaEnvironment(launched.env, fn, parts), codePlace: taskFolder };
+function lambdaLaunch(launched: Launch, fn: Fn, app: LaunchApp, parts: LambdaParts): Launch {
+  const env = lambdaEnvironment(launched.env, fn, app.name, parts);
+  return extendedLaunch({ ...launched, env, codePlace: taskFolder }, fn);
 }
 
 /** Where nobody says where that is. */
@@ -77,7 +87,7 @@ function identity(fn: Fn, app: LaunchApp): Record<string, string> {
   return {
     KILN_NAMESPACE: fn.namespace,
     KILN_OWNER: app.namespace ?? fn.namespace,
-    KILN_APP: app.name ?? "",
+    [appVariable]: app.name ?? "",
     KILN_FUNCTION: fn.name,
     KILN_FUNCTION_ID: fn.id,
     KILN_REVISION: String(fn.revision),
@@ -85,11 +95,11 @@ function identity(fn: Fn, app: LaunchApp): Record<string, string> {
   };
 }
 
-function initOf(fn: Fn, lambda: LambdaParts): Omit<SessionInit, "code"> {
+function initOf(fn: Fn, app: string | null, lambda: LambdaParts): Omit<SessionInit, "code"> {
   if (fn.source.type !== "code") return { handler: null, concurrency: fn.concurrency };
   const { handler, convention } = fn.source;
   const init = { handler, concurrency: fn.concurrency };
-  if (convention === "lambda") return { ...init, convention, arn: lambdaArnOf(fn, lambda) };
+  if (convention === "lambda") return { ...init, convention, arn: lambdaArnOf(fn, app, lambda) };
   return convention === "parameters" ? { ...init, convention, ...parametersOf(fn) } : init;
 }
 
@@ -106,7 +116,7 @@ function openSession(
   hooks: SessionHooks,
   signal: AbortSignal,
   hello?: Buffer,
-): Promise<Session> {
+): Promise<FramesSession> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void) => {
       signal.removeEventListener("abort", abort);

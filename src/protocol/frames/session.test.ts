@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { type BodySink, bytesBody, readBody } from "../../lib/body.ts";
+import { realWorld } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
 import { creditFrame, frameHead, FrameReader, frameType, textFrame } from "../../wire/frames.ts";
 import { sampleFn } from "../../../test/samples.ts";
@@ -376,7 +377,7 @@ test("launch: a function for Lambda finds Lambda's variables, which nobody else 
   } as const;
   const place = { account: "123456789012", region: "eu-north-1" };
   const world = { now: () => 0, newId: () => "01JD0000000000000000000001" };
-  const { launch } = frames(undefined, { place, world });
+  const { launch } = frames(undefined, { place, world: { ...realWorld(), ...world } });
   const { env, codePlace } = launch(sampleFn({ source, config: { TZ: "CET", AWS_REGION: "x" } }), { name: null, config: {} });
   assert.equal(codePlace, "/var/task");
   const { TZ, LANG, AWS_REGION, _HANDLER, AWS_LAMBDA_LOG_STREAM_NAME, LAMBDA_TASK_ROOT } = env;

@@ -38,7 +38,15 @@ export const notFoundText = refusalText(404, "NotFound", "There is no such path 
 export const pongText = `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\npong`;
 
 function jsonText(status: number, json: string, connection?: "close"): string {
-  const close = connection === undefined ? "" : "Connection: close\r\n";
-  const lines = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(json)}\r\n${close}`;
+  return jsonAnswer(status, json, connection === undefined ? [] : ["Connection: close"]);
+}
+
+/** `headers`: lines besides those of every answer. */
+export function jsonAnswer(status: number, json: string, headers: readonly string[] = []): string {
+  const more = headers.map((line) => `${line}\r\n`).join("");
+  const lines = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(json)}\r\n${more}`;
   return `HTTP/1.1 ${status} ${reasons[status]}\r\n${lines}\r\n${Buffer.from(json).toString("latin1")}`;
 }
+
+/** For programs that want no JSON. */
+export const okText = `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nOK`;

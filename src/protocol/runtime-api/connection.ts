@@ -44,7 +44,7 @@ export class Connection {
   constructor(stream: Duplex, site: Site) {
     this.#stream = stream;
     this.#site = site;
-    if (!readShared(stream, this.#onRead)) stream.on("data", this.#onData);
+    if (!readShared(stream, this.#onRead)) stream.on("data", this.#onData).resume();
     stream.on("end", () => this.close());
     stream.on("error", () => this.close());
     stream.on("close", () => this.close());
@@ -68,6 +68,16 @@ export class Connection {
     this.#answered = true;
     this.#stream.uncork();
     this.#finish();
+  }
+
+  /** Writes a part of an answer that has no head and no end, to a program of ours. */
+  say(data: string | Buffer): void {
+    if (!this.#closed) this.#stream.write(data);
+  }
+
+  /** Bytes that wait to be sent. */
+  get unsentBytes(): number {
+    return this.#stream.writableLength;
   }
 
   close(): void {

@@ -15,11 +15,21 @@ export const lambdaPlaceDefaults: LambdaPlace = { account: "000000000000", regio
 /** Where the code of a function is, as it sees it. */
 export const taskFolder = "/var/task";
 
-/** The one version there is of a function that was not published. */
+/** Of a function that no version of it was named of. */
 const newestVersion = "$LATEST";
 
 /** What is asked of a function here. */
-type NamedFn = Pick<Fn, "name" | "memoryMiB">;
+type NamedFn = Pick<Fn, "name" | "memoryMiB" | "version">;
+
+/** What Lambda's clients call a function: APP.NAME, or NAME of one that is in no app. */
+export function lambdaName({ name }: Pick<Fn, "name">, app: string | null): string {
+  return app === null ? name : `${app}.${name}`;
+}
+
+/** Which version of a function it is, as its code reads it. */
+export function lambdaVersion({ version }: Pick<Fn, "version">): string {
+  return version === undefined ? newestVersion : String(version);
+}
 
 /** The ARN of a function that was named without a qualifier. */
 export function lambdaArn({ account, region }: LambdaPlace, functionName: string): string {
@@ -28,6 +38,8 @@ export function lambdaArn({ account, region }: LambdaPlace, functionName: string
 
 /** Of a sandbox that starts now. */
 export interface LambdaStart {
+  /** Of the app that the function is in; null: of none. */
+  readonly app: string | null;
   /** As the code is to see it; null: the function names none. */
   readonly handler: string | null;
   /** Kind of the function; null: it is a container image, which brings its own of what a kind gives. */
@@ -40,16 +52,18 @@ export interface LambdaStart {
 }
 
 /** The variables that the platform sets, which those of the function's owner never replace. */
-export function lambdaVariables({ name, memoryMiB }: NamedFn, start: LambdaStart): Record<string, string> {
-  const { handler, kind, place, now, id } = start;
+export function lambdaVariables(fn: NamedFn, start: LambdaStart): Record<string, string> {
+  const { app, handler, kind, place, now, id } = start;
+  const name = lambdaName(fn, app);
+  const version = lambdaVersion(fn);
   const day = new Date(now).toISOString().slice(0, 10).replaceAll("-", "/");
   return {
     ...(handler === null ? {} : { _HANDLER: handler }),
     AWS_LAMBDA_FUNCTION_NAME: name,
-    AWS_LAMBDA_FUNCTION_VERSION: newestVersion,
-    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(memoryMiB),
+    AWS_LAMBDA_FUNCTION_VERSION: version,
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(fn.memoryMiB),
     AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${name}`,
-    AWS_LAMBDA_LOG_STREAM_NAME: `${day}/[${newestVersion}]${idToHex(id)}`,
+    AWS_LAMBDA_LOG_STREAM_NAME: `${day}/[${version}]${idToHex(id)}`,
     AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
     AWS_REGION: place.region,
     AWS_DEFAULT_REGION: place.region,
@@ -73,7 +87,7 @@ function executionName(kind: string): string {
 }
 
 /** Lambda names no environment to programs that bring their runtime. */
-const isBare = (kind: string) => ["native", "go", "rust", "provided"].includes(kind.split(":")[0] ?? "");
+export const isBare = (kind: string) => ["native", "go", "rust", "provided"].includes(kind.split(":")[0] ?? "");
 
 /** `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1` of a W3C `traceparent`. */
 export function lambdaTraceId(traceparent: string): string {

@@ -47,6 +47,12 @@ export class EventHeads {
   }
 }
 
+/** What a caller says in a header of this name, in lower case. */
+export function callersHeader(headers: readonly string[], lower: string): string | undefined {
+  for (let i = 0; i < headers.length; i += 2) if (lowerName(headers[i] as string) === lower) return headers[i + 1];
+  return undefined;
+}
+
 /** How a call is called on this API. */
 export const requestIdOf = (callId: string): string => idToUuid(callId);
 

@@ -44,7 +44,8 @@ export function invalidMode(): PlatformError {
   return platformSaid("Runtime.InvalidResponseModeHeader", "The runtime asked for a response mode that is not known");
 }
 
-function platformSaid(type: string, message: string): PlatformError {
+/** An error in the words of Lambda, as its callers read it. */
+export function platformSaid(type: string, message: string): PlatformError {
   const body = JSON.stringify({ errorType: type, errorMessage: message });
   return new PlatformError("function_failed", message, { details: { type, body } });
 }

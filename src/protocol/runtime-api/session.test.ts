@@ -6,6 +6,9 @@ import { Cancel } from "../../lib/cancel.ts";
 import { realWorld } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
 import type { FunctionRequest, FunctionResponse } from "../protocol.ts";
+import { UnseenCall } from "../unseen-call.ts";
+import { notFoundText } from "./answers.ts";
+import { refuse } from "./asked.ts";
 import { RuntimeSession } from "./session.ts";
 
 const never = new Cancel();
@@ -27,6 +30,7 @@ function started(concurrency = 1) {
     world: realWorld(),
     arn: "arn:aws:lambda:us-east-1:000000000000:function:f",
     concurrency,
+    extensions: { asked: (asked) => refuse(asked, notFoundText), closed: () => {} },
   });
   const connect = () => {
     const [near, far] = duplexPair();
@@ -192,6 +196,22 @@ test("what a caller says of itself is told as it is", async () => {
   assert.equal(headers["x-other"], undefined);
   session.close();
   assert.equal((await failure(answered)).code, "function_exited");
+});
+
+test("a call that no poll has come for is given back with its event when the program ends, and one that was handed over is not", async () => {
+  const { session, connect } = started();
+  const runtime = connect();
+  const polled = runtime.next();
+  const handed = failure(session.call(request("1"), never));
+  await polled;
+  const waiting = failure(session.call(request("2"), never));
+  session.close();
+  const late = failure(session.call(request(""), never));
+  assert.equal((await handed) instanceof UnseenCall, false);
+  const events = [await waiting, await late].map((error) =>
+    error instanceof UnseenCall ? error.event.toString() : error.message,
+  );
+  assert.deepEqual(events, ["2", "{}"]);
 });
 
 test("an error is the call's: its message, type, stack and text", async () => {

@@ -4,9 +4,12 @@ import type { World } from "../../lib/world.ts";
 import { asPlatformError, PlatformError } from "../../model/error.ts";
 import { limits } from "../../model/limits.ts";
 import type { Dial, FunctionRequest, FunctionResponse, Session, SessionCaller } from "../protocol.ts";
+import { UnseenCall } from "../unseen-call.ts";
 import { acceptedText, invalidModeText, notFoundText, pongText, tooLargeText, unknownIdText, wrongStateText } from "./answers.ts";
+import { headerOf, refuse } from "./asked.ts";
 import { type Asked, Connection, type Site } from "./connection.ts";
 import { EventHeads } from "./event-head.ts";
+import type { Extensions } from "./extensions.ts";
 import { errorBytesMax, invalidMode, responseTooLarge, saidError, trailedError } from "./failures.ts";
 import { Invocation } from "./invocation.ts";
 import { StreamedResponse } from "./streamed-response.ts";
@@ -23,6 +26,8 @@ export interface RuntimeSessionOptions {
   readonly world: World;
   /** Events that may be in the hands of the runtime at a time. */
   readonly concurrency: number;
+  /** Serve what is none of the runtime's own requests. */
+  readonly extensions: Pick<Extensions, "asked" | "closed">;
 }
 
 /**
@@ -67,7 +72,6 @@ export class RuntimeSession implements Session, Site {
 
   begin(request: FunctionRequest, signal: CancelSignal, caller: Pick<SessionCaller, "answered" | "failed">): void {
     const invocation = new Invocation(request, signal, caller, (over) => this.#forget(over));
-    if (!this.#usable) return invocation.fail(ended());
     const whole = request.body.take?.() ?? null;
     if (whole !== null) return this.#offer(invocation, whole);
     readBody(request.body, limits.requestBytesMax, requestTooLarge).then(
@@ -79,18 +83,25 @@ export class RuntimeSession implements Session, Site {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#usable = false;
     this.#over.abort(ended());
-    this.#starting.reject(notReady());
     for (const connection of this.#connections) connection.close();
+    this.end();
+  }
+
+  /** Fails all calls and takes no more; connections stay. */
+  end(): void {
+    this.#usable = false;
+    this.#starting.reject(notReady());
     this.#tellFailed();
-    for (const invocation of [...this.#running.values(), ...this.#waiting]) invocation.fail(ended());
+    for (const invocation of this.#running.values()) invocation.fail(ended());
+    for (const invocation of this.#waiting.slice()) invocation.fail(new UnseenCall(invocation.event));
   }
 
   // Of the site: requests of the runtime.
 
   asked(request: Asked): void {
     const { method, path } = request.head;
+    if (!path.startsWith(version) && path !== pingPath) return this.#options.extensions.asked(request);
     if (method === "POST") return this.#posted(request, path);
     request.body.cancel();
     if (method !== "GET") request.connection.answer(notFoundText);
@@ -100,6 +111,7 @@ export class RuntimeSession implements Session, Site {
 
   closed(connection: Connection): void {
     this.#connections.delete(connection);
+    this.#options.extensions.closed(connection);
     const at = this.#polls.indexOf(connection);
     if (at !== -1) this.#polls.splice(at, 1);
   }
@@ -132,7 +144,8 @@ export class RuntimeSession implements Session, Site {
   #offer(invocation: Invocation, event: Buffer): void {
     if (invocation.over) return;
     invocation.event = event.length === 0 ? emptyEvent : event;
-    if (this.#polls.length > 0) this.#hand(invocation);
+    if (!this.#usable) invocation.fail(new UnseenCall(invocation.event));
+    else if (this.#polls.length > 0) this.#hand(invocation);
     else this.#waiting.push(invocation);
   }
 
@@ -245,24 +258,11 @@ const initErrorPath = `${version}/runtime/init/error`;
 const pingPath = "/ping";
 const emptyEvent = Buffer.from("{}");
 
-function refuse({ connection, body }: Asked, text: string): void {
-  body.cancel();
-  connection.answer(text);
-}
-
 /** The error that a request tells of; one that breaks off, or says too much, counts for what its head says. */
 async function saidIn(request: Asked): Promise<PlatformError> {
   const type = headerOf(request, "lambda-runtime-function-error-type");
   const said = await readBody(request.body, errorBytesMax, requestTooLarge).catch(() => Buffer.alloc(0));
   return saidError(said, type);
-}
-
-function headerOf({ head: { headers } }: Asked, lower: string): string | undefined {
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string;
-    if (name.length === lower.length && name.toLowerCase() === lower) return headers[i + 1];
-  }
-  return undefined;
 }
 
 function requestTooLarge(): PlatformError {
