@@ -47,7 +47,7 @@ export interface Agent extends AgentLink {
   /** Why so many sandboxes of this function can't be kept ready; null: they can. */
   provisionRefusal(fn: Fn): PlatformError | null;
   /** For packages that code names and does not bring. */
-  readonly installer: Pick<Installer, "install">;
+  readonly installer: Pick<Installer, "install" | "look">;
   /** A function is there whose first call may come: its code is compiled ahead, and from now on stem cells that fit it are kept. */
   expect(fn: Fn, app: App | null): void;
   /**
@@ -93,6 +93,7 @@ class LocalAgent implements Agent {
   readonly #retired: RetiredPools;
   #running = 0;
   readonly #ended = (start: StartType) => this.#runEnded(start);
+  readonly #again = (run: Run, signal: CancelSignal) => this.#place(run, signal, this.#world.monotonic());
   #closing = false;
   #measuring = false;
   /** Called when the last call has ended after `close` began. */
@@ -141,8 +142,13 @@ class LocalAgent implements Agent {
 
   run(call: AgentCall, signal: CancelSignal): void {
     const now = this.#world.monotonic();
-    const run = new Run(call, this.#world, now, this.#ended);
+    const run = new Run(call, this.#world, now, this.#ended, this.#again);
     this.#running++;
+    this.#place(run, signal, now);
+  }
+
+  #place(run: Run, signal: CancelSignal, now: number): void {
+    const { call } = run;
     let pool: Pool;
     let slot: Slot | undefined;
     try {

@@ -136,6 +136,8 @@ export class StemCells {
   #rackOf(fn: SettledFn, app: App | null): Rack | undefined {
     const { source } = fn;
     if (fn.protocol !== "frames" || source.type !== "code" || source.command !== null || fn.egress === "none") return undefined;
+    // What is mounted in a cell was mounted before it was known whose it will be.
+    if (source.layers !== undefined) return undefined;
     const rack = this.#racks.find(({ rule }) => rule.kind === source.kind && rule.memoryMiB === fn.memoryMiB);
     return rack === undefined || isReadAtStart(fn.config) || isReadAtStart(app?.config ?? {}) ? undefined : rack;
   }
@@ -273,7 +275,8 @@ class Rack {
 }
 
 /** What runtimes, or libraries below them, read when they start: a cell has started already. */
-const readAtStart = /^(?:NODE_|PYTHON|LD_|UV_|V8_|MALLOC_|GLIBC_|OPENSSL_|SSL_|LC_|ICU_)|^(?:PATH|HOME|LANG|LANGUAGE|TZ|TMPDIR)$/;
+const readAtStart =
+  /^(?:NODE_|PYTHON|LD_|UV_|V8_|MALLOC_|GLIBC_|OPENSSL_|SSL_|LC_|ICU_)|^(?:AWS_LAMBDA_EXEC_WRAPPER|PATH|HOME|LANG|LANGUAGE|TZ|TMPDIR)$/;
 
 function isReadAtStart(config: Readonly<Record<string, string>>): boolean {
   for (const name in config) if (readAtStart.test(name)) return true;

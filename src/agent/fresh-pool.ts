@@ -73,7 +73,7 @@ export class FreshPool implements Pool {
 
   release(instance: Instance): void {
     instance.ended = true;
-    void instance.sandbox.stop();
+    void instance.stop("spindown");
   }
 
   /** A sandbox of one call is made with the call. */

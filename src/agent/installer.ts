@@ -58,6 +58,12 @@ export class Installer {
     return plan.key;
   }
 
+  /** What `install` would give, and whether it would have to wait for it. Throws as `Images.planInstall`. */
+  async look(source: CodeSource, namespace: string): Promise<{ readonly key: string; readonly isThere: boolean } | null> {
+    const plan = (await this.#parts.images.planInstall?.(source, namespace)) ?? null;
+    return plan === null ? null : { key: plan.key, isThere: await plan.isThere() };
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const { stop } of this.#running.values()) stop.abort(stopping());

@@ -2,7 +2,7 @@ import { LineSplitter } from "../lib/lines.ts";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
 import type { LogLine } from "../model/model.ts";
-import type { Session } from "../protocol/protocol.ts";
+import type { EndReason, Session } from "../protocol/protocol.ts";
 import type { Sandbox, SandboxExit } from "../sandbox/sandbox.ts";
 import type { AgentCall } from "./link.ts";
 
@@ -66,6 +66,7 @@ export class Instance {
   readonly #startLines: LogLine[] = [];
   #session: Session | undefined;
   #lastCall: AgentCall | null = null;
+  #leaving: Promise<void> | null = null;
   readonly #splitters: { readonly stdout: LineSplitter; readonly stderr: LineSplitter };
 
   /** `hiddenLine`: as `Launch` has it. */
@@ -111,6 +112,21 @@ export class Instance {
     this.used = true;
     this.idleSince = now;
     if (!this.session.usable) this.ended = true;
+  }
+
+  /** Ends it, after code that wants to hear of that has had a moment. Resolves when it is gone. */
+  async stop(reason: EndReason): Promise<SandboxExit> {
+    if (this.#session?.leave !== undefined) await (this.#leaving ??= this.#leave(this.#session.leave(reason)));
+    return await this.sandbox.stop();
+  }
+
+  async #leave(left: Promise<void>): Promise<void> {
+    // From now on nobody freezes it, which would keep the code from leaving.
+    this.ended = true;
+    if (this.frozen) this.thaw();
+    await Promise.race([left, this.sandbox.exited]);
+    // It is about to end by itself, which says how it went.
+    await ownExit(this.sandbox, this.#world);
   }
 
   /** Stops the clock for everything inside; false where the driver cannot. The sandbox that cannot be frozen any more is ended. `now`: monotonic ms. */

@@ -31,7 +31,13 @@ export class RetiredPools {
   forget(id: string, keep: readonly number[]): void {
     const longAgo = this.#world.monotonic() - retiredForMs;
     for (const [key, at] of this.#at) {
-      if (at < longAgo || keep.some((revision) => key.startsWith(`${id}:${revision}:`))) this.#at.delete(key);
+      if (at < longAgo || keep.some((revision) => isOf(key, id, revision))) this.#at.delete(key);
     }
   }
+}
+
+/** Whether it is the key of a pool of this revision, or of a variant of it. */
+function isOf(key: string, id: string, revision: number): boolean {
+  const start = `${id}:${revision}`;
+  return key.startsWith(start) && ":~".includes(key.charAt(start.length));
 }

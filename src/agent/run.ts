@@ -1,10 +1,11 @@
-import type { BodySource } from "../lib/body.ts";
+import { type BodySource, WholeBody } from "../lib/body.ts";
 import type { CancelSignal } from "../lib/cancel.ts";
 import type { World } from "../lib/world.ts";
 import { asPlatformError, PlatformError } from "../model/error.ts";
 import type { LogLine, StartType } from "../model/model.ts";
 import { limits } from "../model/limits.ts";
 import type { FunctionRequest, FunctionResponse, HttpOrigin, Session, SessionCaller } from "../protocol/protocol.ts";
+import { UnseenCall } from "../protocol/unseen-call.ts";
 import { type BodyFate, CountedBody } from "./counted-body.ts";
 import type { Timed } from "../lib/deadlines.ts";
 import { cancelGrace, exitError, ownExit, type Instance } from "./instance.ts";
@@ -19,10 +20,11 @@ import type { Pool, Slot } from "./pool.ts";
  * When the time is up the sandbox is killed, and what the session then says is told as that reason. When the caller or a reader of the
  * answer goes away the code is told so by its protocol and has a moment to end by itself; then its sandbox, which serves nobody else
  * any more, is killed all the same. With a concurrency above 1 the other calls in it end with it: code cannot be stopped in part.
+ * A call that came to a program which had ended, and saw nothing of it, waits for another slot.
  */
 export class Run implements FunctionRequest, SessionCaller, BodyFate, Timed {
   readonly call: AgentCall;
-  readonly body: CountedBody;
+  body: CountedBody;
   /** Milliseconds since the epoch. */
   deadlineAt = 0;
   // Of the list of time limits.
@@ -32,6 +34,8 @@ export class Run implements FunctionRequest, SessionCaller, BodyFate, Timed {
   readonly #world: World;
   /** Called once, after `report`. */
   readonly #ended: (start: StartType) => void;
+  /** Finds it another slot. */
+  readonly #again: (run: Run, signal: CancelSignal) => void;
   readonly #beganAt: number;
   #answer: CountedBody | null = null;
   /** Monotonic ms; -1: it has none yet. */
@@ -46,9 +50,16 @@ export class Run implements FunctionRequest, SessionCaller, BodyFate, Timed {
   #done = false;
 
   /** `beganAt`: monotonic ms. */
-  constructor(call: AgentCall, world: World, beganAt: number, ended: (start: StartType) => void) {
+  constructor(
+    call: AgentCall,
+    world: World,
+    beganAt: number,
+    ended: (start: StartType) => void,
+    again: (run: Run, signal: CancelSignal) => void,
+  ) {
     this.call = call;
     this.#ended = ended;
+    this.#again = again;
     this.#world = world;
     this.#beganAt = beganAt;
     this.body = new CountedBody(call.request.body, limits.requestBytesMax, requestTooLarge, null);
@@ -110,7 +121,9 @@ export class Run implements FunctionRequest, SessionCaller, BodyFate, Timed {
   }
 
   failed(error: unknown): void {
-    void this.#failure((this.#slot as Slot).instance, error).then((failure) => this.fail(failure));
+    const { instance } = this.#slot as Slot;
+    if (error instanceof UnseenCall && this.#killed === null) return void this.#elsewhere(instance, error);
+    void this.#failure(instance, error).then((failure) => this.fail(failure));
   }
 
   printed({ stream, text }: Omit<LogLine, "at">): void {
@@ -120,7 +133,7 @@ export class Run implements FunctionRequest, SessionCaller, BodyFate, Timed {
   timeUp(): void {
     const { instance } = this.#slot as Slot;
     this.#killed ??= timedOut(this.call.fn.timeoutMs);
-    void instance.sandbox.stop().then(() => instance.session.close());
+    void instance.stop("timeout").then(() => instance.session.close());
   }
 
   /** The call is over with an error; a sandbox that may still work on it is killed already. */
@@ -158,9 +171,26 @@ export class Run implements FunctionRequest, SessionCaller, BodyFate, Timed {
     await this.#grace;
     // A program that closed its connection is about to say how it ends; killing it at once would hide that.
     if (this.#killed === null && failure.code === "function_exited") await ownExit(instance.sandbox, this.#world);
-    const exit = await instance.sandbox.stop();
+    const exit = await instance.stop("failure");
     if (this.#killed !== null) return this.#killed;
     return exit.outOfMemory || failure.code === "function_exited" ? exitError(exit) : failure;
+  }
+
+  /** The code has seen nothing of the call: it waits again, as if it had until now. */
+  async #elsewhere(instance: Instance, { event }: UnseenCall): Promise<void> {
+    instance.ended = true;
+    await instance.stop("failure");
+    this.#giveBack(instance, 0, this.#world.monotonic());
+    this.#slot = null;
+    this.#slotAt = -1;
+    this.body = new CountedBody(new WholeBody(event), limits.requestBytesMax, requestTooLarge, null);
+    this.#again(this, this.#signal as CancelSignal);
+  }
+
+  #giveBack(instance: Instance, runMs: number, now: number): void {
+    this.#pool?.deadlines.remove(this);
+    instance.end(now);
+    this.#pool?.release(instance, runMs, now);
   }
 
   #finish(error: PlatformError | null): void {
@@ -170,10 +200,11 @@ export class Run implements FunctionRequest, SessionCaller, BodyFate, Timed {
     const slotAt = this.#slotAt === -1 ? now : this.#slotAt;
     const instance = this.#slot === null ? null : this.#slot.instance;
     const start = this.#slot === null ? "none" : this.#slot.start;
-    if (instance !== null && this.#pool !== null) {
-      this.#pool.deadlines.remove(this);
-      instance.end(now);
-      this.#pool.release(instance, now - slotAt, now);
+    if (instance !== null) {
+      const settling = instance.session.settling?.() ?? null;
+      if (settling === null) this.#giveBack(instance, now - slotAt, now);
+      // Its time limit is for this, too.
+      else void settling.then(() => this.#giveBack(instance, now - slotAt, this.#world.monotonic()));
     }
     const made = (start === "cold" || start === "prewarmed") && instance !== null;
     const createMs = made ? instance.createMs : 0;

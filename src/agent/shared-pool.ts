@@ -112,7 +112,7 @@ export class SharedPool implements Pool {
     // With others in it, it takes no more calls, or it would never end.
     if (!instance.ended && !instance.retired && this.#stock.mustLeave(instance)) instance.retired = true;
     if (instance.ended) {
-      void instance.sandbox.stop();
+      void instance.stop("failure");
       this.grow();
     } else if (instance.retired && instance.activeCalls === 0) {
       this.#stop(instance);

@@ -232,9 +232,10 @@ export class Starter {
   }
 
   /** Of a program that is frozen nobody else would notice that it is gone: what waits for its end is frozen too. */
-  async #end({ sandbox }: Instance): Promise<void> {
+  async #end(instance: Instance): Promise<void> {
+    const { sandbox } = instance;
     await ownExit(sandbox, this.#parts.world);
-    await sandbox.stop();
+    await instance.stop("failure");
   }
 
   #sizeOf(fn: Fn): Size {
@@ -249,13 +250,15 @@ export class Starter {
       root: prepared.root,
       ...(prepared.image === undefined ? {} : { image: prepared.image }),
       code: prepared.code,
-      codePlace: prepared.code === null || prepared.image !== undefined ? undefined : launch.codePlace,
+      codePlace: prepared.code === null ? undefined : launch.codePlace,
       // Where a kind's part of ours is no shim, every program of it has a use for it.
+      ...(prepared.layers === undefined ? {} : { layers: prepared.layers }),
       runtime: launch.shim || prepared.shimCommand === null ? prepared.runtime : null,
       command: commandOf(fn, launch, prepared),
       workingFolder: prepared.workingFolder,
       writable: fn.source.type === "image" ? writableIn(launch, prepared) : undefined,
       user: prepared.user,
+      ...(launch.localNames === undefined ? {} : { localNames: launch.localNames }),
       env: environment(launch, prepared),
       endpoint: launch.endpoint,
       outputMark: launch.outputMark,
@@ -302,7 +305,8 @@ function dial(sandbox: Sandbox, signal: AbortSignal) {
 /** A kind without a shim of ours runs the function's own program, which then speaks the protocol itself. */
 function commandOf(fn: Fn, launch: Launch, prepared: Prepared): readonly string[] {
   const shim = launch.shim ? prepared.shimCommand : null;
-  return withMemory(shim ?? prepared.command(fn.protocol), prepared, fn.memoryMiB, launch.env);
+  const command = withMemory(shim ?? prepared.command(fn.protocol), prepared, fn.memoryMiB, launch.env);
+  return launch.wrapper === undefined ? command : [...launch.wrapper, ...command];
 }
 
 function startTimeout(timeoutMs: number, endpoint: Launch["endpoint"]): PlatformError {

@@ -139,7 +139,7 @@ export class Stock {
   stop(instance: Instance): void {
     instance.ended = true;
     this.forget(instance);
-    void instance.sandbox.stop();
+    void instance.stop("spindown");
   }
 
   /** Once an instance, whoever comes first: eviction, idle time or its own end. */
@@ -153,7 +153,7 @@ export class Stock {
   /** Ends all, those that are being started included. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#starts);
-    await Promise.all([...this.live].map((instance) => instance.sandbox.stop()));
+    await Promise.all([...this.live].map((instance) => instance.stop("spindown")));
   }
 
   /** What a call is told that waited in vain; null: it waited for an image, whose fetching has a limit of its own. */
