@@ -21,7 +21,7 @@ export async function getAccountSettings({ context, namespace }: Exchange): Prom
       CodeSizeUnzipped: limits.code.unpackedBytesMax,
       CodeSizeZipped: lambdaLimits.zipBytesMax,
       ConcurrentExecutions: callsMax,
-      UnreservedConcurrentExecutions: callsMax,
+      UnreservedConcurrentExecutions: Math.max(0, callsMax - context.reserved.sumOf(namespace)),
     },
     AccountUsage: { TotalCodeSize: bytes, FunctionCount: count },
   });

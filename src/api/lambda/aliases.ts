@@ -6,7 +6,7 @@ import { conflict, functionNotFound, invalidParameter, notFound, status, violate
 import type { Exchange } from "./exchange.ts";
 import { type Json, objectIn, textIn } from "./fields.ts";
 import { arnIn, functionNamed } from "./found.ts";
-import { slice } from "./lists.ts";
+import { slice } from "./pages.ts";
 import { arnOf, latest, shownName } from "./names.ts";
 import { jsonReply, nothingReply, type Reply } from "./reply.ts";
 import { readDescription } from "./settings.ts";

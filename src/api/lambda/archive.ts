@@ -1,6 +1,9 @@
 /** The zip in a body. */
+import type { StoredCode } from "../../image/image.ts";
+import { asPlatformError } from "../../model/error.ts";
 import { codeTooLarge, invalidParameter } from "./errors.ts";
 import { type Json, textIn } from "./fields.ts";
+import type { LambdaContext } from "./lambda.ts";
 import { lambdaLimits } from "./limits.ts";
 
 export interface Archive {
@@ -22,4 +25,18 @@ export function archiveIn(code: Json): Archive {
   if (bytes.length < 22 || bytes.readUInt16BE(0) !== 0x504b)
     throw invalidParameter("Could not unzip uploaded file. Please check your file, then try to upload again.");
   return { bytes };
+}
+
+/** Unpacked and kept, also as it was sent. Throws `Refusal` for one that cannot be. */
+export async function storedArchive(
+  { context: { images } }: { readonly context: Pick<LambdaContext, "images"> },
+  { bytes }: Archive,
+): Promise<StoredCode> {
+  try {
+    return await images.addCode({ bytes, fileName: null, keep: true });
+  } catch (thrown) {
+    const { code, message } = asPlatformError(thrown);
+    if (code !== "invalid") throw thrown;
+    throw invalidParameter(`Could not unzip uploaded file. Please check your file, then try to upload again. (${message})`);
+  }
 }

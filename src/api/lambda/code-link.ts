@@ -12,7 +12,10 @@ const validS = 600;
 /** Undefined: there is no code that was sent. */
 export function codeLink(context: LambdaContext, request: HttpRequest, { source }: Pick<Fn, "source">): string | undefined {
   const digest = source.type === "sequence" ? undefined : source.digest;
-  if (digest === undefined) return undefined;
+  return digest === undefined ? undefined : linkTo(context, request, digest);
+}
+
+export function linkTo(context: LambdaContext, request: HttpRequest, digest: string): string {
   const expires = String(Math.floor(context.world.now() / 1000) + validS);
   return `${context.baseUrl(request)}${prefix}${digest}?Expires=${expires}&Signature=${context.seal(sealed(digest, expires))}`;
 }

@@ -1,40 +1,37 @@
-/** How many calls of a function run at once: as many sandboxes as that takes. */
-import { limits } from "../../model/limits.ts";
-import type { Fn } from "../../model/model.ts";
+/** How many calls of a function run at once, whatever their version: more are refused, and those of type Event wait. */
+import { checkSettled } from "./change.ts";
 import { invalidParameter, status } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { wholeIn } from "./fields.ts";
-import { changedFunction } from "./change.ts";
 import { unqualified } from "./found.ts";
 import { jsonReply, nothingReply, type Reply } from "./reply.ts";
 
 export async function putConcurrency(exchange: Exchange): Promise<Reply> {
+  const { context, namespace, body } = exchange;
   const found = await unqualified(exchange);
-  const wanted = wholeIn(exchange.body, "ReservedConcurrentExecutions", { min: 0, max: limits.sandboxesMax.max });
+  const wanted = wholeIn(body, "ReservedConcurrentExecutions", { min: 0, max: Number.MAX_SAFE_INTEGER });
   if (wanted === undefined) throw invalidParameter("ReservedConcurrentExecutions is missing");
-  if (wanted === 0)
-    throw invalidParameter("ReservedConcurrentExecutions of 0 is not supported here: to stop all calls of a function, delete it");
-  const { fn } = await changedFunction(exchange, found, (each) => ({
-    ...each,
-    sandboxesMax: Math.max(1, Math.ceil(wanted / each.concurrency)),
-  }));
-  return jsonReply(status.ok, { ReservedConcurrentExecutions: callsMax(fn) });
+  const { callsMax } = context.quotas.limitsOf(namespace);
+  if (wanted > callsMax)
+    throw invalidParameter(
+      `Specified ReservedConcurrentExecutions for function is over the ${callsMax} calls at once of its namespace`,
+    );
+  checkSettled(exchange, found);
+  await context.notes.change(found.fn, (notes) => ({ ...notes, callsMax: wanted }));
+  context.reserved.set(found.fn, wanted);
+  return jsonReply(status.ok, { ReservedConcurrentExecutions: wanted });
 }
 
 export async function getConcurrency(exchange: Exchange): Promise<Reply> {
   const { fn } = await unqualified(exchange);
-  return jsonReply(
-    status.ok,
-    fn.sandboxesMax === limits.sandboxesMax.default ? {} : { ReservedConcurrentExecutions: callsMax(fn) },
-  );
+  const { callsMax } = await exchange.context.notes.of(fn);
+  return jsonReply(status.ok, callsMax === undefined ? {} : { ReservedConcurrentExecutions: callsMax });
 }
 
 export async function removeConcurrency(exchange: Exchange): Promise<Reply> {
-  const found = await unqualified(exchange);
-  await changedFunction(exchange, found, (fn) => ({ ...fn, sandboxesMax: limits.sandboxesMax.default }));
+  const { context } = exchange;
+  const { fn } = await unqualified(exchange);
+  await context.notes.change(fn, ({ callsMax: _gone, ...notes }) => notes);
+  context.reserved.set(fn, null);
   return nothingReply;
-}
-
-function callsMax({ sandboxesMax, concurrency }: Fn): number {
-  return sandboxesMax * concurrency;
 }

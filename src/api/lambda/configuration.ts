@@ -1,9 +1,16 @@
 /** A function as clients read it: `FunctionConfiguration`. */
 import { createHash } from "node:crypto";
 import type { App, Fn } from "../../model/model.ts";
+import { lambdaLimits } from "./limits.ts";
+import { renderLogging, withoutLogging } from "./logging.ts";
 import { descriptionOf, metaOf } from "./meta.ts";
+import { destinationArn } from "./destination.ts";
+import { renderStart } from "./image-config.ts";
+import type { LambdaContext } from "./lambda.ts";
+import { renderLayers } from "./layer/shown.ts";
 import { arnOf, type Identity, latest, shownName } from "./names.ts";
 import { runtimeShown } from "./runtimes.ts";
+import { stateOf } from "./state.ts";
 
 /** A function, with the app that it is in, as one of its versions or (null) as it is. */
 export interface Shown {
@@ -14,10 +21,14 @@ export interface Shown {
   readonly qualified?: boolean;
 }
 
-export function renderConfiguration(identity: Identity, { fn, app, version, qualified = false }: Shown): object {
+export function renderConfiguration(
+  { identity, readying }: Pick<LambdaContext, "identity" | "readying">,
+  { fn, app, version, qualified = false }: Shown,
+): object {
   const name = shownName(app?.name ?? null, fn.name);
   const number = version === null ? latest : String(version.version);
-  const { role, codeBytes = 0, architecture = "x86_64" } = metaOf(fn);
+  const { role, codeBytes = 0, architecture = "x86_64", logging, tracing = "PassThrough" } = metaOf(fn);
+  const environment = logging === undefined ? fn.config : withoutLogging(fn.config);
   const { source } = fn;
   const isImage = source.type === "image" && source.digest === undefined;
   return {
@@ -32,17 +43,23 @@ export function renderConfiguration(identity: Identity, { fn, app, version, qual
     LastModified: new Date(fn.updatedAt).toISOString().replace("Z", "+0000"),
     CodeSha256: codeHash(fn),
     Version: number,
-    ...(Object.keys(fn.config).length === 0 ? {} : { Environment: { Variables: fn.config } }),
-    TracingConfig: { Mode: "PassThrough" },
+    ...(Object.keys(environment).length === 0 ? {} : { Environment: { Variables: environment } }),
+    ...renderLayers(identity, fn),
+    TracingConfig: { Mode: tracing },
     RevisionId: revisionIdOf(fn),
-    State: "Active",
-    LastUpdateStatus: "Successful",
+    ...stateOf(readying.of(fn)),
+    ...renderStart(fn),
+    ...deadLetterOf(fn, identity),
     PackageType: isImage ? "Image" : "Zip",
     Architectures: [architecture],
-    EphemeralStorage: { Size: 512 },
+    EphemeralStorage: { Size: lambdaLimits.storageMiB },
     SnapStart: { ApplyOn: "None", OptimizationStatus: "Off" },
-    LoggingConfig: { LogFormat: "Text", LogGroup: `/aws/lambda/${name}` },
+    ...renderLogging(logging ?? {}, name),
   };
+}
+
+function deadLetterOf({ delivery: { deadLetter = null } }: Fn, identity: Identity): object {
+  return deadLetter === null ? {} : { DeadLetterConfig: { TargetArn: destinationArn(deadLetter, identity) } };
 }
 
 function handlerShown({ source }: Fn): string | undefined {

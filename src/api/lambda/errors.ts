@@ -48,10 +48,20 @@ export const unknownOperation = (method: string, path: string) =>
     "UnknownOperation",
     `This server has no operation at ${method} ${path.slice(0, 200)}: docs/lambda.md lists those that it has`,
   );
+export const absentOperation = (name: string) =>
+  new Refusal(501, "NotImplemented", `${name} is not supported by this server: docs/lambda.md says what is`);
 export const linkRefused = (text: string) => new Refusal(403, "AccessDenied", text);
+export const layerRefused = (arn: string) =>
+  new Refusal(
+    403,
+    "AccessDenied",
+    `This namespace is not authorized to perform this action on resource: ${arn} because no resource-based policy allows it`,
+  );
 export const conflict = (text: string) => new Refusal(409, "ResourceConflict", text);
-export const changedMeanwhile = () =>
-  conflict("The operation cannot be performed at this time. An update is in progress for resource");
+export const changedMeanwhile = (arn: string) =>
+  conflict(`The operation cannot be performed at this time. An update is in progress for resource: ${arn}`);
+export const inState = (state: string) =>
+  conflict(`The operation cannot be performed at this time. The function is currently in the following state: ${state}`);
 export const wrongRevision = () =>
   new Refusal(
     412,
@@ -92,7 +102,7 @@ function refusalOf(error: PlatformError): Refusal {
     case "request_timeout":
       return new Refusal(408, "RequestTimeout", error.message);
     case "conflict":
-      return error.details["reason"] === "taken" ? conflict(error.message) : changedMeanwhile();
+      return conflicting(error);
     case "too_large":
       return new Refusal(413, "RequestTooLarge", error.message);
     case "throttled":
@@ -116,6 +126,17 @@ function refusalOf(error: PlatformError): Refusal {
     case "start_timeout":
     case "timeout":
       return new Refusal(500, "Service", "The service encountered an internal error.");
+  }
+}
+
+function conflicting({ message, details }: PlatformError): Refusal {
+  switch (details["reason"]) {
+    case "taken":
+      return conflict(message);
+    case "not_ready":
+      return inState(String(details["state"]));
+    default:
+      return conflict("The operation cannot be performed at this time. An update is in progress for resource");
   }
 }
 
@@ -143,6 +164,7 @@ function throttled({ message, details }: PlatformError): Refusal {
 const throttleReasons: Readonly<Record<string, string>> = {
   namespaceCallsMax: "ConcurrentInvocationLimitExceeded",
   namespaceCallsPerMinuteMax: "FunctionInvocationRateLimitExceeded",
-  functionWaitingMax: "ReservedFunctionConcurrentInvocationLimitExceeded",
+  functionCallsMax: "ReservedFunctionConcurrentInvocationLimitExceeded",
+  functionWaitingMax: "ConcurrentInvocationLimitExceeded",
   namespaceQueuedMax: "CallerRateLimitExceeded",
 };

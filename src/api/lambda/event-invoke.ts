@@ -1,14 +1,15 @@
 /** What becomes of calls of type Event: how often they are tried, how old they get, and who is told. */
 import { deliveryDefaults } from "../../model/fn-defaults.ts";
 import type { Delivery, Fn } from "../../model/model.ts";
-import { invalidParameter, notFound, status } from "./errors.ts";
+import { destinationArn, destinationNamed } from "./destination.ts";
+import { notFound, status } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
-import { isAbsent, type Json, objectIn, textIn, wholeIn } from "./fields.ts";
+import { type Json, objectIn, textIn, wholeIn } from "./fields.ts";
 import { changedFunction } from "./change.ts";
 import { arnIn, type FoundFunction, unqualified } from "./found.ts";
 import { lambdaLimits } from "./limits.ts";
 import { metaOf, withMeta } from "./meta.ts";
-import { arnOf, latest, nameIn, shownName } from "./names.ts";
+import { latest } from "./names.ts";
 import { jsonReply, nothingReply, type Reply } from "./reply.ts";
 
 /** What is left out is as it is without a configuration. */
@@ -25,10 +26,15 @@ async function changed(exchange: Exchange, found: FoundFunction, under: (fn: Fn)
   const given = deliveryIn(exchange);
   const after = await changedFunction(exchange, found, (fn) => ({
     ...fn,
-    delivery: { ...under(fn), backoffMs: fn.delivery.backoffMs, ...given },
+    delivery: { ...under(fn), ...beside(fn), ...given },
     annotations: withMeta(fn.annotations, { ...metaOf(fn), eventInvoke: true }),
   }));
   return jsonReply(status.ok, render(exchange, after));
+}
+
+/** What such a configuration says nothing of. */
+function beside({ delivery: { backoffMs, deadLetter } }: Fn): Pick<Delivery, "backoffMs" | "deadLetter"> {
+  return { backoffMs, ...(deadLetter === undefined ? {} : { deadLetter }) };
 }
 
 export async function getEventConfig(exchange: Exchange): Promise<Reply> {
@@ -46,7 +52,7 @@ export async function removeEventConfig(exchange: Exchange): Promise<Reply> {
   const found = await configured(exchange);
   await changedFunction(exchange, found, (fn) => {
     const { eventInvoke: _gone, ...meta } = metaOf(fn);
-    return { ...fn, delivery: deliveryDefaults, annotations: withMeta(fn.annotations, meta) };
+    return { ...fn, delivery: { ...deliveryDefaults, ...beside(fn) }, annotations: withMeta(fn.annotations, meta) };
   });
   return nothingReply;
 }
@@ -76,29 +82,16 @@ function deliveryIn(exchange: Exchange): Partial<Delivery> {
   };
 }
 
-/** As the model has it: `app/name`. */
+/** As the model has it. */
 function destinationIn({ context }: Exchange, destinations: Json, member: string): string | null {
   const said = objectIn(destinations, member);
-  const arn = said === undefined ? undefined : textIn(said, "Destination");
-  if (isAbsent(arn) || arn === "") return null;
-  if (!/^arn:aws[a-z-]*:lambda:/.test(arn))
-    throw invalidParameter(
-      `The destination ${arn.slice(0, 200)} is none that this server has: only functions of its own are called`,
-    );
-  const { app, name, qualifier } = nameIn(encodeURIComponent(arn), null, context.identity);
-  if (qualifier !== null && qualifier !== latest)
-    throw invalidParameter("A destination is a function as it is, not a version or an alias of it");
-  return `${app ?? "_"}/${name}`;
+  return destinationNamed(said === undefined ? undefined : textIn(said, "Destination"), context.identity, "destination");
 }
 
 function render({ context, function: named }: Exchange, { fn: { delivery, updatedAt } }: FoundFunction): object {
   const { identity } = context;
-  const shown = (destination: string | null) => {
-    if (destination === null) return {};
-    const slash = destination.indexOf("/");
-    const app = destination.slice(0, slash);
-    return { Destination: arnOf(identity, shownName(app === "_" ? null : app, destination.slice(slash + 1))) };
-  };
+  const shown = (destination: string | null) =>
+    destination === null ? {} : { Destination: destinationArn(destination, identity) };
   return {
     FunctionArn: arnIn(identity, { ...named, qualifier: latest }),
     LastModified: updatedAt / 1000,

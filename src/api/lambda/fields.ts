@@ -39,6 +39,13 @@ export function objectIn(body: Json, name: string): Json | undefined {
   return value as Json;
 }
 
+export function itemsIn(body: Json, name: string): readonly unknown[] | undefined {
+  const value = body[name];
+  if (isAbsent(value)) return undefined;
+  if (!Array.isArray(value)) throw invalidParameter(`${name} must be a list`);
+  return value;
+}
+
 /** An object all of whose members are texts. */
 export function textsIn(body: Json, name: string): Readonly<Record<string, string>> | undefined {
   const values = objectIn(body, name);

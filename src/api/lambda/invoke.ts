@@ -15,7 +15,7 @@ import type { LambdaContext } from "./lambda.ts";
 import { lambdaLimits } from "./limits.ts";
 import { logTail } from "./log-tail.ts";
 import { answered, failed, type Outcome } from "./outcome.ts";
-import { invokePath } from "./paths.ts";
+import { eventPath, invokePath } from "./paths.ts";
 import { SignedCall } from "./signed-call.ts";
 
 /** See `lambdaInvoke`. */
@@ -23,6 +23,14 @@ export function invokeHandler(context: LambdaContext): Handler {
   return (request, response) => {
     const [, segment = ""] = invokePath.exec(request.path) ?? [];
     new WaitedInvoke(context, request, response, segment).begin();
+  };
+}
+
+/** The operation `InvokeAsync`, which is older than types of calls. */
+export function eventHandler(context: LambdaContext): Handler {
+  return (request, response) => {
+    const [, segment = ""] = eventPath.exec(request.path) ?? [];
+    new EventInvoke(context, request, response, segment).begin();
   };
 }
 
@@ -53,11 +61,11 @@ class WaitedInvoke extends SignedCall {
 
   protected override ended(result: InvokeResult): void {
     if (!result.ok) return this.#failed(result);
-    const { body, status: number, headers } = result;
+    const { body, status: number, headers, fn } = result;
     const whole = body.bytes !== undefined && body.bytes <= lambdaLimits.responseBytesMax ? (body.take?.() ?? null) : null;
-    if (whole !== null) return this.#show(answered(number, headers, whole), result);
+    if (whole !== null) return this.#show(answered(number, headers, whole, fn.protocol), result);
     readBody(body, lambdaLimits.responseBytesMax, tooLong)
-      .then((bytes) => this.#show(answered(number, headers, bytes), result))
+      .then((bytes) => this.#show(answered(number, headers, bytes, fn.protocol), result))
       .catch((error: unknown) => this.#brokenOff(result, error))
       .catch((error: unknown) => this.refuse(error, result.activationId));
   }
@@ -102,13 +110,19 @@ class WaitedInvoke extends SignedCall {
   }
 }
 
+class EventInvoke extends WaitedInvoke {
+  protected override go(head: CallHead): void {
+    super.go({ ...head, type: "Event" });
+  }
+}
+
 /** What ended a call whose answer broke off. */
 export function recordedError({ error }: Activation): PlatformError {
   const { code, message } = error ?? { code: "function_exited", message: "The answer broke off" };
   return new PlatformError(code as PlatformError["code"], message);
 }
 
-function tooLong(): PlatformError {
+export function tooLong(): PlatformError {
   const { responseBytesMax: max } = lambdaLimits;
   return new PlatformError("response_too_large", `Response payload size exceeded maximum allowed payload size (${max} bytes).`);
 }

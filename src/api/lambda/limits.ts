@@ -10,10 +10,15 @@ export const lambdaLimits = {
   clientContextBytesMax: 3583,
   logTailBytesMax: 4096,
   memoryMiB: { min: 128, max: 10_240, default: 128 },
+  /** Of `/tmp`, as everybody's is said to be: the smallest there is. */
+  storageMiB: 512,
   timeoutS: { min: 1, max: 900, default: 3 },
   environmentBytesMax: 4096,
   descriptionCharactersMax: 256,
   tags: { countMax: 50, keyCharactersMax: 128, valueCharactersMax: 256 },
+  /** Of a function's code and its layers together, as of each alone. */
+  unpackedBytesMax: 262_144_000,
+  layers: { countMax: 5, extensionsMax: 10, runtimesMax: 15, architecturesMax: 2, licenseCharactersMax: 512, pageMax: 50 },
   page: { default: 50, max: 10_000 },
   retriesMax: 2,
   eventAgeS: { min: 60, max: 21_600 },

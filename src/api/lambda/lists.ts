@@ -1,45 +1,10 @@
-/** `Marker` and `MaxItems` in, `NextMarker` out. */
+/** Functions, page by page. */
 import type { App, Fn } from "../../model/model.ts";
 import { renderConfiguration } from "./configuration.ts";
-import { invalidParameter, status, violates } from "./errors.ts";
+import { invalidParameter, status } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
-import { lambdaLimits } from "./limits.ts";
+import { marker, markerIn, pageSize } from "./pages.ts";
 import { jsonReply, type Reply } from "./reply.ts";
-
-/** How many are wanted at once. Throws `Refusal`. */
-export function pageSize(query: URLSearchParams, max: number = lambdaLimits.page.max): number {
-  const text = query.get("MaxItems");
-  if (text === null) return lambdaLimits.page.default;
-  const wanted = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (wanted < 1 || wanted > max) throw violates(text.slice(0, 60), "maxItems", `Member must have value between 1 and ${max}`);
-  return Math.min(wanted, lambdaLimits.page.default);
-}
-
-/** What a marker says; undefined: there is none. Throws `Refusal`. */
-export function markerIn(query: URLSearchParams): readonly (string | number | null)[] | undefined {
-  const text = query.get("Marker");
-  if (text === null || text === "") return undefined;
-  try {
-    const said: unknown = JSON.parse(Buffer.from(text, "base64url").toString());
-    if (Array.isArray(said)) return said as (string | number | null)[];
-  } catch {
-    // As for JSON that is no marker of ours.
-  }
-  throw invalidParameter("The marker is not one that this server gave");
-}
-
-export function marker(...said: readonly (string | number | null)[]): string {
-  return Buffer.from(JSON.stringify(said)).toString("base64url");
-}
-
-/** A part of a list that is in memory. */
-export function slice<T>(items: readonly T[], query: URLSearchParams): { readonly items: readonly T[]; readonly next: object } {
-  const [skipped = 0] = markerIn(query) ?? [];
-  if (typeof skipped !== "number" || !Number.isInteger(skipped) || skipped < 0)
-    throw invalidParameter("The marker is not one that this server gave");
-  const end = skipped + pageSize(query);
-  return { items: items.slice(skipped, end), next: end < items.length ? { NextMarker: marker(end) } : {} };
-}
 
 /** Those of the null app first, then those of each app, by name. */
 export async function listFunctions(exchange: Exchange): Promise<Reply> {
@@ -85,13 +50,13 @@ async function pageAt({ context, namespace }: Exchange, { appName, after }: Plac
 }
 
 async function shownVersions({ context }: Exchange, fn: Fn, app: App | null, all: boolean): Promise<readonly object[]> {
-  const newest = renderConfiguration(context.identity, { fn, app, version: null, qualified: all });
+  const newest = renderConfiguration(context, { fn, app, version: null, qualified: all });
   if (!all) return [newest];
   const { versions } = await context.notes.of(fn);
   const shown = await Promise.all(
     versions.map(async (version) => {
       const at = (await context.store.functions.revision(fn.namespace, fn.id, version.revision)) ?? fn;
-      return renderConfiguration(context.identity, { fn: at, app, version });
+      return renderConfiguration(context, { fn: at, app, version });
     }),
   );
   return [newest, ...shown];

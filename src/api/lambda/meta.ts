@@ -1,5 +1,6 @@
 /** What Lambda says of a function and the model has no place for: one annotation of ours, which is no tag. */
 import type { Annotations, Fn } from "../../model/model.ts";
+import type { Logging } from "./logging.ts";
 
 const key = "polykiln/lambda";
 const descriptionKey = "description";
@@ -11,6 +12,9 @@ export interface Meta {
   /** Of its code, as it was sent. */
   readonly codeBytes?: number;
   readonly architecture?: string;
+  readonly logging?: Logging;
+  /** X-Ray's mode: kept and shown. */
+  readonly tracing?: string;
   /** What becomes of its events was set through this door. */
   readonly eventInvoke?: true;
 }

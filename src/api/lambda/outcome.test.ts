@@ -15,6 +15,8 @@ test("an answer is JSON, whoever's function gave it", () => {
   assert.equal(payload([], ""), "null");
   assert.equal(payload(["Content-Type", "text/plain; charset=utf-8"], 'say "hi"'), '"say \\"hi\\""');
   assert.equal(payload(["content-type", "application/octet-stream"], "as it is"), "as it is");
+  const posted = answered(200, ["content-type", "text/plain;charset=UTF-8"], Buffer.from('{"a":1}'), "runtime-api");
+  assert.equal(posted.payload.toString(), '{"a":1}');
   assert.equal(answered(500, json, Buffer.from("{}")).isError, true);
   assert.equal(answered(404, json, Buffer.from("{}")).isError, true);
   assert.equal(answered(201, json, Buffer.from("{}")).isError, false);

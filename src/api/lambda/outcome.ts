@@ -2,7 +2,7 @@
 import { headerOf } from "../../http/headers.ts";
 import type { PlatformError } from "../../model/error.ts";
 import { idToUuid } from "../../model/id.ts";
-import type { Fn } from "../../model/model.ts";
+import type { Fn, ProtocolName } from "../../model/model.ts";
 import { lambdaLimits } from "./limits.ts";
 
 export interface Outcome {
@@ -10,9 +10,13 @@ export interface Outcome {
   readonly isError: boolean;
 }
 
-/** Of an answer. JSON goes through as the code wrote it; text is a string of JSON, and nothing `null`. */
-export function answered(status: number, headers: readonly string[], body: Buffer): Outcome {
+/**
+ * Of an answer. JSON goes through as the code wrote it; text is a string of JSON, and nothing `null`. What a runtime of Lambda's posted is a payload whatever
+ * it called it.
+ */
+export function answered(status: number, headers: readonly string[], body: Buffer, protocol: ProtocolName = "frames"): Outcome {
   if (body.length > lambdaLimits.responseBytesMax) return tooLong(body.length);
+  if (protocol === "runtime-api") return { payload: body, isError: false };
   return { payload: payloadOf(headerOf(headers, "content-type"), body), isError: status >= failureFrom };
 }
 

@@ -22,6 +22,7 @@ export const datePrefixes: readonly string[] = [
 
 /** The function of a path that invokes it, as sent. */
 export const invokePath = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/;
+export const eventPath = /^\/2014-11-13\/functions\/([^/]+)\/invoke-async\/?$/;
 export const streamPath = /^\/2021-11-15\/functions\/([^/]+)\/response-streaming-invocations$/;
 
 /** What the listener serves past the framework. */

@@ -2,7 +2,7 @@
 import { type FnAlias, type FnNotes, type FnVersion, provisionedRevisions } from "../../model/fn-notes.ts";
 import { limits } from "../../model/limits.ts";
 import { noted } from "./change.ts";
-import { invalidParameter, noProvisioned, status } from "./errors.ts";
+import { inState, invalidParameter, noProvisioned, status } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { wholeIn } from "./fields.ts";
 import { arnIn, type FoundFunction, functionNamed } from "./found.ts";
@@ -18,6 +18,8 @@ export async function putProvisioned(exchange: Exchange): Promise<Reply> {
   const shown = await versionQualified(exchange, found, qualifier);
   if (shown.version === null)
     throw invalidParameter("Provisioned Concurrency Configs cannot be applied to unpublished function versions.");
+  const waits = context.readying.of(shown.fn);
+  if (waits !== null) throw inState(waits.failure === null ? "Pending" : "Failed");
   const refusal = context.provisionRefusal?.({ ...shown.fn, provisioned: wanted }) ?? null;
   if (refusal !== null) throw invalidParameter(refusal.message);
   const notes = await context.notes.change(found.fn, (said) => withCount(said, qualifier, wanted));

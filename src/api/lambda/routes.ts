@@ -3,75 +3,41 @@ import type { Handler, HttpRequest } from "../../http/http.ts";
 import { parseJson } from "../../http/json.ts";
 import { readBody } from "../../lib/body.ts";
 import { asPlatformError } from "../../model/error.ts";
-import { getAccountSettings } from "./account.ts";
-import { createAlias, getAlias, listAliases, removeAlias, updateAlias } from "./aliases.ts";
 import { failureReply, namespaceOf, openedBy } from "./callers.ts";
 import { codeBehind, isCodeLink } from "./code-link.ts";
-import { getConcurrency, putConcurrency, removeConcurrency } from "./concurrency.ts";
-import { codeTooLarge, invalidContent, unknownOperation } from "./errors.ts";
-import { getEventConfig, listEventConfigs, putEventConfig, removeEventConfig, updateEventConfig } from "./event-invoke.ts";
-import type { Exchange } from "./exchange.ts";
+import { absentOperation, codeTooLarge, invalidContent, unknownOperation } from "./errors.ts";
 import type { Json } from "./fields.ts";
-import { createFunction, getConfiguration, getFunction, removeFunction, updateCode, updateConfiguration } from "./functions.ts";
-import { invokeHandler } from "./invoke.ts";
+import { eventHandler, invokeHandler } from "./invoke.ts";
 import type { LambdaContext } from "./lambda.ts";
 import { lambdaLimits } from "./limits.ts";
-import { listFunctions } from "./lists.ts";
 import { nameIn } from "./names.ts";
-import { invokePath, streamPath } from "./paths.ts";
-import { addPermission, getPolicy, removePermission } from "./policy.ts";
-import { getProvisioned, putProvisioned, removeProvisioned } from "./provisioned.ts";
+import { type Operation, operations, type Serve } from "./operations.ts";
+import { eventPath, invokePath, streamPath } from "./paths.ts";
 import { type Reply, sendReply } from "./reply.ts";
 import { streamHandler } from "./stream.ts";
-import { listTags, tag, untag } from "./tags.ts";
-import { listVersions, publishVersion } from "./versions.ts";
 
-type Serve = (exchange: Exchange) => Promise<Reply>;
-
-/** A path, with what it is called by method. */
+/** An operation, with what its paths look like. */
 interface Endpoint {
+  readonly operation: Operation;
   readonly path: RegExp;
-  readonly methods: Readonly<Record<string, Serve>>;
 }
 
-const endpoints: readonly Endpoint[] = [
-  { path: /^\/2015-03-31\/functions\/?$/, methods: { GET: listFunctions, POST: createFunction } },
-  { path: functionPath("2015-03-31", ""), methods: { GET: getFunction, DELETE: removeFunction } },
-  { path: functionPath("2015-03-31", "configuration"), methods: { GET: getConfiguration, PUT: updateConfiguration } },
-  { path: functionPath("2015-03-31", "code"), methods: { PUT: updateCode } },
-  { path: functionPath("2015-03-31", "versions"), methods: { GET: listVersions, POST: publishVersion } },
-  { path: functionPath("2015-03-31", "aliases"), methods: { GET: listAliases, POST: createAlias } },
-  {
-    path: functionPath("2015-03-31", "aliases/(?<alias>[^/]+)"),
-    methods: { GET: getAlias, PUT: updateAlias, DELETE: removeAlias },
-  },
-  { path: functionPath("2015-03-31", "policy"), methods: { GET: getPolicy, POST: addPermission } },
-  { path: functionPath("2015-03-31", "policy/(?<statement>[^/]+)"), methods: { DELETE: removePermission } },
-  { path: functionPath("2017-10-31", "concurrency"), methods: { PUT: putConcurrency, DELETE: removeConcurrency } },
-  {
-    path: functionPath("2019-09-30", "provisioned-concurrency"),
-    methods: { GET: getProvisioned, PUT: putProvisioned, DELETE: removeProvisioned },
-  },
-  { path: functionPath("2019-09-30", "concurrency"), methods: { GET: getConcurrency } },
-  {
-    path: functionPath("2019-09-25", "event-invoke-config"),
-    methods: { GET: getEventConfig, PUT: putEventConfig, POST: updateEventConfig, DELETE: removeEventConfig },
-  },
-  { path: functionPath("2019-09-25", "event-invoke-config/list"), methods: { GET: listEventConfigs } },
-  { path: /^\/2017-03-31\/tags\/(?<fn>[^/]+)$/, methods: { GET: listTags, POST: tag, DELETE: untag } },
-  { path: /^\/2016-08-19\/account-settings\/?$/, methods: { GET: getAccountSettings } },
-];
+const endpoints: readonly Endpoint[] = operations.map((operation) => ({ operation, path: pathOf(operation) }));
 
-function functionPath(date: string, below: string): RegExp {
-  return new RegExp(`^/${date}/functions/(?<fn>[^/]+)${below === "" ? "" : `/${below}`}/?$`);
+/** `{fn}` is a part of the path. */
+function pathOf([, , template]: Operation): RegExp {
+  const [path = ""] = template.split("?", 1);
+  return new RegExp(`^${path.replaceAll(/\{(\w+)\}/g, "(?<$1>[^/]+)")}/?$`);
 }
 
 /** See `lambdaManagement`. */
 export function managementHandler(context: LambdaContext): Handler {
   const invoke = invokeHandler(context);
+  const event = eventHandler(context);
   const stream = streamHandler(context);
   return (request, response) => {
     if (request.method === "POST" && invokePath.test(request.path)) return invoke(request, response);
+    if (request.method === "POST" && eventPath.test(request.path)) return event(request, response);
     if (request.method === "POST" && streamPath.test(request.path)) return stream(request, response);
     answer(context, request)
       .catch((error: unknown) => {
@@ -99,10 +65,12 @@ type Parts = Readonly<Record<string, string>>;
 
 /** Throws `Refusal`. */
 function servedAt({ method, path }: HttpRequest): { readonly serve: Serve; readonly parts: Parts } {
-  for (const endpoint of endpoints) {
-    const match = endpoint.path.exec(path);
-    const serve = Object.hasOwn(endpoint.methods, method) ? endpoint.methods[method] : undefined;
-    if (match !== null && serve !== undefined) return { serve, parts: { ...match.groups } };
+  for (const { operation, path: pattern } of endpoints) {
+    const [name, wanted, , serve] = operation;
+    const match = method === wanted ? pattern.exec(path) : null;
+    if (match === null) continue;
+    if (serve === null) throw absentOperation(name);
+    return { serve, parts: { ...match.groups } };
   }
   throw unknownOperation(method, path);
 }

@@ -1,9 +1,12 @@
 /** A function's settings, from the members of a body. */
-import type { Kinds } from "../../image/image.ts";
-import type { Fn } from "../../model/model.ts";
+import type { Fn, ImageStart } from "../../model/model.ts";
+import { deadLetterIn } from "./destination.ts";
 import { invalidParameter, violates } from "./errors.ts";
 import { isAbsent, type Json, objectIn, textIn, textsIn, wholeIn } from "./fields.ts";
+import { imageStartIn, withStart } from "./image-config.ts";
+import type { LambdaContext } from "./lambda.ts";
 import { lambdaLimits } from "./limits.ts";
+import { type Logging, loggingIn, withLogging } from "./logging.ts";
 import { descriptionOf, metaOf, withDescription, withMeta } from "./meta.ts";
 import { type LambdaRuntime, runtimeNamed } from "./runtimes.ts";
 
@@ -16,10 +19,17 @@ export interface Settings {
   readonly timeoutMs: number | undefined;
   readonly memoryMiB: number | undefined;
   readonly environment: Readonly<Record<string, string>> | undefined;
+  /** Of an image. */
+  readonly start: ImageStart | undefined;
+  readonly logging: Logging | undefined;
+  /** X-Ray's mode. */
+  readonly tracing: string | undefined;
+  /** As `Delivery` has it. */
+  readonly deadLetter: string | null | undefined;
 }
 
 /** Throws `Refusal`, also for what there is not here and would make a difference. */
-export function readSettings(body: Json, kinds: Kinds): Settings {
+export function readSettings(body: Json, { images: { kinds }, identity }: Pick<LambdaContext, "images" | "identity">): Settings {
   refuseUnsupported(body);
   const runtime = textIn(body, "Runtime");
   const timeoutS = wholeIn(body, "Timeout", lambdaLimits.timeoutS);
@@ -31,6 +41,10 @@ export function readSettings(body: Json, kinds: Kinds): Settings {
     timeoutMs: timeoutS === undefined ? undefined : timeoutS * 1000,
     memoryMiB: wholeIn(body, "MemorySize", lambdaLimits.memoryMiB),
     environment: readEnvironment(body),
+    start: imageStartIn(body),
+    logging: loggingIn(body),
+    tracing: tracingIn(body),
+    deadLetter: deadLetterIn(body, identity),
   };
 }
 
@@ -40,6 +54,14 @@ export function readDescription(body: Json): string | undefined {
   if (text !== undefined && text.length > max)
     throw violates(`${text.slice(0, 60)}…`, "description", `Member must have length less than or equal to ${max}`);
   return text;
+}
+
+function tracingIn(body: Json): string | undefined {
+  const config = objectIn(body, "TracingConfig");
+  const mode = config === undefined ? undefined : textIn(config, "Mode");
+  if (mode !== undefined && mode !== "Active" && mode !== "PassThrough")
+    throw violates(mode.slice(0, 60), "tracingConfig.mode", "Member must satisfy enum value set: [Active, PassThrough]");
+  return mode;
 }
 
 function readHandler(body: Json): string | undefined {
@@ -80,14 +102,12 @@ function readEnvironment(body: Json): Readonly<Record<string, string>> | undefin
 
 /** Members that change what a function does and that there is nothing for here. */
 const unsupported: Readonly<Record<string, (value: unknown) => boolean>> = {
-  Layers: (value) => Array.isArray(value) && value.length > 0,
   FileSystemConfigs: (value) => Array.isArray(value) && value.length > 0,
   VpcConfig: (value) => ["SubnetIds", "SecurityGroupIds"].some((name) => listIn(value, name).length > 0),
-  ImageConfig: (value) => Object.keys(value as Json).length > 0,
   CapacityProviderConfig: () => true,
   DurableConfig: () => true,
   TenancyConfig: () => true,
-  DeadLetterConfig: (value) => !isAbsent((value as Json)["TargetArn"]),
+  EphemeralStorage: (value) => ((value as Json)["Size"] ?? lambdaLimits.storageMiB) !== lambdaLimits.storageMiB,
   SnapStart: (value) => (value as Json)["ApplyOn"] === "PublishedVersions",
   Architectures: (value) => Array.isArray(value) && value.some((name) => name !== "x86_64"),
 };
@@ -106,18 +126,24 @@ function refuseUnsupported(body: Json): void {
 
 /** The function with these settings, its code as it was. Throws `Refusal`. */
 export function withSettings(fn: Fn, settings: Settings): Fn {
-  const { runtime, handler, role, description, timeoutMs, memoryMiB, environment } = settings;
+  const { runtime, handler, role, description, timeoutMs, memoryMiB, environment, start, deadLetter } = settings;
+  const before = metaOf(fn);
+  const { logging = before.logging, tracing = before.tracing } = settings;
   const meta = {
-    ...metaOf(fn),
+    ...before,
+    ...(logging === undefined ? {} : { logging }),
+    ...(tracing === undefined ? {} : { tracing }),
     ...(runtime === undefined ? {} : { runtime: runtime.name }),
     ...(role === undefined ? {} : { role }),
   };
   return {
     ...fn,
     ...ran(fn, runtime, handler),
+    ...(start === undefined ? {} : { source: withStart(fn, start) }),
+    ...(deadLetter === undefined ? {} : { delivery: { ...fn.delivery, deadLetter } }),
     timeoutMs: timeoutMs ?? fn.timeoutMs,
     memoryMiB: memoryMiB ?? fn.memoryMiB,
-    config: environment ?? fn.config,
+    config: logging === undefined ? (environment ?? fn.config) : withLogging(environment ?? fn.config, logging),
     annotations: withDescription(withMeta(fn.annotations, meta), description ?? descriptionOf(fn)),
   };
 }

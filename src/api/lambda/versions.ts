@@ -5,10 +5,10 @@ import { renderConfiguration, type Shown } from "./configuration.ts";
 import { functionNotFound, invalidParameter, status } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { textIn } from "./fields.ts";
-import { checkRevision } from "./change.ts";
+import { checkRevision, checkSettled, noted } from "./change.ts";
 import { arnIn, type FoundFunction, functionNamed } from "./found.ts";
 import type { LambdaContext } from "./lambda.ts";
-import { slice } from "./lists.ts";
+import { slice } from "./pages.ts";
 import { latest } from "./names.ts";
 import { jsonReply, type Reply } from "./reply.ts";
 import { readDescription } from "./settings.ts";
@@ -17,27 +17,30 @@ export async function publishVersion(exchange: Exchange): Promise<Reply> {
   const { context, body } = exchange;
   const { fn, app } = await functionNamed(exchange);
   checkRevision(fn, body);
+  checkSettled(exchange, { fn, app });
   const description = readDescription(body) ?? "";
   const hash = textIn(body, "CodeSha256");
   if (
     hash !== undefined &&
-    hash !== (renderConfiguration(context.identity, { fn, app, version: null }) as { CodeSha256: string }).CodeSha256
+    hash !== (renderConfiguration(context, { fn, app, version: null }) as { CodeSha256: string }).CodeSha256
   )
     throw invalidParameter(
       `CodeSHA256 (${hash.slice(0, 60)}) is different from current CodeSHA256 in $LATEST. Please try again with the CodeSHA256 in $LATEST.`,
     );
   const version = await published(context, fn, description);
-  return jsonReply(status.created, renderConfiguration(context.identity, { fn, app, version }));
+  return jsonReply(status.created, renderConfiguration(context, { fn, app, version }));
 }
 
 /** The version that this revision is: a new one, unless the last one that was published is the same revision. */
-export async function published({ notes, world }: LambdaContext, fn: Fn, description: string): Promise<FnVersion> {
+export async function published(context: LambdaContext, fn: Fn, description: string): Promise<FnVersion> {
+  const { notes, world } = context;
   const changed = await notes.change(fn, (said) => {
     if (said.versions.at(-1)?.revision === fn.revision) return said;
     const version = said.lastVersion + 1;
     const made: FnVersion = { version, revision: fn.revision, description, createdAt: world.now() };
     return { ...said, lastVersion: version, versions: [...said.versions, made] };
   });
+  noted({ context, namespace: fn.namespace }, fn, changed);
   return changed.versions.findLast(({ revision }) => revision === fn.revision) as FnVersion;
 }
 
@@ -52,7 +55,7 @@ export async function listVersions(exchange: Exchange): Promise<Reply> {
 
 async function configurationAt({ context }: Exchange, { fn, app }: FoundFunction, version: FnVersion | null): Promise<object> {
   const at = version === null ? fn : await revisionOf(context, fn, version);
-  return renderConfiguration(context.identity, { fn: at, app, version, qualified: true });
+  return renderConfiguration(context, { fn: at, app, version, qualified: true });
 }
 
 async function revisionOf({ store }: LambdaContext, fn: Fn, { revision }: FnVersion): Promise<Fn> {
