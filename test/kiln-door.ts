@@ -64,7 +64,7 @@ export async function openKiln(
         digests.add(digest);
         return { digest, bytes: bytes.length, files: 1 };
       },
-      hasCode: async (digest) => digests.has(digest),
+      findCode: async (digest) => (digests.has(digest) ? { digest, bytes: 1, files: 1 } : null),
       kinds: {
         list: () => kinds,
         resolve(name) {

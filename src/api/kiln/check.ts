@@ -65,7 +65,7 @@ export function checkEgress(egress: Egress | typeof byNamespace): void {
 
 /** Destinations are functions of the same namespace, as `app/name`; whether they exist shows when they are called. */
 export function checkDelivery(delivery: Partial<Delivery>): void {
-  for (const field of ["onSuccess", "onFailure"] as const) {
+  for (const field of ["onSuccess", "onFailure", "deadLetter"] as const) {
     const name = delivery[field] ?? null;
     if (name !== null && !/^[^/]+\/[^/]+$/.test(name))
       throw invalid(

@@ -238,7 +238,7 @@ async function digestOf(parts: KilnParts, ns: string, { code, fileName, codeDige
   }
   if (codeDigest === undefined) return null;
   // Whoever knows a digest could otherwise run, and so read, the code of another namespace.
-  if ((await isUsedIn(parts, ns, codeDigest)) && (await parts.images.hasCode(codeDigest))) return codeDigest;
+  if ((await isUsedIn(parts, ns, codeDigest)) && (await parts.images.findCode(codeDigest)) !== null) return codeDigest;
   throw invalid("codeDigest", `codeDigest is ${codeDigest}, must be the digest of the code of a function of namespace ${ns}`);
 }
 

@@ -60,7 +60,7 @@ export interface KilnParts {
   readonly provisioned?: (fn: Fn) => ProvisionCounts;
   /** Why so many can't be kept ready; null: they can. */
   readonly provisionRefusal?: (fn: Fn) => PlatformError | null;
-  readonly images: Pick<Images, "addCode" | "hasCode" | "kinds">;
+  readonly images: Pick<Images, "addCode" | "findCode" | "kinds">;
   /** Installs packages that code names and does not bring; gives what the source is to say of them. Absent: code brings its own. */
   install?(source: Extract<Source, { type: "code" }>, namespace: string, signal: AbortSignal): Promise<string | null>;
   readonly invoker: Invoker;

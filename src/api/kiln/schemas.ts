@@ -188,6 +188,9 @@ const delivery = Type.Object(
     ageMsMax: whole(limits.delivery.ageMsMax, "A call that is older is not run any more"),
     onSuccess: destination("a call that succeeded"),
     onFailure: destination("a call that was given up"),
+    deadLetter: Type.Optional(
+      nullable(Type.String(), "Called with what a call that was given up was sent, as onFailure is named"),
+    ),
   },
   { ...closed, description: "What becomes of asynchronous calls" },
 );

@@ -127,6 +127,7 @@ function sourceOf(stored: Source | null, settings: Settings, digest: string | nu
     command,
     ...(convention === undefined || convention === "event" ? {} : { convention }),
     ...(install === undefined || install === "auto" ? {} : { install }),
+    ...(coded?.type === "code" && coded.layers !== undefined ? { layers: coded.layers } : {}),
   };
 }
 
