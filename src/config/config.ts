@@ -47,6 +47,8 @@ export interface Config {
   readonly lambdaRegion: string;
   /** Whether requests of Lambda's clients have to be signed by a key; `any`: not those that come over loopback. */
   readonly lambdaSignatures: "verify" | "any";
+  /** Name below which function URLs have their hosts; empty: they have none. */
+  readonly lambdaUrlDomain: string;
   /** How long running calls get to end on SIGTERM, in ms. */
   readonly drainMs: number;
   /** How long a call may wait for a slot, in ms. */

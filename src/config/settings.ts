@@ -169,6 +169,12 @@ export function settingsIn(environment: NodeJS.ProcessEnv): Settings {
       env: ["POLYKILN_LAMBDA_SIGNATURES"],
       parse: oneOf("verify", "any"),
     },
+    lambdaUrlDomain: {
+      default: "localhost",
+      about: "Name below which function URLs have their hosts: ID.lambda-url.REGION.NAME; empty: they have paths only",
+      env: ["POLYKILN_LAMBDA_URL_DOMAIN"],
+      parse: domainOrNone,
+    },
     drainMs: {
       default: 30_000,
       about: "Time that running calls get to end on SIGTERM, in ms",

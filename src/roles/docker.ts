@@ -4,6 +4,7 @@ import type { Config } from "../config/config.ts";
 import type { Images, Prepared } from "../image/image.ts";
 import type { World } from "../lib/world.ts";
 import { PlatformError } from "../model/error.ts";
+import type { ImageStart, Source } from "../model/model.ts";
 import type { ImageUser } from "../oci/user.ts";
 import { parseDockerHost } from "../sandbox/docker/address.ts";
 import { DriverBeside } from "../sandbox/docker/beside.ts";
@@ -14,12 +15,14 @@ import type { ContainerNetworks } from "../sandbox/egress/egress.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
+type ImageSource = Extract<Source, { type: "image" }>;
+
 /** What a platform with `images` set to `docker` is made of. */
 export interface Docker {
   /** `files` for code, Docker for images. */
   beside(files: SandboxDriver): SandboxDriver;
   /** What a function of this image is started with; pulled, where Docker does not have it. Rejects as `DockerImages.ready`. */
-  readonly prepare: (image: string) => Promise<Prepared>;
+  readonly prepare: (source: ImageSource) => Promise<Prepared>;
 }
 
 const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -45,11 +48,11 @@ export function openDocker(config: Config, world: World, logger: Logger): Docker
       driver = openDriver(config, world, logger, engine, networks);
       return new DriverBeside(files, driver);
     },
-    async prepare(name) {
+    async prepare({ image: name, start }) {
       await driver?.found;
       const image = await images.ready(name);
       if (driver === null) throw new PlatformError("internal", "An image is wanted before there is a driver for it");
-      return preparedOf(name, image, await driver.users.of(name, image.id, image.user));
+      return preparedOf(name, image, start, await driver.users.of(name, image.id, image.user));
     },
   };
 }
@@ -78,7 +81,9 @@ function openDriver(
 }
 
 /** What the image itself says counts, but for what every sandbox is told. */
-function preparedOf(name: string, { id, command, env, workingFolder }: ReadyImage, user: ImageUser): Prepared {
+function preparedOf(name: string, image: ReadyImage, start: ImageStart = {}, user: ImageUser): Prepared {
+  const { id, env } = image;
+  const command = [...(start.entryPoint ?? image.entryPoint), ...(start.command ?? image.command)];
   return {
     root: null,
     image: id,
@@ -91,7 +96,7 @@ function preparedOf(name: string, { id, command, env, workingFolder }: ReadyImag
       throw new PlatformError("invalid", `The image ${name} does not say what to start: give it an ENTRYPOINT or a CMD`);
     },
     env,
-    workingFolder,
+    workingFolder: start.workingFolder ?? image.workingFolder,
     user,
   };
 }
@@ -100,15 +105,16 @@ function preparedOf(name: string, { id, command, env, workingFolder }: ReadyImag
 export function withDocker(images: Images, docker: Docker): Images {
   return {
     kinds: images.kinds,
-    prepare: (source, ...more) => (source.type === "image" ? docker.prepare(source.image) : images.prepare(source, ...more)),
+    prepare: (source, ...more) => (source.type === "image" ? docker.prepare(source) : images.prepare(source, ...more)),
     fetchAhead: async (source) => {
       // Its first call hears of a failure.
-      if (source.type === "image") await docker.prepare(source.image).catch(() => {});
+      if (source.type === "image") await docker.prepare(source).catch(() => {});
     },
     prepareBlank: (kind) => images.prepareBlank(kind),
     layOut: (prepared) => images.layOut(prepared),
     addCode: (upload) => images.addCode(upload),
-    hasCode: (digest) => images.hasCode(digest),
+    findCode: (digest) => images.findCode(digest),
+    extensionsIn: (digest) => images.extensionsIn(digest),
     codeAsSent: (digest) => images.codeAsSent(digest),
     planInstall: (source, namespace) => images.planInstall(source, namespace),
     removeUnused: (uses) => images.removeUnused(uses),

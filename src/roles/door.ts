@@ -1,4 +1,6 @@
 import type { Server } from "node:http";
+import { urlHostRoute, urlHostsBelow } from "../api/lambda/url/paths.ts";
+import { webHostRoute } from "../api/openwhisk/web/paths.ts";
 import type { Config } from "../config/config.ts";
 import type { FastRoute } from "../http/http.ts";
 import { labelBelow } from "../http/host-label.ts";
@@ -21,16 +23,14 @@ export interface DoorParts {
 }
 
 /** As the configuration has it. Throws `invalid` where its parts do not go together. */
-export function openDoor(
-  parts: DoorParts,
-  { front: count, httpFront: front, publicUrl, corsOrigins, requestBytesMax, trustedPeers, webHost }: Config,
-  { health, metrics }: Pick<Observer, "health" | "metrics">,
-): Door {
+export function openDoor(parts: DoorParts, settings: Config, { health, metrics }: Pick<Observer, "health" | "metrics">): Door {
+  const { front: count, httpFront: front, publicUrl, corsOrigins, requestBytesMax, trustedPeers, webHost } = settings;
   const publicNames = publicUrl === "" ? [] : [new URL(publicUrl).hostname.toLowerCase()];
+  const urlHosts = urlHostsBelow(settings);
   const config = {
     front,
     publicNames,
-    hostsBelow: webHost,
+    hostsBelow: { [webHostRoute.byHost]: webHost, [urlHostRoute.byHost]: urlHosts },
     trustedPeers,
     pageOrigins: corsOrigins,
     bodyBytesMax: requestBytesMax,
@@ -40,6 +40,8 @@ export function openDoor(
       "invalid",
       `--web-host ${webHost} would take ${publicNames.join()}, this server's own name; use another`,
     );
+  if (webHost !== "" && webHost === urlHosts)
+    throw new PlatformError("invalid", `--web-host ${webHost} would take the hosts of function URLs; use another`);
   if (trustedPeers.length > 0) parts.logger.warn("Callers from some addresses need no key", { reason: trustedPeers.join(", ") });
   const listener = new Listener({ ...parts, config });
   if (count === 0) return listener;

@@ -274,8 +274,7 @@ async function assemble(
     waitMsMax: config.waitMsMax,
   });
   const { invoker, calls } = invocation;
-  const { activations } = storeOnDisk;
-  const events = createEvents({ world, store, admission, invoker, activations, heard, recorder });
+  const events = createEvents({ world, store, admission, invoker });
   const alarms = new Alarms({ world, store, events, warn });
   observer.watch({ agent, calls, recorder, images });
   const expect = (fn: Fn, app: App | null) => {
@@ -307,7 +306,9 @@ async function assemble(
     invoker,
     definition: (namespace, target) => definitions.peek(namespace, target) ?? definitions.load(namespace, target),
     logs: observer.collector,
-    install: (source, namespace, signal) => agent.installer.install(source, namespace, signal),
+    packages: agent.installer,
+    holdCalls: (functionId, revision, refusal) => definitions.hold(functionId, revision, refusal),
+    reserved: admission.reserved,
     changed: changedFunction,
     expect,
     provisioned: (fn, revision) => agent.provisioned(fn, revision),
@@ -415,7 +416,7 @@ async function assemble(
   // Its own paths, so that it also answers for those that cannot be decoded; and all that is nobody else's.
   framework.mount("/v2", management);
   framework.mount("", consoleForBrowsers(management));
-  await framework.app.ready();
+  await Promise.all([framework.app.ready(), lambda.open()]);
   const gateway = openWhiskGateway(openWhisk);
   const routes = extensions.guardRoutes([
     { ...fnPaths.invoke, handler: fnInvoke(fn) },
@@ -446,7 +447,7 @@ async function assemble(
       observer.drain();
       const stopped = door.close(config.drainMs);
       // A moment earlier than the agent, which kills what still runs: calls that the stop cuts off go back into the queue.
-      await Promise.all([provisioner.close(), alarms.stop()]);
+      await Promise.all([provisioner.close(), alarms.stop(), lambda.close()]);
       await Promise.all([invocation.close(config.drainMs * 0.9), agent.close(config.drainMs)]);
       await stopped;
       await framework.app.close();

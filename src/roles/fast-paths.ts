@@ -3,6 +3,7 @@ import { apiManagementRoute, gatewayRoute } from "../api/openwhisk/gateway/paths
 import { actionRoute, triggerRoute } from "../api/openwhisk/invoke-path.ts";
 import { webHostRoute, webRoute } from "../api/openwhisk/web/paths.ts";
 import { invokeRoute as lambdaInvokeRoute, streamRoute } from "../api/lambda/paths.ts";
+import { urlHostRoute, urlRoute } from "../api/lambda/url/paths.ts";
 import type { FastRoute } from "../http/http.ts";
 
 type FastPath = Omit<FastRoute, "handler">;
@@ -25,4 +26,6 @@ export const fastPaths: readonly FastPath[] = [
   webRoute,
   webHostRoute,
   gatewayRoute,
+  urlRoute,
+  urlHostRoute,
 ];

@@ -2,9 +2,19 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { lambdaBodyBytesMax, type LambdaContext, lambdaInvoke, lambdaManagement, lambdaStream } from "../api/lambda/lambda.ts";
+import {
+  lambdaBodyBytesMax,
+  type LambdaContext,
+  lambdaInvoke,
+  lambdaManagement,
+  lambdaStream,
+  lambdaUrls,
+} from "../api/lambda/lambda.ts";
 import { NotesCache } from "../api/lambda/notes.ts";
+import { Readying } from "../api/lambda/readying.ts";
+import { readStanding } from "../api/lambda/standing.ts";
 import { datePrefixes, invokeRoute, streamRoute } from "../api/lambda/paths.ts";
+import { urlHostRoute, urlHostsBelow, urlRoute } from "../api/lambda/url/paths.ts";
 import type { Identifier } from "../auth/auth.ts";
 import { firstNamespace } from "../auth/keys.ts";
 import { SignatureVerifier } from "../auth/signature.ts";
@@ -31,7 +41,10 @@ export function openSigningKeys(data: string): SigningKeys {
   return new SigningKeys(secret);
 }
 
-export interface LambdaDoorParts extends Omit<LambdaContext, "notes" | "signatures" | "anybody" | "identity" | "seal"> {
+/** What the door makes itself. */
+type Own = "notes" | "readying" | "signatures" | "anybody" | "identity" | "seal" | "urlHosts" | "functionOrigin";
+
+export interface LambdaDoorParts extends Omit<LambdaContext, Own> {
   readonly config: Config;
   readonly keys: Pick<Keys, "get">;
   readonly pairs: SigningKeys;
@@ -45,21 +58,33 @@ export interface LambdaDoor {
   mount(framework: Framework): void;
   /** Calls, for the listener. */
   readonly routes: readonly FastRoute[];
+  /** Reads what has to be known before the first call. */
+  open(): Promise<void>;
+  /** Ends what goes on behind answers; before the agent is closed. */
+  close(): Promise<void>;
 }
 
 export function openLambdaDoor({ config, keys, pairs, ...parts }: LambdaDoorParts): LambdaDoor {
   const identity = { account: config.lambdaAccount, region: config.lambdaRegion };
   const signatures = new SignatureVerifier({ keys, pairs, world: parts.world, region: identity.region, service: "lambda" });
   const anybody = config.lambdaSignatures === "any" ? { name: "local", namespaces: [firstNamespace] } : null;
+  const notes = new NotesCache(parts.store.notes);
+  const readying = new Readying({ ...parts, notes });
   const context: LambdaContext = {
     ...parts,
-    notes: new NotesCache(parts.store.notes),
+    notes,
+    readying,
     signatures,
     anybody,
     identity,
     seal: (text) => pairs.seal(text),
+    urlHosts: urlHostsBelow(config),
+    functionOrigin: config.functionOrigin,
   };
+  const urls = lambdaUrls(context);
   return {
+    open: () => readStanding(context),
+    close: () => readying.close(),
     signatures,
     mount(framework) {
       const handler = lambdaManagement(context);
@@ -68,6 +93,8 @@ export function openLambdaDoor({ config, keys, pairs, ...parts }: LambdaDoorPart
     routes: [
       { ...invokeRoute, handler: lambdaInvoke(context) },
       { ...streamRoute, handler: lambdaStream(context) },
+      { ...urlRoute, handler: urls },
+      { ...urlHostRoute, handler: urls },
     ],
   };
 }
