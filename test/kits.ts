@@ -95,13 +95,33 @@ export async function goModuleBuild(source: string): Promise<{ readonly program:
     });
     return { program: join(folder, "program") };
   } catch (error) {
-    return {
-      missing:
-        String((error as { stderr?: string }).stderr ?? error)
-          .trim()
-          .split("\n")
-          .at(-1) ?? "",
-    };
+    return { missing: lastLineOf(error) };
+  }
+}
+
+/** Of what a program that failed said. */
+function lastLineOf(error: unknown): string {
+  const said = String((error as { stderr?: string }).stderr ?? error);
+  return said.trim().split("\n").at(-1) ?? "";
+}
+
+/** A binary of the Rust program in `source`, from crates.io; or why there is none. The first build takes a minute and a half of a processor. */
+export async function cargoBuild(source: string): Promise<{ readonly program: string } | { readonly missing: string }> {
+  if ((await run("which", ["cargo"]).catch(() => null)) === null) return { missing: "cargo is not installed (rustup.rs)" };
+  try {
+    const folder = await once("cargo", [await contentOf(source)], async (target) => {
+      const work = `${target}.src`;
+      await cp(source, work, { recursive: true });
+      const build = execute("cargo", ["build", "--quiet", "--release", "--locked"], { cwd: work });
+      const kept = build.then(() => cp(join(work, "target/release/bootstrap"), join(target, "program")));
+      await kept.finally(() => rm(work, { recursive: true }));
+    });
+    return { program: join(folder, "program") };
+  } catch (error) {
+    const why = lastLineOf(error);
+    // That is our own fault, and not that of who has no registry.
+    if (why.includes("could not compile")) throw error;
+    return { missing: why };
   }
 }
 

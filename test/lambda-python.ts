@@ -19,8 +19,13 @@ export interface PythonClients {
   close(): Promise<void>;
 }
 
+/** Folder of both, with what they know of the API. */
+export function awsKit(): Promise<string> {
+  return pipKit(packages);
+}
+
 export async function startPythonClients(platform: Platform, pair?: Pair): Promise<PythonClients> {
-  const kit = await pipKit(packages);
+  const kit = await awsKit();
   const { accessKeyId, secretAccessKey } = pair ?? (await pairOf(platform));
   const environment = {
     ...cleanEnvironment,

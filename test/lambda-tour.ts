@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { role, zipOf } from "./lambda.ts";
+import { askUrl } from "./url-client.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: what comes back is what tests are about.
 export type Json = Record<string, any>;
@@ -251,8 +252,82 @@ const settings: readonly Step[] = [
   ],
   ["RemovePermission", named({ StatementId: "s3" }), {}],
   ["GetPolicy", named(), noFunction],
+  [
+    "CreateFunctionUrlConfig",
+    named({ AuthType: "NONE", Cors: { AllowOrigins: ["*"], MaxAge: 5 } }),
+    { AuthType: "NONE", FunctionArn: arn, Cors: { AllowOrigins: ["*"], MaxAge: 5 } },
+    (output, memory) => memory.set("url", output["FunctionUrl"]),
+  ],
+  ["CreateFunctionUrlConfig", named({ AuthType: "NONE" }), "ResourceConflictException"],
+  ["CreateFunctionUrlConfig", named({ AuthType: "NONE", Qualifier: "nobody" }), noFunction],
+  ["ask:url", {}, { status: 200, origin: "*" }],
+  [
+    "UpdateFunctionUrlConfig",
+    named({ AuthType: "AWS_IAM", InvokeMode: "RESPONSE_STREAM", Cors: {} }),
+    (output) =>
+      assert.deepEqual([output["AuthType"], output["InvokeMode"], output["Cors"]], ["AWS_IAM", "RESPONSE_STREAM", undefined]),
+  ],
+  ["ask:url", {}, { status: 403 }],
+  ["GetFunctionUrlConfig", named(), { AuthType: "AWS_IAM", InvokeMode: "RESPONSE_STREAM" }],
+  ["ListFunctionUrlConfigs", named(), (output) => assert.equal(output["FunctionUrlConfigs"].length, 1)],
+  ["DeleteFunctionUrlConfig", named(), {}],
+  ["GetFunctionUrlConfig", named(), noFunction],
+  ["ask:url", {}, { status: 403 }],
+  ["GetFunctionCodeSigningConfig", named(), { FunctionName: name }],
+  ["GetRuntimeManagementConfig", named(), { UpdateRuntimeOn: "Auto" }],
+  ["GetFunctionRecursionConfig", named(), { RecursiveLoop: "Terminate" }],
+  ["ListEventSourceMappings", named(), (output) => assert.deepEqual(output["EventSourceMappings"], [])],
+  ["GetEventSourceMapping", { UUID: "00000000-0000-4000-8000-000000000000" }, "NotImplementedException"],
   ["GetAccountSettings", {}, (output) => assert.equal(output["AccountUsage"].FunctionCount, 1)],
-  ["ListLayers", {}, "UnknownOperationException"],
+];
+
+const layer = "tour-words";
+const layerArn = `arn:aws:lambda:us-east-1:000000000000:layer:${layer}`;
+const layered = (more: Json = {}) => ({ LayerName: layer, ...more });
+const firstVersion = layered({ VersionNumber: 1 });
+const allowed = { ...firstVersion, StatementId: "all", Action: "lambda:GetLayerVersion", Principal: "*" };
+
+const layers: readonly Step[] = [
+  [
+    "PublishLayerVersion",
+    layered({
+      Description: "words",
+      Content: { ZipFile: zipOf("nodejs/node_modules/words/index.js", 'module.exports = "layered";') },
+      CompatibleRuntimes: ["nodejs24.x"],
+    }),
+    { LayerArn: layerArn, LayerVersionArn: `${layerArn}:1`, Version: 1, CompatibleRuntimes: ["nodejs24.x"] },
+  ],
+  ["GetLayerVersion", firstVersion, { LayerVersionArn: `${layerArn}:1`, Description: "words" }],
+  ["GetLayerVersionByArn", { Arn: `${layerArn}:1` }, { Version: 1 }],
+  ["GetLayerVersionByArn", { Arn: `${layerArn}:7` }, noFunction],
+  [
+    "ListLayers",
+    { CompatibleRuntime: "nodejs24.x" },
+    (output) => assert.equal(output["Layers"][0].LatestMatchingVersion.Version, 1),
+  ],
+  ["ListLayerVersions", layered(), (output) => assert.equal(output["LayerVersions"].length, 1)],
+  ["AddLayerVersionPermission", allowed, (output) => assert.equal(JSON.parse(output["Statement"]).Resource, `${layerArn}:1`)],
+  ["GetLayerVersionPolicy", firstVersion, (output) => assert.equal(JSON.parse(output["Policy"]).Statement[0].Sid, "all")],
+  ["RemoveLayerVersionPermission", { ...firstVersion, StatementId: "all" }, {}],
+  ["GetLayerVersionPolicy", firstVersion, noFunction],
+  [
+    "CreateFunction",
+    {
+      FunctionName: "tour-layered",
+      Runtime: "nodejs24.x",
+      Handler: "index.handler",
+      Role: role,
+      Layers: [`${layerArn}:1`],
+      Code: { ZipFile: zipOf("index.js", 'exports.handler = async () => require("words");') },
+    },
+    (output) => assert.equal(output["Layers"][0].Arn, `${layerArn}:1`),
+  ],
+  ["DeleteLayerVersion", firstVersion, {}],
+  ["GetLayerVersion", firstVersion, noFunction],
+  ["Invoke", { ...payload({}), FunctionName: "tour-layered" }, (output) => assert.equal(output["Payload"], '"layered"')],
+  ["UpdateFunctionConfiguration", { FunctionName: "tour-layered", Layers: [`${layerArn}:1`] }, "InvalidParameterValueException"],
+  ["UpdateFunctionConfiguration", { FunctionName: "tour-layered", Layers: [] }, { FunctionName: "tour-layered" }],
+  ["DeleteFunction", { FunctionName: "tour-layered" }, {}],
 ];
 
 const ending: readonly Step[] = [
@@ -306,10 +381,11 @@ export async function lambdaTour(t: TestContext, client: Client, streams: boolea
     ...versions,
     ...(streams ? streamed : []),
     ...settings,
+    ...layers,
     ...ending,
   ]) {
     const input = typeof given === "function" ? given(memory) : given;
-    const outcome = operation === "wait:provisioned" ? await provisioned(client, input) : await client(operation, input);
+    const outcome = await (ownSteps[operation]?.(client, input, memory) ?? client(operation, input));
     const what = `${operation} ${JSON.stringify(input).slice(0, 200)}: ${JSON.stringify(outcome).slice(0, 600)}`;
     t.diagnostic(`${operation.padEnd(32)} ${"error" in outcome ? outcome.error : "ok"}`);
     if (typeof expected === "string") assert.deepEqual(outcome, { error: expected }, what);
@@ -321,6 +397,15 @@ export async function lambdaTour(t: TestContext, client: Client, streams: boolea
     }
   }
 }
+
+/** Steps that no client has. */
+const ownSteps: Readonly<Record<string, (client: Client, input: Json, memory: Memory) => Promise<Outcome>>> = {
+  "wait:provisioned": provisioned,
+  "ask:url": async (_client, _input, memory) => {
+    const { status, headers } = await askUrl(String(memory.get("url")), { headers: { Origin: "https://page.example" } });
+    return { output: { status, origin: headers["access-control-allow-origin"] } };
+  },
+};
 
 /** There is no waiter for it. */
 async function provisioned(client: Client, input: Json): Promise<Outcome> {

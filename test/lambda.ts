@@ -1,5 +1,5 @@
 /** Lambda's API as tests ask it: a key's pair, archives, and the JavaScript SDK as a client. */
-import { LambdaClient, type LambdaClientConfig } from "@aws-sdk/client-lambda";
+import { LambdaClient, type LambdaClientConfig, LambdaServiceException } from "@aws-sdk/client-lambda";
 import { makeZip } from "./archives.ts";
 import { send } from "./client.ts";
 import type { Platform } from "./platform.ts";
@@ -34,3 +34,14 @@ export function zipOf(name: string, text: string): Buffer {
 
 /** Of a function that has to name one. */
 export const role = "arn:aws:iam::000000000000:role/any";
+
+/** Name and status of what a question is refused with. */
+export async function refusal(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof LambdaServiceException) return `${error.$metadata.httpStatusCode} ${error.name}`;
+    throw error;
+  }
+  return "none";
+}

@@ -1,4 +1,4 @@
-/** AWS's own runtime client for Python, started as a plain process, with the smallest Runtime API that it can do with. */
+/** AWS's own runtime clients, each started as a plain process, with the smallest Runtime API that they can do with. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -23,7 +23,15 @@ export interface PlainEvent {
 /** Where its packages are. */
 export const awsRuntimeClient = (): Promise<string> => pipKit(["awslambdaric==4.2.2"]);
 
-/** A folder's handler, run by it. Events one after the other; it is gone after an `init error`, and after `stop`. */
+/** A program that has such a client. */
+export interface PlainProgram {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Where it starts; absent: where this process is. */
+  readonly folder?: string;
+}
+
+/** A function that is run by such a client. Events one after the other; it is gone after an `init error`, and after `stop`. */
 export class PlainLambda {
   readonly #server: Server;
   readonly #child: ChildProcess;
@@ -32,26 +40,27 @@ export class PlainLambda {
   #polled = Promise.withResolvers<ServerResponse>();
   #outcome = Promise.withResolvers<PlainOutcome>();
 
-  static async start(folder: string, handler: string, packages: string, env: Readonly<Record<string, string>> = {}) {
+  /** A folder's handler, run by the client for Python. */
+  static start(folder: string, handler: string, packages: string, env: Readonly<Record<string, string>> = {}) {
+    const paths = { PYTHONPATH: [folder, packages].join(delimiter), PYTHONDONTWRITEBYTECODE: "1" };
+    return PlainLambda.run({ command: [python, "-m", "awslambdaric", handler], env: { ...paths, ...env }, folder });
+  }
+
+  static async run(program: PlainProgram): Promise<PlainLambda> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const server = createServer().listen(0, "127.0.0.1", resolve);
     await promise;
-    return new PlainLambda(server, folder, handler, packages, env);
+    return new PlainLambda(server, program);
   }
 
-  private constructor(server: Server, folder: string, handler: string, packages: string, env: Readonly<Record<string, string>>) {
+  private constructor(server: Server, { command, env, folder }: PlainProgram) {
     this.#server = server.on("request", (request, response) => void this.#serve(request, response));
     const { port } = server.address() as AddressInfo;
-    this.#child = spawn(python, ["-m", "awslambdaric", handler], {
+    const [file = "", ...args] = command;
+    this.#child = spawn(file, args, {
       cwd: folder,
       stdio: ["ignore", "ignore", "inherit"],
-      env: {
-        ...cleanEnvironment,
-        PYTHONPATH: [folder, packages].join(delimiter),
-        PYTHONDONTWRITEBYTECODE: "1",
-        ...env,
-        AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
-      },
+      env: { ...cleanEnvironment, ...env, AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}` },
     });
     this.#ended = once(this.#child, "exit");
   }

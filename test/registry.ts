@@ -24,6 +24,8 @@ export interface Registry {
   silent: boolean;
   /** Called for each question that is. */
   onSilence: () => void;
+  /** Questions wait from now on, until the result is called. */
+  holdBack(): () => void;
   add(more: RegistryPackage): void;
   /** What a lockfile says of a package. */
   lock(name: string, version: string): { version: string; resolved: string; integrity: string };
@@ -38,7 +40,9 @@ export async function startRegistry(first: readonly RegistryPackage[]): Promise<
     archives.set(archivePath(more.name, more.version), archiveOf(more));
   };
   for (const each of first) add(each);
-  const server = createServer((request, response) => {
+  let going = Promise.resolve();
+  const server = createServer(async (request, response) => {
+    await going;
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://x").pathname);
     registry.asked.push(path);
     if (registry.silent) return registry.onSilence();
@@ -68,6 +72,11 @@ export async function startRegistry(first: readonly RegistryPackage[]): Promise<
     asked: [],
     silent: false,
     onSilence: () => {},
+    holdBack() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      going = promise;
+      return resolve;
+    },
     add,
     lock,
     close: () =>

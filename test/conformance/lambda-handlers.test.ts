@@ -59,7 +59,7 @@ for (const [file, text] of Object.entries(places) as [keyof typeof kinds, string
         "/var/task",
         `/var/task/${file}`,
         `${i}`,
-        `arn:aws:lambda:eu-north-1:123456789012:function:${name}`,
+        `arn:aws:lambda:eu-north-1:123456789012:function:tests.${name}`,
         "eu-north-1",
         `AWS_Lambda_${kinds[file].replace(":", "")}${file === "index.py" ? "" : ".x"}`,
         "index.handler",

@@ -4,11 +4,12 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { makeZip } from "../archives.ts";
 import { call, linesOf, recordOf } from "../client.ts";
-import { functionSource, goModuleBuild, javaBuild, javaMissing, mavenKit } from "../kits.ts";
+import { cargoBuild, functionSource, goModuleBuild, javaBuild, javaMissing, mavenKit } from "../kits.ts";
 import { pack } from "../pack.ts";
 import { type Platform, startPlatform } from "../platform.ts";
 
 const go = await goModuleBuild(functionSource("lambda-go"));
+const rust = await cargoBuild(functionSource("lambda-rust"));
 const javaGone = await javaMissing();
 const java = javaGone === null ? await javaArchive() : Buffer.alloc(0);
 
@@ -22,6 +23,8 @@ interface Client {
   readonly errorType: string;
   /** It answers with what is told of the call. */
   readonly tells: boolean;
+  /** It answers in pieces where it is asked to; an error in the middle is told by trailers, or as text of the answer. Absent: it does not. */
+  readonly streams?: "trailers" | "text";
   /** It takes seconds to start. */
   readonly isSlow?: true;
 }
@@ -38,9 +41,19 @@ const clients: readonly Client[] = [
     name: "aws-lambda-go",
     ...("missing" in go ? { missing: go.missing } : {}),
     settings: { kind: "provided:1", handler: "bootstrap" },
-    archive: () => makeZip([{ name: "bootstrap", data: readFileSync("program" in go ? go.program : ""), mode: 0o100755 }]),
+    archive: () => bootstrap("program" in go ? go.program : ""),
     errorType: "errorString",
     tells: true,
+    streams: "trailers",
+  },
+  {
+    name: "lambda_runtime",
+    ...("missing" in rust ? { missing: rust.missing } : {}),
+    settings: { kind: "provided:1", handler: "bootstrap" },
+    archive: () => bootstrap("program" in rust ? rust.program : ""),
+    errorType: "&alloc::boxed::Box<dyn core::error::Error + core::marker::Send + core::marker::Sync>",
+    tells: true,
+    streams: "text",
   },
   {
     name: "the Java client",
@@ -60,9 +73,16 @@ const clients: readonly Client[] = [
   },
 ];
 
+function bootstrap(program: string): Buffer {
+  return makeZip([{ name: "bootstrap", data: readFileSync(program), mode: 0o100755 }]);
+}
+
 function fileOf(name: string, file: string) {
   return { name: file, data: readFileSync(`${functionSource(name)}/${file}`) };
 }
+
+/** The client for Rust begins every stream with one, in pieces of its own. */
+const prelude = /^(?:\{"statusCode":200,.*\})?\0*/s;
 
 let platform: Platform;
 
@@ -95,7 +115,8 @@ describe("Lambda's Runtime API", { timeout: 600_000 }, () => {
         if (!client.tells)
           return assert.deepEqual([second.json["handler"], second.json["folder"]], ["hello.handler", "/var/task"]);
         const { arn, name, memory, leftMs, stream } = second.json;
-        const expected = ["arn:aws:lambda:us-east-1:000000000000:function:usual", "usual", 256];
+        const shown = `${appOf(client)}.usual`;
+        const expected = [`arn:aws:lambda:us-east-1:000000000000:function:${shown}`, shown, 256];
         assert.deepEqual([arn, name, Number(memory)], expected);
         assert.ok(Number(leftMs) > 0 && Number(leftMs) <= 20_000, `it has ${leftMs} ms left`);
         assert.match(String(stream), /^\d{4}\/\d\d\/\d\d\/\[\$LATEST\][0-9a-f]{32}$/);
@@ -131,6 +152,33 @@ describe("Lambda's Runtime API", { timeout: 600_000 }, () => {
           ten,
         );
       });
+
+      if (client.streams !== undefined)
+        test("a response comes while the function runs, and breaks where it breaks", async () => {
+          const streams = await deployed(client, "streams", {});
+          const response = await fetch(streams, { method: "POST", body: '{"do":"stream","n":1500}' });
+          const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+          const pieces: [text: string, at: number][] = [];
+          for (let next = await reader.read(); !next.done; next = await reader.read()) {
+            const text = Buffer.from(next.value).toString().replace(prelude, "");
+            if (text !== "") pieces.push([text, performance.now()]);
+          }
+          assert.deepEqual(
+            pieces.map(([text]) => text),
+            ["first", "last"],
+          );
+          assert.ok((pieces[1]?.[1] ?? 0) - (pieces[0]?.[1] ?? 0) > 500, "the first piece came before the last was made");
+          const broken = await fetch(streams, { method: "POST", body: '{"do":"break","n":10}' });
+          if (client.streams === "text") {
+            assert.match(await broken.text(), /first.*Lambda-Runtime-Function-Error-Type: Runtime\.StreamError/s);
+          } else {
+            const id = broken.headers.get("kiln-activation-id") ?? "";
+            await assert.rejects(broken.text());
+            const record = await recordOf(platform.url, id);
+            assert.deepEqual([record.status, record.error?.message], ["function_error", "in the middle"]);
+          }
+          assert.equal((await call(streams, { n: 1 })).json["first"], false, "and it goes on");
+        });
 
       if (!client.tells || client.isSlow) return;
 
@@ -175,10 +223,10 @@ describe("Lambda's Runtime API", { timeout: 600_000 }, () => {
     assert.deepEqual(env, {
       _HANDLER: "lambda_function.lambda_handler",
       AWS_LAMBDA_RUNTIME_API: "127.0.0.1:9001",
-      AWS_LAMBDA_FUNCTION_NAME: "environment",
+      AWS_LAMBDA_FUNCTION_NAME: "awslambdaric.environment",
       AWS_LAMBDA_FUNCTION_VERSION: "$LATEST",
       AWS_LAMBDA_FUNCTION_MEMORY_SIZE: "256",
-      AWS_LAMBDA_LOG_GROUP_NAME: "/aws/lambda/environment",
+      AWS_LAMBDA_LOG_GROUP_NAME: "/aws/lambda/awslambdaric.environment",
       AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
       AWS_REGION: "us-east-1",
       AWS_DEFAULT_REGION: "us-east-1",
@@ -190,33 +238,13 @@ describe("Lambda's Runtime API", { timeout: 600_000 }, () => {
     });
   });
 
-  test("a response of aws-lambda-go comes while the function runs, and breaks where it breaks", {
+  test("aws-lambda-go ends itself after a panic, and the next call does not meet that", {
     skip: "missing" in go ? go.missing : false,
   }, async () => {
-    const url = await deployed(clients[1] as Client, "streams", {});
-    const response = await fetch(url, { method: "POST", body: '{"do":"stream","n":1500}' });
-    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-    const pieces: [text: string, at: number][] = [];
-    for (let next = await reader.read(); !next.done; next = await reader.read())
-      pieces.push([Buffer.from(next.value).toString(), performance.now()]);
-    assert.deepEqual(
-      pieces.map(([text]) => text),
-      ["first", "last"],
-    );
-    assert.ok((pieces[1]?.[1] ?? 0) - (pieces[0]?.[1] ?? 0) > 500, "the first piece came before the last was made");
-    const broken = await fetch(url, { method: "POST", body: '{"do":"break","n":10}' });
-    const id = broken.headers.get("kiln-activation-id") ?? "";
-    await assert.rejects(broken.text());
-    const record = await recordOf(platform.url, id);
-    assert.deepEqual([record.status, record.error?.message], ["function_error", "in the middle"]);
-    assert.equal((await call(url, { n: 1 })).json["first"], false, "and it goes on");
+    const url = await deployed(clients[1] as Client, "panics", {});
     const panicked = await call(url, { do: "panic" });
     assert.deepEqual([panicked.json["code"], panicked.json["message"]], ["function_failed", "very bad"]);
-    assert.equal(
-      (await call(url, { n: 1 })).json["first"],
-      true,
-      "it ends itself after that, and the next call does not meet it",
-    );
+    assert.equal((await call(url, { n: 1 })).json["first"], true);
   });
 });
 
@@ -285,6 +313,19 @@ describe("runtimes that do not do what they should", { timeout: 300_000 }, () =>
     });
   }
 
+  test("one that ends after each of its answers costs no call", async () => {
+    const url = await scripted("ends-after", `next; curl -sS -X POST "$api/invocation/$id/response" -d @/tmp/event; exit 0`);
+    for (let n = 0; n < 30; n++) {
+      const { status, text } = await call(url, String(n));
+      assert.deepEqual([status, text], [200, String(n)]);
+    }
+    const many = await Promise.all(Array.from({ length: 10 }, (_, n) => call(url, String(n))));
+    assert.deepEqual(
+      many.map(({ status, text }) => [status, text]),
+      many.map((_, n) => [200, String(n)]),
+    );
+  });
+
   test("one that answers for others, twice and under invented ids is told so, and each call gets its own answer", async () => {
     const url = await scripted(
       "forges",
@@ -314,8 +355,10 @@ done`,
   });
 });
 
+const appOf = ({ name }: Client) => name.replaceAll(/\W/g, "-");
+
 async function deployed(client: Client, name: string, settings: Readonly<Record<string, unknown>>): Promise<string> {
   const shared = { memoryMiB: 256, timeoutMs: 20_000, ...client.settings };
-  const app = client.name.replaceAll(/\W/g, "-");
+  const app = appOf(client);
   return (await platform.deploy({ name, app, archive: client.archive(), settings: { ...shared, ...settings } })).invokeUrl;
 }

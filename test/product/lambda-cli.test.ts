@@ -35,8 +35,8 @@ function flags(input: Json): string[] {
 }
 
 /** An operation as somebody types it: bytes come from files, the rest is JSON, but for calls, which take none. */
-function argumentsFor(operation: string, { Code, ZipFile, Payload, ...input }: Json, answer: string): string[] {
-  const zip: Buffer | undefined = Code?.ZipFile ?? ZipFile;
+function argumentsFor(operation: string, { Code, Content, ZipFile, Payload, ...input }: Json, answer: string): string[] {
+  const zip: Buffer | undefined = Code?.ZipFile ?? Content?.ZipFile ?? ZipFile;
   if (zip !== undefined) writeFileSync(join(folder, "code.zip"), zip);
   if (operation === "Invoke")
     return ["lambda", "invoke", ...flags(input), ...(Payload === undefined ? [] : ["--payload", String(Payload)]), answer];

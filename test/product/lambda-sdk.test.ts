@@ -8,7 +8,7 @@ import { until } from "../assembled-invocation.ts";
 import * as sdk from "@aws-sdk/client-lambda";
 import { call, put, send } from "../client.ts";
 import { makeZip } from "../archives.ts";
-import { lambdaClient, type Pair, pairOf, role, zipOf } from "../lambda.ts";
+import { lambdaClient, type Pair, pairOf, refusal, role, zipOf } from "../lambda.ts";
 import { type Client, type Json, lambdaTour } from "../lambda-tour.ts";
 import { type Platform, startPlatform } from "../platform.ts";
 
@@ -80,17 +80,6 @@ const elsewhere = (region: string, account: string) => `arn:aws:lambda:${region}
 
 /** What comes of a question that anybody may ask who has a key. */
 const ask = (asked: sdk.LambdaClient) => refusal(asked.send(new sdk.GetAccountSettingsCommand({})));
-
-/** Name and status of a refusal. */
-async function refusal(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof sdk.LambdaServiceException) return `${error.$metadata.httpStatusCode} ${error.name}`;
-    throw error;
-  }
-  return "none";
-}
 
 /** Every operation that names a function. */
 function operations(FunctionName: string): readonly AnyCommand[] {
@@ -278,6 +267,133 @@ done
   assert.deepEqual(JSON.parse(String(text(Payload))), { got: [1], arn: "arn:aws:lambda:us-east-1:000000000000:function:script" });
 });
 
+test("code is told its name and the version that was called, in any runtime and app, and at the end of an event's way", async () => {
+  const node = `exports.handler = async (event, context) => ({
+    version: [process.env.AWS_LAMBDA_FUNCTION_VERSION, context.functionVersion],
+    name: [process.env.AWS_LAMBDA_FUNCTION_NAME, context.functionName],
+    arn: context.invokedFunctionArn,
+    stream: context.logStreamName.slice(10),
+  });`;
+  const python = `import os
+def handler(event, context):
+    return {
+        "version": [os.environ["AWS_LAMBDA_FUNCTION_VERSION"], context.function_version],
+        "name": [os.environ["AWS_LAMBDA_FUNCTION_NAME"], context.function_name],
+        "arn": context.invoked_function_arn,
+        "stream": context.log_stream_name[10:],
+    }
+`;
+  const kinds = {
+    "told-node": { Code: { ZipFile: zipOf("index.js", node) } },
+    "told-python": { Runtime: "python3.11", Handler: "app.handler", Code: { ZipFile: zipOf("app.py", python) } },
+  } as const;
+  for (const [name, more] of Object.entries(kinds)) {
+    await client.send(made(name, { ...more, Publish: true, Timeout: 30 }));
+    await client.send(new sdk.CreateAliasCommand({ FunctionName: name, Name: "live", FunctionVersion: "1" }));
+    for (const [qualifier, version] of [
+      [undefined, "$LATEST"],
+      ["1", "1"],
+      ["live", "1"],
+      ["$LATEST", "$LATEST"],
+    ] as const) {
+      const { Payload, ExecutedVersion } = await client.send(new sdk.InvokeCommand({ FunctionName: name, Qualifier: qualifier }));
+      const told = JSON.parse(String(text(Payload)));
+      assert.match(told.stream, new RegExp(`^/\\[${version.replace("$", "\\$")}\\][0-9a-f]{32}$`));
+      assert.deepEqual(
+        [ExecutedVersion, told.version, told.name, told.arn],
+        [version, [version, version], [name, name], qualifier === undefined ? arn(name) : `${arn(name)}:${qualifier}`],
+      );
+    }
+    const event = { FunctionName: name, Qualifier: "live", InvocationType: "Event" } as const;
+    const { $metadata } = await client.send(new sdk.InvokeCommand(event));
+    const home = `${platform.url}/kiln/v1/namespaces/guest/activations/${$metadata.requestId}/result`;
+    const result = await until(async () => {
+      const { status, json } = await send("GET", home);
+      return status === 200 ? json : undefined;
+    });
+    assert.deepEqual(JSON.parse(String(result["body"])).version, ["1", "1"]);
+  }
+  const settings = { handler: "index.handler", convention: "lambda" };
+  const { invokeUrl } = await platform.deploy({ name: "told", app: "shop", file: ["index.js", node], settings });
+  const { Payload } = await client.send(new sdk.InvokeCommand({ FunctionName: "shop.told" }));
+  const ours = await call(invokeUrl, {});
+  for (const told of [JSON.parse(String(text(Payload))), ours.json])
+    assert.deepEqual([told.name, told.arn], [["shop.told", "shop.told"], arn("shop.told")]);
+});
+
+test("what tools send with every function is taken and shown; how it prints is what its code is told", async () => {
+  const says = `exports.handler = async () => {
+    console.log("printed");
+    return [process.env.AWS_LAMBDA_LOG_FORMAT, process.env.AWS_LAMBDA_LOG_LEVEL, process.env.OWN];
+  };`;
+  const sent = {
+    Environment: { Variables: { OWN: "mine" } },
+    LoggingConfig: { LogFormat: "JSON", ApplicationLogLevel: "DEBUG", SystemLogLevel: "WARN", LogGroup: "/own/group" },
+    TracingConfig: { Mode: "Active" },
+    Architectures: ["x86_64"],
+    PackageType: "Zip",
+  } as const;
+  const nothing = {
+    EphemeralStorage: { Size: 512 },
+    SnapStart: { ApplyOn: "None" },
+    DeadLetterConfig: { TargetArn: "" },
+    VpcConfig: { SubnetIds: [], SecurityGroupIds: [] },
+    FileSystemConfigs: [],
+    Layers: [],
+    KMSKeyArn: "",
+  } as const;
+  const created = await client.send(
+    made("tools", {
+      Code: { ZipFile: zipOf("index.js", says) },
+      ...sent,
+      ...nothing,
+    } as unknown as sdk.CreateFunctionCommandInput),
+  );
+  assert.partialDeepStrictEqual(created, sent);
+  const fn = { FunctionName: "tools" };
+  const told = async () => {
+    const { Payload, LogResult } = await client.send(new sdk.InvokeCommand({ ...fn, LogType: "Tail" }));
+    const line = Buffer.from(String(LogResult), "base64").toString().split("\n")[1] ?? "";
+    return [JSON.parse(String(text(Payload))), line.startsWith("{")];
+  };
+  assert.deepEqual(await told(), [["JSON", "DEBUG", "mine"], true]);
+  const change = (more: Partial<sdk.UpdateFunctionConfigurationCommandInput>) =>
+    client.send(new sdk.UpdateFunctionConfigurationCommand({ ...fn, ...more }));
+  await change({ Environment: { Variables: { OWN: "other" } } });
+  assert.deepEqual((await told())[0], ["JSON", "DEBUG", "other"], "one change leaves the other");
+  const text2 = await change({ LoggingConfig: { LogFormat: "Text" } });
+  assert.deepEqual(
+    [text2.LoggingConfig, text2.Environment?.Variables],
+    [{ LogFormat: "Text", LogGroup: "/aws/lambda/tools" }, { OWN: "other" }],
+  );
+  assert.deepEqual(await told(), [[null, null, "other"], false]);
+  for (const wrong of [
+    { LoggingConfig: { LogFormat: "Text", ApplicationLogLevel: "DEBUG" } },
+    { EphemeralStorage: { Size: 1024 } },
+  ] as const)
+    assert.equal(await refusal(change(wrong)), "400 InvalidParameterValueException");
+  assert.equal(await refusal(change({ LoggingConfig: { LogFormat: "XML" as "JSON" } })), "400 ValidationException");
+});
+
+test("an event that was given up goes to the function of the dead letter configuration as it was, and to the destination told about", async () => {
+  for (const name of ["letters", "outcomes"]) await client.send(made(name));
+  const failing = { Code: { ZipFile: zipOf("index.js", 'exports.handler = async () => { throw new Error("never"); };') } };
+  const DeadLetterConfig = { TargetArn: arn("letters") };
+  const created = await client.send(made("failing", { ...failing, DeadLetterConfig }));
+  assert.deepEqual(created.DeadLetterConfig, DeadLetterConfig);
+  const fn = { FunctionName: "failing" };
+  const DestinationConfig = { OnFailure: { Destination: arn("outcomes") } };
+  await client.send(new sdk.PutFunctionEventInvokeConfigCommand({ ...fn, MaximumRetryAttempts: 0, DestinationConfig }));
+  const Payload = Buffer.from('{"n":1.50}');
+  await client.send(new sdk.InvokeCommand({ ...fn, InvocationType: "Event", Payload }));
+  assert.equal(await sent("letters"), '{"n":1.5}');
+  assert.partialDeepStrictEqual(JSON.parse(await sent("outcomes")), { status: "dead_lettered", error: { message: "never" } });
+  const update = (TargetArn: string) =>
+    client.send(new sdk.UpdateFunctionConfigurationCommand({ ...fn, DeadLetterConfig: { TargetArn } }));
+  assert.equal(await refusal(update("arn:aws:sqs:us-east-1:000000000000:queue")), "400 InvalidParameterValueException");
+  assert.equal((await update("")).DeadLetterConfig, undefined);
+});
+
 test("the first piece of a streamed answer is there before the function ends", async () => {
   const waits = `exports.handler = awslambda.streamifyResponse(async (event, out) => {
     out.write("first ");
@@ -371,3 +487,18 @@ test("after a crash pairs, versions and aliases are as they were, and no call is
     rmSync(data, { recursive: true, force: true });
   }
 });
+
+function arn(name: string): string {
+  return `arn:aws:lambda:us-east-1:000000000000:function:${name}`;
+}
+
+/** What the first call of a function was sent, which it answers. */
+async function sent(name: string): Promise<string> {
+  const home = `${platform.url}/kiln/v1/namespaces/guest/activations`;
+  return await until(async () => {
+    const { json } = await send("GET", `${home}?app=_&function=${name}`);
+    const [found] = json["items"] as { readonly id: string; readonly status: string }[];
+    if (found?.status !== "success") return undefined;
+    return String((await send("GET", `${home}/${found.id}/result`)).json["body"]);
+  });
+}
