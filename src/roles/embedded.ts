@@ -6,27 +6,15 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createAgent } from "../agent/agent.ts";
 import { agentDefaults } from "../agent/config.ts";
-import { fnInvoke, fnManagement, fnRoute, fnTrigger } from "../api/fn/fn.ts";
-import { consoleForBrowsers, consoleHandler } from "../api/kiln/console.ts";
+import type { FnContext } from "../api/fn/fn.ts";
+import { consoleHandler } from "../api/kiln/console.ts";
 import { registerKiln } from "../api/kiln/kiln.ts";
 import { ActionKinds } from "../api/openwhisk/kinds.ts";
-import { apiManagementRoute, gatewayRoute } from "../api/openwhisk/gateway/paths.ts";
-import { actionRoute, triggerRoute } from "../api/openwhisk/invoke-path.ts";
-import {
-  openWhiskBodyBytesMax,
-  type WskContext,
-  openWhiskFire,
-  openWhiskGateway,
-  openWhiskGreeting,
-  openWhiskInvoke,
-  openWhiskManagement,
-  openWhiskWeb,
-} from "../api/openwhisk/openwhisk.ts";
+import { openWhiskGreeting, type WskContext } from "../api/openwhisk/openwhisk.ts";
 import { failureText } from "../api/openwhisk/errors.ts";
 import { readSystemPackages, systemNamespace, type SystemPackages } from "../api/openwhisk/system-packages.ts";
 import { providedModules } from "../api/openwhisk/provided-modules.ts";
 import { FunctionKeys } from "../auth/function-keys.ts";
-import { webHostRoute, webRoute } from "../api/openwhisk/web/paths.ts";
 import { createIdentifier } from "../auth/identify.ts";
 import { firstNamespace, firstStart, requireKeys } from "../auth/keys.ts";
 import type { Config } from "../config/config.ts";
@@ -41,7 +29,6 @@ import { createFramework } from "../http/framework.ts";
 import type { HttpRequest } from "../http/http.ts";
 import { isLoopbackHost } from "../http/loopback.ts";
 import { openImages } from "../image/local-images.ts";
-import type { PullSettings } from "../image/pulled/pulled-images.ts";
 import { Definitions } from "../invocation/definitions.ts";
 import type { FunctionReference } from "../invocation/invocation.ts";
 import { expectStored } from "../invocation/expected.ts";
@@ -51,7 +38,6 @@ import { withAppParameters } from "../invocation/shared-app.ts";
 import { TrailingLogs } from "../invocation/trailing-logs.ts";
 import { createInvocation } from "../invocation/whole.ts";
 import { realWorld, type World } from "../lib/world.ts";
-import { logSchema } from "../logs/sqlite/migrations.ts";
 import { sqliteLogStore } from "../logs/sqlite/store.ts";
 import { Admission } from "../metering/admit.ts";
 import type { App, Fn, LogLine } from "../model/model.ts";
@@ -65,28 +51,23 @@ import { runtimeApiProtocol } from "../protocol/runtime-api/runtime-api.ts";
 import { stdioProtocol } from "../protocol/stdio/stdio.ts";
 import { stdioCloudEventProtocol, stdioHttpProtocol, stdioJsonProtocol } from "../protocol/stdio-stream/stdio-stream.ts";
 import type { Queue } from "../queue/queue.ts";
-import { queueSchema } from "../queue/sqlite/migrations.ts";
 import { sqliteQueue } from "../queue/sqlite/queue.ts";
-import { inspect } from "../sandbox/bubblewrap/capabilities.ts";
-import { bubblewrapDriver } from "../sandbox/bubblewrap/driver.ts";
-import { processDriver } from "../sandbox/process/driver.ts";
 import { type PlatformAddress, platformName } from "../sandbox/egress/egress.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import { place } from "../scheduler/place.ts";
-import { openDatabase } from "../sql/sqlite/database.ts";
-import type { Database } from "../sql/sql.ts";
 import { withNamespace } from "../store/overlay.ts";
 import type { Store } from "../store/store.ts";
-import { storeSchema } from "../store/sqlite/migrations.ts";
 import { sqliteStore } from "../store/sqlite/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { keepCredential, openFolder } from "./data-folder.ts";
 import { type Docker, openDocker, withDocker } from "./docker.ts";
 import { type Door, openDoor } from "./door.ts";
-import { fnPaths } from "./fast-paths.ts";
+import { hostPath, openStore, pullSettings, startDriver } from "./engines.ts";
+import { openFnDoor } from "./fn-door.ts";
 import { countRequests } from "./request-counts.ts";
 import { Observer } from "./observe.ts";
 import { forgetting, openLambdaDoor, openSigningKeys } from "./lambda-door.ts";
+import { openWskDoor } from "./openwhisk-door.ts";
 import { ownMachineOnly } from "./reach.ts";
 import { registriesOf } from "./registries.ts";
 import { version } from "./version.ts";
@@ -355,7 +336,7 @@ async function assemble(
     expect,
     prepare: (fn, app) => agent.prepare(withAppParameters(fn, app), app),
   });
-  const fn = {
+  const fnContext: FnContext = {
     store: shownStore,
     urls: extensions.urls,
     invoker,
@@ -410,27 +391,11 @@ async function assemble(
     failed: bug,
   };
   framework.mount("/ui", consoleHandler());
-  for (const prefix of ["/api/v1", "/ping"]) framework.mount(prefix, openWhiskManagement(openWhisk), openWhiskBodyBytesMax);
-  lambda.mount(framework);
-  const management = fnManagement(fn);
-  // Its own paths, so that it also answers for those that cannot be decoded; and all that is nobody else's.
-  framework.mount("/v2", management);
-  framework.mount("", consoleForBrowsers(management));
+  const whisk = openWskDoor(openWhisk, config.webHost);
+  const fn = openFnDoor(fnContext);
+  for (const each of [whisk, lambda, fn]) each.mount(framework);
   await Promise.all([framework.app.ready(), lambda.open()]);
-  const gateway = openWhiskGateway(openWhisk);
-  const routes = extensions.guardRoutes([
-    { ...fnPaths.invoke, handler: fnInvoke(fn) },
-    { ...fnPaths.trigger, handler: fnTrigger(fn) },
-    { ...fnPaths.route, handler: fnRoute(fn) },
-    { ...actionRoute, handler: openWhiskInvoke(openWhisk) },
-    { ...triggerRoute, handler: openWhiskFire(openWhisk) },
-    { ...apiManagementRoute, handler: gateway.management },
-    { ...webRoute, handler: openWhiskWeb(openWhisk, config.webHost) },
-    { ...webHostRoute, handler: openWhiskWeb(openWhisk, config.webHost) },
-    { ...gatewayRoute, handler: gateway.serve },
-    ...lambda.routes,
-    ...kilnRoutes,
-  ]);
+  const routes = extensions.guardRoutes([...fn.routes, ...whisk.routes, ...lambda.routes, ...kilnRoutes]);
   const door = openDoor({ world, logger, framework: framework.server, routes, bug }, config, observer);
   return {
     door,
@@ -455,61 +420,6 @@ async function assemble(
       trailing.endAll();
     },
   };
-}
-
-/** Where programs of the host are looked up for sandboxes that see the host's files. */
-const hostPath = "/usr/local/bin:/usr/bin:/bin";
-
-/** A transfer on which nothing comes for so long is begun again, in ms. */
-const pullStallMs = 30_000;
-
-function pullSettings(config: Config): PullSettings {
-  return {
-    registry: {
-      credentialsFile: config.registryAuth,
-      certificatesFile: config.registryCa,
-      plainHosts: config.imagePlainHosts,
-      way: { proxy: config.registryProxy, direct: [...config.registryDirect, ...config.imagePlainHosts] },
-      stallMs: Math.min(pullStallMs, config.pullTimeoutMs),
-    },
-    defaultRegistry: config.imageRegistry,
-    pullTimeoutMs: config.pullTimeoutMs,
-    cacheBytesMax: config.imageCacheMiB === 0 ? Number.MAX_SAFE_INTEGER : config.imageCacheMiB * 1024 * 1024,
-  };
-}
-
-function openStore(config: Config, world: World): Promise<Database> {
-  return openDatabase({
-    path: join(config.data, "polykiln.db"),
-    schemas: [storeSchema, logSchema, queueSchema],
-    newId: world.newId,
-  });
-}
-
-function startDriver(config: Config, world: World, logger: Logger, platform: () => PlatformAddress | null): SandboxDriver {
-  const options = {
-    world,
-    warn: (sentence: string, fields: object) => logger.warn(sentence, { reason: JSON.stringify(fields) }),
-    stateFile: join(config.data, "sandboxes.json"),
-    // Whoever wants no stem cells wants nothing else that waits either.
-    ...(config.stemCells.length === 0 ? {} : { placesFolder: join(config.data, "places") }),
-  };
-  if (config.sandbox === "process") {
-    // On every start, however little is logged.
-    const say = config.logLevel === "error" ? "error" : "warn";
-    logger[say]("Functions run UNPROTECTED, on all of the machine, as this user: --sandbox process is for development only");
-    return processDriver(options);
-  }
-  const capabilities = inspect();
-  for (const { what, why, fix } of capabilities.missing) {
-    if (capabilities.usable) logger.warn(what, { reason: why, fix });
-  }
-  const egress = {
-    resolvers: config.egressResolvers,
-    privateNetworks: config.egressPrivateNetworks,
-    linkNetwork: config.egressLinkNetwork,
-  };
-  return bubblewrapDriver({ ...options, capabilities, egress, platform });
 }
 
 /** Where this machine reaches a listener that may be bound to every address. */
