@@ -29,7 +29,7 @@ async function applied(change: Change): Promise<void> {
       ...error.fields,
       what: `Somebody else changed ${change.noun} ${change.name} during this deploy; it is left as they made it`,
       why: error.fields.what,
-      fix: "look at their change, then run `polykiln deploy` again",
+      fix: "look at their change, then run this again",
     });
   }
 }

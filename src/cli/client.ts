@@ -105,7 +105,8 @@ export class Client {
     const { world, debug, interrupted } = this.#options;
     const url = new URL(this.url + path + queryText(ask.query));
     const { body, headers } = encoded(ask);
-    if (this.#auth !== null) headers["authorization"] = `Bearer ${this.#auth}`;
+    // A request that is signed says itself who asks.
+    if (this.#auth !== null && headers["authorization"] === undefined) headers["authorization"] = `Bearer ${this.#auth}`;
     const beganAt = world.monotonic();
     const signal = AbortSignal.any([interrupted, ...(ask.signal ? [ask.signal] : [])]);
     return new Promise((resolve, reject) => {

@@ -7,8 +7,10 @@ import { exits, Failure } from "../failure.ts";
 import type { Packed } from "./pack.ts";
 import type { PlannedFunction, PlannedRoute, Project } from "./project.ts";
 
-/** What a deployment makes: of our own files an app with functions and routes, of a manifest the rest. */
-export type Noun = "app" | "function" | "route" | "package" | "binding" | "action" | "sequence" | "trigger" | "rule" | "api";
+/** What a deployment makes: of our own files an app with functions and routes, of a manifest or of Lambda's files the rest. */
+export type Noun = OwnNoun | "package" | "binding" | "action" | "sequence" | "trigger" | "rule" | "api" | ImportedNoun;
+type OwnNoun = "app" | "function" | "route";
+type ImportedNoun = "layer" | "alias" | "url" | "schedule";
 
 /** What a deployment does to one thing; nothing is a change too, so that it can be told. */
 export interface Change {

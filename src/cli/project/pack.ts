@@ -137,7 +137,7 @@ async function read(file: string, path: string): Promise<Found> {
 }
 
 /** Folders in node_modules that npm installed for development only; it keeps a note of that. */
-async function developmentPackages(folder: string): Promise<Set<string>> {
+export async function developmentPackages(folder: string): Promise<Set<string>> {
   try {
     const note = JSON.parse(await readFile(join(folder, "node_modules/.package-lock.json"), "utf8")) as {
       packages: Record<string, { dev?: boolean }>;

@@ -14,19 +14,31 @@ export class YamlFile {
   readonly #document: Document;
   readonly #lines: LineCounter;
 
-  /** `prepare` may change what was read before it becomes `value`. Throws a `Failure` for a syntax error. */
-  constructor(path: string, name: string, prepare?: (document: Document) => void) {
+  /**
+   * `prepare` may change what was read before it becomes `value`; `merge`: keys `<<` are those of a map elsewhere in the file. Throws a
+   * `Failure` for a syntax error.
+   */
+  constructor(path: string, name: string, prepare?: (document: Document) => void, merge = false) {
     this.name = name;
     this.#text = readFileSync(path, "utf8");
     this.#lines = new LineCounter();
-    this.#document = parseDocument(this.#text, { lineCounter: this.#lines, prettyErrors: false });
+    this.#document = parseDocument(this.#text, { lineCounter: this.#lines, prettyErrors: false, merge });
     const error = this.#document.errors[0];
     if (error !== undefined) {
       const [what, ...more] = error.message.split("\n");
       throw this.#failure(error.pos[0], error.pos[1], `The YAML is broken: ${what}`, more.join(" ").trim() || undefined);
     }
     prepare?.(this.#document);
-    this.value = this.#document.toJS() as unknown;
+    this.value = this.#plain();
+  }
+
+  #plain(): unknown {
+    try {
+      return this.#document.toJS() as unknown;
+    } catch (error) {
+      // Aliases of aliases of aliases, or of what is not there.
+      throw this.#failure(0, 0, `The YAML is broken: ${(error as Error).message}`);
+    }
   }
 
   /** The whole as a map. Throws a `Failure` for anything else; an empty file is an empty map. */
