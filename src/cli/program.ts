@@ -18,6 +18,7 @@ const commands: readonly Entry[] = [
   { name: "start", about: "Run a server", load: () => import("./start.ts") },
   { name: "deploy", about: "Bring this folder's project to a server", load: () => import("./deploy.ts") },
   { name: "diff", about: "Say what a deploy would change", load: () => import("./diff.ts") },
+  { name: "import", about: "Bring in what was written for other platforms", load: () => import("./import.ts") },
   { name: "build", about: "Make container images of functions, without Docker", load: () => import("./build.ts") },
   { name: "push", about: "Send functions' images to their registry", load: () => import("./push.ts") },
   { name: "test", about: "Run the tests of functions", load: () => import("./tests.ts") },
