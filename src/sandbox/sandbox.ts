@@ -46,6 +46,10 @@ export interface SandboxSpec {
   readonly code: string | null;
   /** Where else that folder appears; the program starts there. Absent: nowhere. */
   readonly codePlace?: string | undefined;
+  /** Host folder that becomes `/opt`, read-only: what layers hold. Absent: the root's own is there. */
+  readonly layers?: string | undefined;
+  /** Names that lead to its own loopback, besides those of the root. Absent: none; `process` has only the machine's. */
+  readonly localNames?: readonly string[] | undefined;
   /** What appears in the folder of the code later is to be seen inside. */
   readonly codeComesLater?: boolean;
   /** Host folder that becomes `/runtime`, read-only: our own shim for the kind. */
@@ -170,3 +174,4 @@ export function coresOf(memoryMiB: number): number {
 /** Where a sandbox's folders appear to the code inside. */
 export const functionFolder = "/function";
 export const runtimeFolder = "/runtime";
+export const layersFolder = "/opt";

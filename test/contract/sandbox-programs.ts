@@ -17,6 +17,12 @@ const sources: Readonly<Record<ProgramName, string>> = {
   tell: `
     const s = require("node:net").connect(process.env.KILN_SOCKET);
     s.end(JSON.stringify({ args: process.argv.slice(2), env: process.env }));`,
+  places: `
+    const fs = require("node:fs");
+    const { CODE, LAYERS, NAME } = process.env;
+    const writes = [CODE, LAYERS].filter((folder) => { try { fs.writeFileSync(folder + "/x", ""); return true; } catch { return false; } });
+    const [finds, named] = [fs.existsSync(CODE + "/places.cjs"), fs.readFileSync("/etc/hosts", "utf8").includes(NAME)];
+    console.log(JSON.stringify({ starts: process.cwd(), finds, note: fs.readFileSync(LAYERS + "/lib/note", "utf8"), writes, named }));`,
   stay: `
     process.on("SIGTERM", () => {});
     require("node:child_process").spawn(process.execPath, ["-e", 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000);']);

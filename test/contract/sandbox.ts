@@ -1,6 +1,9 @@
 /** What every sandbox driver promises (`sandbox/sandbox.ts`), as a suite that each of them runs. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { StdioExitError } from "../../src/lib/exit-error.ts";
@@ -16,6 +19,7 @@ export const programNames = [
   "echo-loopback", // connects twice to HOST:PORT in OURS and sends back what it gets
   "print", // prints `one` and `three` on STDOUT, `two` on STDERR, ends with status 3
   "tell", // connects to KILN_SOCKET and writes its arguments and variables as JSON
+  "places", // prints as JSON where it starts, what is in CODE and LAYERS, which of them it can write to, and whether NAME is its own
   "stay", // ignores SIGTERM, starts a child that does too, prints `ready`, and never ends
 ] as const;
 
@@ -170,6 +174,32 @@ export function sandboxContract(name: string, make: () => Promise<SandboxSubject
       assert.deepEqual(others, env);
       assert.ok(PATH !== undefined && HOME !== undefined && KILN_SOCKET !== undefined);
       await sandbox.stop();
+    });
+
+    test("the code is in another place, too, where the program starts; layers are in theirs; nobody writes to either", async (t) => {
+      const layers = mkdtempSync(join(tmpdir(), "sandbox-layers-"));
+      chmodSync(layers, 0o755);
+      mkdirSync(`${layers}/lib`, { mode: 0o755 });
+      writeFileSync(`${layers}/lib/note`, "layered");
+      try {
+        if (subject.spec("places").code === null) return t.skip("its programs are no files");
+        const env = { CODE: "/var/task", LAYERS: "/opt", NAME: "ours.localdomain" };
+        const localNames = [env.NAME];
+        const more = { codePlace: "/var/task", layers, localNames, env } as const;
+        const { sandbox, printed } = await start("places", { via: "callback" }, more);
+        await sandbox.exited;
+        const told = JSON.parse(printed.join("").replace(/^stdout: /, "")) as Record<string, unknown>;
+        const isApart = subject.driver.name !== "process";
+        assert.deepEqual(told, {
+          starts: isApart ? "/var/task" : subject.spec("places").code,
+          finds: true,
+          note: "layered",
+          writes: isApart ? [] : told["writes"],
+          named: isApart,
+        });
+      } finally {
+        rmSync(layers, { recursive: true });
+      }
     });
 
     test("stop ends what does not want to, any number of times", async () => {

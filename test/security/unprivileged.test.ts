@@ -78,8 +78,11 @@ except OSError as error: print("code", error.errno)`);
 import os, socket
 host, port = os.environ["OURS"].split(":")
 for _ in range(2): socket.create_connection((host, int(port)))
-print("connected to", host)`;
-    assert.deepEqual(run(code, { via: "loopback", variable: "OURS" }).printed, ["connected to 127.0.0.1\n"]);
+print("connected to", host, sorted(fd for fd in os.listdir("/proc/self/fd") if os.path.islink("/proc/self/fd/" + fd)))`;
+    const printed = ["connected to 127.0.0.1 ['0', '1', '2']\n"];
+    assert.deepEqual(run(code, { via: "loopback", variable: "OURS" }).printed, printed);
+    const others = `import os\nprint(sorted(fd for fd in os.listdir("/proc/self/fd") if os.path.islink("/proc/self/fd/" + fd)))`;
+    assert.deepEqual(run(others).printed, ["['0', '1', '2']\n"]);
   });
 
   test("it sees the processors and the memory that it has", () => {

@@ -84,6 +84,15 @@ describe("finished sandboxes", { timeout: 60_000 }, () => {
       assert.deepEqual([told.name, more], ["come", { finished: true, links: 2 }]);
     }));
 
+  test("one whose layers are gone is not made, and others are all the same", () =>
+    withDriver(async (driver, finished) => {
+      driver.expect?.({ ...specOf(codeOf("layered"), "x"), layers: `${folder}/no-such-layers` }, 2);
+      driver.expect?.(specOf(codeOf("beside"), "y"), 2);
+      await finished();
+      const { told, ...more } = await start(driver, codeOf("after"), "after");
+      assert.deepEqual([told.name, more], ["after", { finished: true, links: 2 }]);
+    }));
+
   /** `finished` resolves when two are. */
   async function withDriver(run: (driver: SandboxDriver, finished: () => Promise<void>) => Promise<void>): Promise<void> {
     const places = `${folder}/places`;

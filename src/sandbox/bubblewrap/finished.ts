@@ -7,6 +7,7 @@ import { linkEntries } from "../../lib/link-entries.ts";
 import { removeFolder } from "../spawner/folder.ts";
 import { callbackSocket, type SpawnRequest } from "../spawner/messages.ts";
 import { environment, platformFolder, workingFolder } from "./mounts.ts";
+import { ownPortSteps } from "./own-port.ts";
 import type { Spare } from "./spare.ts";
 import { stepsOrder } from "./steps.ts";
 
@@ -21,6 +22,7 @@ const entriesMax = 100;
 const brokenMax = 3;
 
 const placeholderName = "start";
+const placeholderCommand = [`${platformFolder}/${placeholderName}`];
 
 /** What is the same for all that a finished one can become. */
 export interface Shape {
@@ -38,7 +40,7 @@ export function shapeOf(request: SpawnRequest, coresLate: boolean): Shape | null
   if (request.codeComesLater === true || command[0]?.startsWith("/") !== true || process.arch !== "x64") return null;
   const { cpuWeight: _, cores, ...sizes } = limits;
   const seen = coresLate ? cores?.length : cores;
-  const { user, workingFolder: folder, codePlace, writable } = request;
+  const { user, workingFolder: folder, codePlace, layers, localNames, writable } = request;
   const key = JSON.stringify([
     root,
     runtime,
@@ -50,6 +52,8 @@ export function shapeOf(request: SpawnRequest, coresLate: boolean): Shape | null
     user,
     folder,
     codePlace,
+    layers,
+    localNames,
     writable,
   ]);
   return { key, request };
@@ -85,9 +89,7 @@ export class Finished {
 
   /** The placeholder becomes the request's program, by a command whose first word is a full path. */
   begin(request: SpawnRequest, order: Buffer): void {
-    if (request.endpoint.via === "callback" || request.endpoint.via === "loopback") {
-      linkSync(`${request.folder}/${callbackSocket}`, `${this.folder}/${callbackSocket}`);
-    }
+    if (request.endpoint.via === "callback") linkSync(`${request.folder}/${callbackSocket}`, `${this.folder}/${callbackSocket}`);
     this.spare.tell(order);
   }
 
@@ -104,8 +106,15 @@ export function orderOf(request: SpawnRequest, command: readonly string[]): Buff
   const variables = Object.entries(all).map(([name, value]) => `${name}=${value}`);
   const [program = ""] = command;
   return stepsOrder([
+    ...(request.endpoint.via === "loopback" ? ownPortSteps(request.folder) : []),
     { call: "execve", args: [program, command, variables], complaint: `The program ${program} could not be started` },
   ]);
+}
+
+/** Puts the placeholder, the file `program`, into the platform's folder of a sandbox; it is started by the command. */
+export function placePlaceholder(program: string, folder: string): readonly string[] {
+  linkSync(program, `${folder}/${placeholderName}`);
+  return placeholderCommand;
 }
 
 export interface FinishedFolders {
@@ -124,7 +133,7 @@ export function makeFolders(
   mkdirSync(folder);
   // Whatever our umask is: the sandbox has a user of its own.
   chmodSync(folder, 0o711);
-  linkSync(shop.program, `${folder}/${placeholderName}`);
+  placePlaceholder(shop.program, folder);
   if (place !== null) {
     mkdirSync(place);
     chmodSync(place, 0o755);
@@ -132,12 +141,16 @@ export function makeFolders(
   return { folder, place };
 }
 
+export function removeFolders({ folder, place }: FinishedFolders): void {
+  removeFolder(folder);
+  if (place !== null) removeFolder(place);
+}
+
 /** What is started in one with these folders. */
 export function templateOf({ request }: Shape, { folder, place }: FinishedFolders): SpawnRequest {
-  const command = [`${platformFolder}/${placeholderName}`];
   // Whose list it will have is not known yet: a list of the request's must never be the next one's.
   const egress = request.egress === "none" ? "none" : "internet";
-  return { ...request, folder, code: place, command, env: {}, egress, platform: null };
+  return { ...request, folder, code: place, command: placeholderCommand, env: {}, egress, platform: null };
 }
 
 /** Which there are, and which there should be. */
@@ -168,6 +181,12 @@ export class FinishedStock {
     this.#dropBroken();
     const at = this.#finished.findIndex((each) => each.shape.key === shape.key);
     return at === -1 ? null : (this.#finished.splice(at, 1)[0] as Finished);
+  }
+
+  /** None like this is to be made any more, until one is asked for again. */
+  forget(shape: Shape): void {
+    this.#shapes.delete(shape.key);
+    this.#expected.delete(shape.key);
   }
 
   add(finished: Finished): void {

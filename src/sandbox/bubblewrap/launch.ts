@@ -8,6 +8,7 @@
  */
 import { PlatformError } from "../../model/error.ts";
 import type { SandboxLimits } from "../sandbox.ts";
+import { channelDescriptor } from "../spawner/messages.ts";
 
 /** What a waiting sandbox is told. */
 export interface LaunchInput {
@@ -17,10 +18,12 @@ export interface LaunchInput {
   /** What the processes themselves have to be limited to; null: control groups do it. */
   readonly dataKiB: number | null;
   readonly cores: readonly number[] | null;
+  /** The command is ours, and takes the server's channel (`own-port.ts`). */
+  readonly keepsChannel: boolean;
 }
 
 const readCommand = `
-IFS=' ' read -r files fileBlocks data cores count <&3 || exit 0
+IFS=' ' read -r files fileBlocks data cores channel count <&3 || exit 0
 set --
 while [ "$count" -gt 0 ]; do
   IFS= read -r lines <&3 && IFS= read -r value <&3 || exit 125
@@ -73,12 +76,21 @@ echo ready >&3
 ${readCommand}
 ${limitAndRun}
 [ "$data" = - ] || ulimit -d "$data"
+[ "$channel" = keep ] || exec ${channelDescriptor}>&-
 exec bwrap --args 3 --seccomp 9 -- "$@" 9< "$filter"
 `;
 
+/**
+ * Without control groups: what one process may have in writable memory. Runtimes reserve far more than they use, so less than
+ * this would keep them from starting.
+ */
+export function dataKiBOf({ memoryMiB }: SandboxLimits): number {
+  return (memoryMiB + 512) * 1024;
+}
+
 /** What the script reads from descriptor 3. Throws `internal` for what no program can be given: a NUL. */
 export function launchInput(input: LaunchInput): Buffer {
-  const { limits, command, bwrapArguments, dataKiB, cores } = input;
+  const { limits, command, bwrapArguments, dataKiB, cores, keepsChannel } = input;
   checkTexts(command);
   const numbers = [
     limits.openFilesMax,
@@ -86,6 +98,7 @@ export function launchInput(input: LaunchInput): Buffer {
     (limits.tmpMiB * 1024 * 1024 * 2) / 512,
     dataKiB ?? "-",
     cores?.join(",") ?? "-",
+    keepsChannel ? "keep" : "-",
     command.length,
   ];
   const lines = command.flatMap((argument) => [String(argument.split("\n").length), argument]);

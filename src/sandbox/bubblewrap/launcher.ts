@@ -19,14 +19,25 @@ import type { PipePool } from "../spawner/pipes.ts";
 import { assertReachable, Binds } from "./binds.ts";
 import { findProgram } from "./capabilities.ts";
 import { CgroupParent, removeDeadGroups } from "./cgroup.ts";
-import { Finished, FinishedStock, makeFolders, orderOf, type Shape, shapeOf, templateOf } from "./finished.ts";
+import {
+  Finished,
+  FinishedStock,
+  makeFolders,
+  orderOf,
+  placePlaceholder,
+  removeFolders,
+  type Shape,
+  shapeOf,
+  templateOf,
+} from "./finished.ts";
+import { dataKiBOf } from "./launch.ts";
 import { bwrapArguments, type MountSources } from "./mounts.ts";
 import { MachineViews } from "./machine-view.ts";
 import { hostPrograms } from "./privileged.ts";
 import { seccompFilter } from "./seccomp.ts";
 import { Spare, type SpareShop, type Tmp } from "./spare.ts";
 import { stepsProgram } from "./steps.ts";
-import { bridgeCommand, bridgeProgram, limitedCommand, Tools } from "./tools.ts";
+import { bridgeCommand, bridgeProgram, limitedCommand, lookedUpCommand, Tools } from "./tools.ts";
 
 /** After a start the machine is busy with the program; what is prepared for the next one can wait this long. */
 const refillMs = 60;
@@ -122,7 +133,7 @@ export class BubblewrapLauncher implements Launcher {
 
   /** In one that is finished; null where there is none for it. */
   async #startFinished(request: SpawnRequest): Promise<Launched | null> {
-    const order = this.#placesFolder === null ? null : orderOf(request, this.#command(request));
+    const order = this.#placesFolder === null ? null : orderOf(request, request.command);
     const shape = order === null ? null : shapeOf(request, this.#controls("cpuset"));
     const finished = shape === null ? null : this.#finished.take(shape);
     if (order === null || finished === null) return null;
@@ -150,12 +161,21 @@ export class BubblewrapLauncher implements Launcher {
     const spare = this.#takeSpare(request.limits);
     this.#refillLater(refillMs);
     try {
-      await this.#run(spare, request, sources);
+      await this.#begin(spare, request, sources);
     } catch (error) {
       await spare.discard();
       throw error;
     }
     return spare.launched(this.#socketFolder(spare, request, request.folder), [request.folder], false);
+  }
+
+  /** Where the program needs a port of its own, the placeholder makes that before it becomes the program. */
+  async #begin(spare: Spare, request: SpawnRequest, sources: MountSources): Promise<void> {
+    if (request.endpoint.via !== "loopback") return await this.#run(spare, request, sources);
+    const order = orderOf(request, lookedUpCommand(request.command));
+    if (order === null) throw new PlatformError("internal", "The command of a sandbox is too long");
+    await this.#run(spare, { ...request, command: placePlaceholder(this.#placeholder, request.folder) }, sources);
+    spare.tell(order);
   }
 
   async #run(spare: Spare, request: SpawnRequest, sources: MountSources): Promise<void> {
@@ -164,9 +184,10 @@ export class BubblewrapLauncher implements Launcher {
     spare.run({
       limits: request.limits,
       command: this.#command(request),
+      keepsChannel: request.endpoint.via === "loopback",
       // A spare without a way out gets a network with loopback alone, whatever was asked for: nothing runs in the machine's own.
       bwrapArguments: bwrapArguments(request, spare.outlet === null ? { ...sources, resolverFile: null } : sources),
-      dataKiB: this.#controls("memory") ? null : dataKiB(request),
+      dataKiB: this.#controls("memory") ? null : dataKiBOf(request.limits),
       cores: this.#controls("cpuset") ? null : (request.limits.cores ?? null),
     });
   }
@@ -187,19 +208,23 @@ export class BubblewrapLauncher implements Launcher {
       root: reachable(request.root),
       code: request.code === null ? null : reachable(request.code),
       runtime: request.runtime === null ? null : reachable(request.runtime),
+      layers: request.layers === undefined ? null : reachable(request.layers),
       platform: request.folder,
       tools,
       tmpfs,
       socketFolder: tmpfs === null ? `${request.folder}/socket` : `${tmpfs}/io`,
       view: this.#views.of(request.limits.memoryMiB, request.limits.cores?.length),
+      hostsFile: request.localNames === undefined ? null : writeHosts(request.folder, request.localNames),
       resolverFile: request.egress === "none" ? null : (this.#network?.resolverFile ?? null),
     };
   }
 
-  /** What helps inside: to be reached on a port, and to limit processes without a control group. Null: nothing is needed. */
+  /** What helps inside: to be reached on a port, to look a program up, and to limit processes without a control group. Null: nothing is needed. */
   #toolsFor(request: SpawnRequest): string | null {
-    const bridge = bridgeProgram(request.endpoint);
-    if (bridge === null && this.#controls("pids")) return null;
+    const { endpoint, command } = request;
+    const bridge = endpoint.via === "loopback" ? null : bridgeProgram(endpoint);
+    const isLookedUp = endpoint.via === "loopback" && lookedUpCommand(command) !== command;
+    if (bridge === null && !isLookedUp && this.#controls("pids")) return null;
     this.#tools ??= new Tools(`${this.#shop.runFolder}/tools`, this.#path);
     this.#tools.need("sh", ...(bridge === null ? [] : [bridge]));
     return this.#tools.folder;
@@ -207,7 +232,7 @@ export class BubblewrapLauncher implements Launcher {
 
   #command(request: SpawnRequest): readonly string[] {
     const { command, endpoint, limits } = request;
-    const reached = bridgeCommand(endpoint, command);
+    const reached = endpoint.via === "loopback" ? command : bridgeCommand(endpoint, command);
     return this.#controls("pids") ? reached : limitedCommand(limits.processesMax, reached);
   }
 
@@ -255,9 +280,15 @@ export class BubblewrapLauncher implements Launcher {
     const shop = { runFolder: this.#shop.runFolder, placesFolder: this.#placesFolder ?? "", program: this.#placeholder };
     const folders = makeFolders(shape, this.#world.newId(), shop);
     const template = templateOf(shape, folders);
-    const sources = this.#sources(template);
-    const spare = this.#takeSpare(template.limits);
-    this.#finished.add(new Finished(shape, spare, folders, this.#run(spare, template, sources)));
+    try {
+      const sources = this.#sources(template);
+      const spare = this.#takeSpare(template.limits);
+      this.#finished.add(new Finished(shape, spare, folders, this.#run(spare, template, sources)));
+    } catch {
+      // What it would be made of is gone from the disk: layers, or an image.
+      this.#finished.forget(shape);
+      removeFolders(folders);
+    }
   }
 
   #makeSpare(): Spare {
@@ -267,10 +298,9 @@ export class BubblewrapLauncher implements Launcher {
   }
 }
 
-/**
- * Without control groups: what one process may have in writable memory. Runtimes reserve far more than they use, so less than
- * this would keep them from starting.
- */
-function dataKiB(request: SpawnRequest): number {
-  return (request.limits.memoryMiB + 512) * 1024;
+/** The names of a sandbox's own loopback, as a file in its folder. */
+function writeHosts(folder: string, names: readonly string[]): string {
+  const file = `${folder}/hosts`;
+  writeFileSync(file, `127.0.0.1\tlocalhost ${names.join(" ")}\n::1\tlocalhost\n`, { mode: 0o644 });
+  return file;
 }

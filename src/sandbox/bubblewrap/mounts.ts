@@ -2,13 +2,14 @@
 import { type Dirent, existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { platformVariables } from "../egress/egress.ts";
 import type { SandboxSpec } from "../sandbox.ts";
-import { functionFolder, runtimeFolder } from "../sandbox.ts";
+import { functionFolder, layersFolder, runtimeFolder } from "../sandbox.ts";
 import { callbackSocket } from "../spawner/messages.ts";
 import { viewMounts } from "./machine-view.ts";
 
 /** Where the platform's own folder of a sandbox appears inside; holds the socket of `callback`. */
 export const platformFolder = "/run/kiln";
 const resolverPath = "/etc/resolv.conf";
+const hostsPath = "/etc/hosts";
 /** Inside the platform's folder: the helper of `tcp`, and the folder for its socket. */
 export const toolsFolder = `${platformFolder}/tools`;
 export const bridgeFolder = `${platformFolder}/io`;
@@ -18,6 +19,7 @@ export interface MountSources {
   readonly root: string;
   readonly code: string | null;
   readonly runtime: string | null;
+  readonly layers: string | null;
   /** Holds `tools` and `io` as empty folders where they are mounted on. */
   readonly platform: string;
   readonly tools: string | null;
@@ -26,6 +28,8 @@ export interface MountSources {
   readonly socketFolder: string;
   /** Becomes `/etc/resolv.conf`, where the sandbox keeps the network that it was started in; null: it gets one with loopback alone. */
   readonly resolverFile: string | null;
+  /** Becomes `/etc/hosts`; null: the root's own. */
+  readonly hostsFile: string | null;
   /** What it sees of the machine (`machine-view.ts`). */
   readonly view: string;
 }
@@ -83,6 +87,7 @@ function mounts(spec: Omit<SandboxSpec, "output">, sources: MountSources): strin
     ...(sources.code === null ? [] : [["--ro-bind", sources.code, functionFolder]]),
     ...(sources.code === null || spec.codePlace === undefined ? [] : [["--ro-bind", sources.code, spec.codePlace]]),
     ...(sources.runtime === null ? [] : [["--ro-bind", sources.runtime, runtimeFolder]]),
+    ...(sources.layers === null ? [] : [["--ro-bind", sources.layers, layersFolder]]),
     ["--ro-bind", sources.platform, platformFolder],
     ...(sources.tools === null ? [] : [["--ro-bind", sources.tools, toolsFolder]]),
     ...(spec.endpoint.via === "tcp" ? [["--bind", socketFolder, bridgeFolder]] : []),
@@ -97,7 +102,9 @@ function mounts(spec: Omit<SandboxSpec, "output">, sources: MountSources): strin
   const { writable = [] } = spec;
   const targets = ["/proc", "/sys", "/dev", "/tmp", ...writable, ...placed.map((mount) => mount[2] as string)];
   const opened = writable.flatMap((folder) => openedMounts(sources.root, folder, bytes));
-  return [...rootMounts(sources, targets), ...devices, ...view.flat(), ...tmp, ...opened, ...placed.flat()];
+  const hosts =
+    sources.hostsFile === null || !canHold(sources.root, hostsPath) ? [] : ["--ro-bind", sources.hostsFile, hostsPath];
+  return [...rootMounts(sources, targets), ...hosts, ...devices, ...view.flat(), ...tmp, ...opened, ...placed.flat()];
 }
 
 /** A folder in memory, with what the root has there. */
@@ -137,8 +144,8 @@ function whole(root: string, path: string, entry: Dirent): string[] {
   return entry.isDirectory() || entry.isFile() ? ["--ro-bind", root + path, path] : [];
 }
 
-/** Whether something can be mounted there: on a folder, or on a file in the one case of a file. */
+/** Whether something can be mounted there: on a folder, or on a file where it is one. */
 function canHold(root: string, target: string): boolean {
   const found = existsSync(root + target) ? lstatSync(root + target) : null;
-  return found !== null && (target === resolverPath ? found.isFile() : found.isDirectory());
+  return found !== null && (target === resolverPath || target === hostsPath ? found.isFile() : found.isDirectory());
 }

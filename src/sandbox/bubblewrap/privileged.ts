@@ -1,6 +1,7 @@
 /** How a sandbox is made by root, in steps (`steps.ts`): first what can be done before it is known what is to run, then the rest. */
 import { readFileSync } from "node:fs";
 import type { SandboxLimits } from "../sandbox.ts";
+import { channelDescriptor } from "../spawner/messages.ts";
 import type { Tmp } from "./spare.ts";
 import type { Step } from "./steps.ts";
 
@@ -42,9 +43,9 @@ const [ambient, clearAll] = [47, 4];
 const [fileSizeLimit, coreLimit, openFilesLimit] = [1, 4, 7];
 const [readOnly, writeOnly, closeOnExec] = [0, 1, 0o2_000_000];
 
-/** The link to the spawner; what is opened next gets the next number. */
+/** The link to the spawner; what is opened next gets the number after the channel's. */
 const linkDescriptor = 3;
-const nextDescriptor = 4;
+const nextDescriptor = channelDescriptor + 1;
 const filterDescriptor = 9;
 
 /** Says `ready` on the link at the end. */
@@ -106,12 +107,14 @@ export interface PrivilegedLaunch {
   readonly cores: readonly number[] | null;
   readonly filterFile: string;
   readonly command: readonly string[];
+  /** The command is ours, and takes the server's channel (`own-port.ts`). */
+  readonly keepsChannel: boolean;
 }
 
 /** Whatever was prepared becomes bwrap without any right, as a user of its own. */
 export function launchSteps(programs: HostPrograms, prepared: Preparation, launch: PrivilegedLaunch): Step[] {
   const { bwrap, env } = programs;
-  const { limits, cores, filterFile, command } = launch;
+  const { limits, cores, filterFile, command, keepsChannel } = launch;
   const bytes = limits.tmpMiB * 1024 * 1024;
   const { uid, tmpFolder, tmp } = prepared;
   const options = `size=${bytes},nr_inodes=${limits.tmpFilesMax}`;
@@ -133,6 +136,7 @@ export function launchSteps(programs: HostPrograms, prepared: Preparation, launc
     { call: "open", args: [filterFile, readOnly], result: nextDescriptor, complaint: "There is no filter" },
     { call: "dup2", args: [nextDescriptor, filterDescriptor], result: filterDescriptor, complaint: "dup2" },
     { call: "close", args: [nextDescriptor], complaint: "close" },
+    ...(keepsChannel ? [] : [{ call: "close", args: [channelDescriptor], complaint: "close" } as const]),
     ...withoutRights(uid, programs.lastCapability),
     { call: "execve", args: [bwrap, arguments_, env], complaint: `The program ${bwrap} could not be started` },
   ];

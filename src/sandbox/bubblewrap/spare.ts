@@ -7,7 +7,7 @@ import { PlatformError } from "../../model/error.ts";
 import type { Outlet } from "../egress/egress.ts";
 import { removeFolder } from "../spawner/folder.ts";
 import type { Launched } from "../spawner/launcher.ts";
-import type { Isolation } from "../spawner/messages.ts";
+import { channelDescriptor, type Isolation } from "../spawner/messages.ts";
 import type { PipePool, PipeSet } from "../spawner/pipes.ts";
 import type { Cgroup, CgroupParent } from "./cgroup.ts";
 import { type LaunchInput, launchInput, lifeScript, networkScript, unprivilegedScript, argumentsInput } from "./launch.ts";
@@ -68,7 +68,7 @@ export class Spare {
     this.outlet = outlet;
     this.#preparation = shop.isolation.privileged ? preparationOf(shop, number, tmp, outlet, this.cgroup.processFiles) : null;
     const [command, ...args] = this.#preparation === null ? shell(shop, outlet, this.cgroup.processFiles) : [shop.stepsFile];
-    this.#child = spawn(command as string, args, { cwd: "/", stdio: [...this.#pipes.childEnds, "pipe"] });
+    this.#child = spawn(command as string, args, { cwd: "/", stdio: [...this.#pipes.childEnds, "pipe", channelDescriptor] });
     this.#pipes.started();
     this.#input = this.#child.stdio[3] as Socket;
     this.#input.on("error", () => {});

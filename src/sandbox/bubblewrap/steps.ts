@@ -11,14 +11,17 @@ import { PlatformError } from "../../model/error.ts";
 /** A system call, what may come of it, and what is said on STDERR otherwise. */
 export interface Step {
   readonly call: keyof typeof numbers;
-  /** Texts, bytes and lists of texts are given by their addresses; the same bytes have the same one in all steps. */
-  readonly args: readonly (number | string | Buffer | readonly string[])[];
+  /** Texts, bytes and lists are given by their addresses; the same bytes have the same one in all steps. */
+  readonly args: readonly StepValue[];
   /** The one result that it must have, or any at all. (Default: no error) */
   readonly result?: number | "any";
   /** So many of the next steps are left out where the result is not 0: a parent leaves out what its child does. */
   readonly skip?: number;
   readonly complaint: string;
 }
+
+/** A list is words of 64 bits, one after the other, and a zero at the end. */
+export type StepValue = number | string | Buffer | readonly StepValue[];
 
 /** `look` is none: its result is the number at the address. */
 const numbers = {
@@ -27,6 +30,11 @@ const numbers = {
   open: 2,
   close: 3,
   dup2: 33,
+  socket: 41,
+  recvfrom: 45,
+  sendmsg: 46,
+  bind: 49,
+  listen: 50,
   vfork: 58,
   execve: 59,
   wait4: 61,
@@ -181,7 +189,7 @@ function writeNumber(into: Buffer, value: number, at: number): void {
   into.writeInt32LE(Math.floor(value / 2 ** 32), at + 4);
 }
 
-function addressIn(data: OrderData, value: Step["args"][number]): number {
+function addressIn(data: OrderData, value: StepValue): number {
   if (typeof value === "number") return value;
   if (typeof value === "string") return data.text(`${withoutNul(value)}\0`).address;
   return Buffer.isBuffer(value) ? data.bytes(value) : data.list(value);
@@ -214,9 +222,9 @@ class OrderData {
     return address;
   }
 
-  list(texts: readonly string[]): number {
-    const list = Buffer.alloc((texts.length + 1) * 8);
-    for (const [index, text] of texts.entries()) writeNumber(list, addressIn(this, text), index * 8);
+  list(values: readonly StepValue[]): number {
+    const list = Buffer.alloc((values.length + 1) * 8);
+    for (const [index, value] of values.entries()) writeNumber(list, addressIn(this, value), index * 8);
     return this.#place(list);
   }
 

@@ -44,7 +44,7 @@ exec "$@"
 `;
 
 /**
- * The other way round: a port on which the program finds us, there before it begins. It waits without a clock, since that takes a moment only, and
+ * The other way round, for containers, in which nothing of ours runs before (elsewhere `own-port.ts`): a port on which the program finds us, there before it begins. It waits without a clock, since that takes a moment only, and
  * without a connection, which would be one of ours. $1 port, $2 our socket; then the program.
  */
 const loopbackScript = `
@@ -83,6 +83,11 @@ IFS= read -r word
 exec "$@"
 `;
 
+/** Looks its program up. */
+const lookUpScript = `
+exec "$@"
+`;
+
 /** What a program that waits is told. */
 export const goLine = "go\n";
 
@@ -113,6 +118,11 @@ export function limitedCommand(processesMax: number, command: readonly string[])
   return [...shell("limit.sh"), String(processesMax), ...command];
 }
 
+/** The command as it is where its program is a path, for those who do not look programs up; else one that does. */
+export function lookedUpCommand(command: readonly string[]): readonly string[] {
+  return command[0]?.startsWith("/") === true ? command : [...shell("look-up.sh"), ...command];
+}
+
 /** The command that waits for `goLine` and becomes the program. */
 export function waitingCommand(command: readonly string[]): string[] {
   return [...shell("wait.sh"), ...command];
@@ -137,6 +147,7 @@ export class Tools {
     writeFileSync(`${folder}/bridge.sh`, bridgeScript, { mode: 0o644 });
     writeFileSync(`${folder}/wide-bridge.sh`, wideBridgeScript, { mode: 0o644 });
     writeFileSync(`${folder}/loopback.sh`, loopbackScript, { mode: 0o644 });
+    writeFileSync(`${folder}/look-up.sh`, lookUpScript, { mode: 0o644 });
     writeFileSync(`${folder}/limit.sh`, limitScript, { mode: 0o644 });
     writeFileSync(`${folder}/wait.sh`, waitScript, { mode: 0o644 });
   }

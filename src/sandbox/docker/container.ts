@@ -42,7 +42,7 @@ export function containerConfig(
 ): ContainerConfig {
   const hasStdin = spec.endpoint.via === "stdio" || waits;
   const { uid, gid } = spec.user ?? functionUser;
-  const workingFolder = spec.workingFolder ?? (spec.code === null ? null : functionFolder);
+  const workingFolder = spec.workingFolder ?? (spec.code === null ? null : (spec.codePlace ?? functionFolder));
   return {
     Image: image,
     Entrypoint: command.slice(0, 1),
@@ -70,6 +70,7 @@ export function containerConfig(
       NetworkMode: !waits && spec.egress.includes("internet") ? settings.network : "none",
       // The engine would let programs send ICMP, and names be asked of the machine's resolvers, which are out of reach.
       ...(waits ? { Dns: [gateway], Sysctls: { "net.ipv4.ping_group_range": "1 0" } } : {}),
+      ...(spec.localNames === undefined ? {} : { ExtraHosts: spec.localNames.map((name) => `${name}:127.0.0.1`) }),
       IpcMode: "private",
       CgroupnsMode: "private",
       LogConfig: { Type: "none" },

@@ -74,7 +74,7 @@ describe("images of docker", { skip: noDocker ?? noImageRegistry, timeout: 180_0
     const [{ id, ...told }] = found as [(typeof found)[0]];
     assert.match(id, /^sha256:/);
     const env = { PATH: "/bin", A: "b=c", EMPTY: "" };
-    assert.deepEqual(told, { command: ["/bin/run", "it"], env, user: "", workingFolder: "/" });
+    assert.deepEqual(told, { entryPoint: ["/bin/run"], command: ["it"], env, user: "", workingFolder: "/" });
     assert.equal(said.filter((line) => /pulls the image .*\/one:1, which/.test(line)).length, 1);
   });
 

@@ -29,7 +29,9 @@ export interface DockerImagesOptions {
 /** An image that is there. */
 export interface ReadyImage {
   readonly id: string;
-  /** Its entry point and what follows it; empty where it has neither. */
+  /** Empty where it has none. */
+  readonly entryPoint: readonly string[];
+  /** What follows the entry point. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** As the image has it; empty: it says nothing. */
@@ -65,7 +67,8 @@ export class DockerImages {
     const { Entrypoint, Cmd, Env, User, WorkingDir } = image.Config ?? {};
     return {
       id: image.Id,
-      command: [...(Entrypoint ?? []), ...(Cmd ?? [])],
+      entryPoint: Entrypoint ?? [],
+      command: Cmd ?? [],
       env: Object.fromEntries((Env ?? []).map(pairOf)),
       user: User ?? "",
       workingFolder: posix.join("/", WorkingDir ?? ""),

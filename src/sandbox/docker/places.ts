@@ -8,7 +8,7 @@ import { rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { PlatformError } from "../../model/error.ts";
 import { functionUser, type ImageUser } from "../../oci/user.ts";
-import { functionFolder, runtimeFolder, type SandboxSpec } from "../sandbox.ts";
+import { functionFolder, layersFolder, runtimeFolder, type SandboxSpec } from "../sandbox.ts";
 import { bridgeSocket, callbackSocket } from "../spawner/messages.ts";
 import { bridgeFolder, platformFolder, toolsFolder } from "../bubblewrap/mounts.ts";
 import type { ContainerState } from "./engine.ts";
@@ -56,6 +56,8 @@ export class Place {
         memoryVolume(folder, `size=${tmpMiB}m,nr_inodes=${tmpFilesMax},mode=1777`),
       ),
       ...(spec.code === null ? [] : [readOnly(spec.code, functionFolder)]),
+      ...(spec.code === null || spec.codePlace === undefined ? [] : [readOnly(spec.code, spec.codePlace)]),
+      ...(spec.layers === undefined ? [] : [readOnly(spec.layers, layersFolder)]),
       ...(spec.runtime === null ? [] : [readOnly(spec.runtime, runtimeFolder)]),
       ...(callsUs ? [readOnly(there, platformFolder)] : []),
       ...(tools === null ? [] : [readOnly(tools, toolsFolder)]),

@@ -11,28 +11,17 @@ export const loopbackAddress = `127.0.0.1:${loopbackPort}`;
 /** A program that opens more at a time has those that come then closed: each is a file of ours. */
 const openMax = 256;
 
-/** Listens from its construction on, so that the program may be started at once. */
+/** Takes connections from its construction on, or as soon as there is a port for it. */
 export class Arrivals {
-  readonly #server: Server;
+  #server: Server | null = null;
+  #closed = false;
   readonly #arrived: Socket[] = [];
   readonly #wanted: ((socket: Socket) => void)[] = [];
-
-  private constructor() {
-    this.#server = createServer({ noDelay: true }, (socket) => {
-      // Whoever takes it hears of its end.
-      socket.on("error", () => {});
-      const next = this.#wanted.shift();
-      if (next === undefined) this.#arrived.push(socket);
-      else next(socket);
-    });
-    this.#server.maxConnections = openMax;
-    this.#server.on("error", () => {});
-  }
 
   /** On a unix socket, which whoever knows its name may connect to: the sandbox has a user of its own. */
   static onPath(path: string): Arrivals {
     const arrivals = new Arrivals();
-    arrivals.#server.listen(path);
+    arrivals.take(createServer().listen(path));
     chmodSync(path, 0o666);
     return arrivals;
   }
@@ -40,9 +29,19 @@ export class Arrivals {
   /** On a port of this machine's loopback, for programs that have no other; with its address. */
   static async onLoopback(): Promise<{ readonly arrivals: Arrivals; readonly address: string }> {
     const arrivals = new Arrivals();
-    arrivals.#server.listen({ port: 0, host: "127.0.0.1" });
-    await once(arrivals.#server, "listening");
-    return { arrivals, address: `127.0.0.1:${(arrivals.#server.address() as AddressInfo).port}` };
+    const server = createServer().listen({ port: 0, host: "127.0.0.1" });
+    arrivals.take(server);
+    await once(server, "listening");
+    return { arrivals, address: `127.0.0.1:${(server.address() as AddressInfo).port}` };
+  }
+
+  /** Takes those of a server that listens, or is about to; it is closed with this. At most once. */
+  take(server: Server): void {
+    if (this.#closed) return void server.close();
+    this.#server = server;
+    server.maxConnections = openMax;
+    server.on("error", () => {});
+    server.on("connection", (socket: Socket) => this.#arrive(socket));
   }
 
   /** The next connection, in the order in which they came. Rejects with the signal's reason. */
@@ -62,7 +61,17 @@ export class Arrivals {
 
   /** Nobody takes those that are left. */
   close(): void {
-    if (this.#server.listening) this.#server.close();
+    this.#closed = true;
+    if (this.#server?.listening === true) this.#server.close();
     for (const socket of this.#arrived.splice(0)) socket.destroy();
+  }
+
+  #arrive(socket: Socket): void {
+    // Whoever takes it hears of its end.
+    socket.on("error", () => {});
+    socket.setNoDelay(true);
+    const next = this.#wanted.shift();
+    if (next === undefined) this.#arrived.push(socket);
+    else next(socket);
   }
 }

@@ -22,6 +22,7 @@ const programs: Readonly<Record<ProgramName, FakeProgram>> = {
     const env = { PATH: "/bin", HOME: "/tmp", KILN_SOCKET: "/s", ...inside.spec.env };
     (await inside.accept()).end(JSON.stringify({ args, env }));
   },
+  places: () => 0,
   async stay(inside) {
     inside.print("stdout", "ready\n");
     await new Promise(() => {});

@@ -1,5 +1,5 @@
 /** The paths that code in a sandbox sees, as the host's own: there is no other file system to show. */
-import { functionFolder, runtimeFolder } from "../sandbox.ts";
+import { functionFolder, layersFolder, runtimeFolder } from "../sandbox.ts";
 import { callbackSocket, type SpawnRequest } from "../spawner/messages.ts";
 
 /** A command, environment and working folder for the host. */
@@ -10,7 +10,8 @@ export interface HostView {
 }
 
 /**
- * Rewrites `/function`, `/runtime` and the end point's folder wherever a path begins with them, in arguments and variables.
+ * Rewrites `/function`, `/runtime`, `/opt` of functions with layers, and the end point's folder wherever a path begins with them, in arguments and
+ * variables; but not in `PATH`, where the machine's own folders are.
  * `KILN_CODE` names the host folder of the code, for runtimes that are told of `/function` otherwise.
  */
 export function hostView(request: SpawnRequest, socketFolder: string | null, path: string): HostView {
@@ -19,10 +20,13 @@ export function hostView(request: SpawnRequest, socketFolder: string | null, pat
     [functionFolder, request.code],
     ...(request.codePlace === undefined ? [] : [[request.codePlace, request.code] as [string, string | null]]),
     [runtimeFolder, request.runtime],
+    ...(request.layers === undefined ? [] : [[layersFolder, request.layers] as [string, string | null]]),
     ...(endpoint.via === "unix" ? [[endpoint.folder, socketFolder] as [string, string | null]] : []),
   ];
   const rewrite = (text: string) => places.reduce((changed, [inside, outside]) => replacePath(changed, inside, outside), text);
-  const env = Object.fromEntries(Object.entries(request.env).map(([name, value]) => [name, rewrite(value)]));
+  const env = Object.fromEntries(
+    Object.entries(request.env).map(([name, value]) => [name, name === "PATH" ? value : rewrite(value)]),
+  );
   return {
     command: request.command.map((argument, index) => (index === 0 ? programPath(rewrite(argument)) : rewrite(argument))),
     env: { PATH: path, HOME: request.folder, ...extra(request), ...env },

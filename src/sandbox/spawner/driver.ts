@@ -72,7 +72,8 @@ export class SpawnerDriver implements SandboxDriver {
     try {
       const { output, ...request } = spec;
       const platform = () => this.#options.platform?.() ?? null;
-      const program = await spawner.start({ ...request, env, folder, platform: platform() }, output);
+      const arrivals = listener instanceof Arrivals ? listener : null;
+      const program = await spawner.start({ ...request, env, folder, platform: platform() }, output, arrivals);
       return new SpawnedSandbox(spec, program, listener, this.#options.world, platform);
     } catch (error) {
       listener?.close();
@@ -101,8 +102,7 @@ export class SpawnerDriver implements SandboxDriver {
   async #listener({ endpoint, env }: SandboxSpec, path: string): Promise<{ listener: Listener | null; env: SandboxSpec["env"] }> {
     if (endpoint.via === "callback") return { listener: new CallbackListener(path), env };
     if (endpoint.via !== "loopback") return { listener: null, env };
-    if (this.name === "bubblewrap")
-      return { listener: Arrivals.onPath(path), env: { ...env, [endpoint.variable]: loopbackAddress } };
+    if (this.name === "bubblewrap") return { listener: new Arrivals(), env: { ...env, [endpoint.variable]: loopbackAddress } };
     // There is one loopback for all.
     const { arrivals, address } = await Arrivals.onLoopback();
     return { listener: arrivals, env: { ...env, [endpoint.variable]: address } };

@@ -8,7 +8,7 @@ import { realWorld } from "../../lib/world.ts";
 import { frameType, textFrame } from "../../wire/frames.ts";
 import type { Network } from "../egress/egress.ts";
 import type { Launcher } from "./launcher.ts";
-import type { Notice, SpawnerSettings } from "./messages.ts";
+import { channelDescriptor, linkDescriptor, type Notice, type SpawnerSettings } from "./messages.ts";
 import { PipePool } from "./pipes.ts";
 import { serve } from "./serve.ts";
 import { readState } from "./state.ts";
@@ -23,7 +23,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 // Cleaning up takes timers that keep nothing alive, after the link has closed.
 setInterval(() => {}, 60_000);
 
-const link = new Socket({ fd: 3 });
+const link = new Socket({ fd: linkDescriptor });
 const launcher = await makeLauncher();
 await serve(link, launcher);
 await launcher.close();
@@ -79,9 +79,10 @@ function tell(notice: Notice): void {
  */
 function closeInherited(): void {
   if (!existsSync("/proc/self/fdinfo")) return;
+  const last = settings.isolation === null ? linkDescriptor : channelDescriptor;
   for (const name of readdirSync("/proc/self/fd")) {
     const fd = Number(name);
-    if (fd > 3 && isInherited(fd)) closeSync(fd);
+    if (fd > last && isInherited(fd)) closeSync(fd);
   }
 }
 

@@ -18,6 +18,15 @@ export const callbackSocket = "s.sock";
 /** The name of the socket of `tcp` in the sandbox's socket folder. */
 export const bridgeSocket = "bridge";
 
+/** On which the spawner has the socket for these frames. */
+export const linkDescriptor = 3;
+
+/**
+ * The descriptor that the spawner of a technology which isolates, and whatever becomes one of its sandboxes, has the server's channel on: a socket that takes
+ * descriptors as Node's own child processes send them (`bubblewrap/own-port.ts`). Whoever has it is believed, so no program of a function ever does.
+ */
+export const channelDescriptor = 4;
+
 /** How far a sender of STDIN or of a `stdio` connection's STDOUT may be ahead of the taker. */
 export const windowBytes = 256 * 1024;
 

@@ -1,11 +1,12 @@
 /** The serving process's side: starts the spawner process once and turns its frames into promises and callbacks. */
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { PlatformError } from "../../model/error.ts";
 import { FrameReader, frameHead, frameType, textFrame } from "../../wire/frames.ts";
 import type { JoinedNetwork } from "../egress/egress.ts";
+import type { Arrivals } from "../endpoints/arrivals.ts";
 import type { SandboxExit } from "../sandbox.ts";
 import type {
   ExpectRequest,
@@ -42,6 +43,8 @@ export class Spawner {
   readonly #link: Socket;
   readonly #ready: Promise<void>;
   readonly #programs = new Map<number, LivingProgram>();
+  /** Who gets the port that a sandbox makes, by its folder. */
+  readonly #arrivals = new Map<string, Arrivals>();
   /** Who hears that the network of a container is there, and that it is lost. */
   readonly #joining = new Map<number, (reply: JoinReply) => void>();
   readonly #joined = new Map<number, () => void>();
@@ -70,21 +73,29 @@ export class Spawner {
       void this.#lost(cleanUp).finally(() => ended.resolve());
     });
     ready.promise.catch(() => {});
+    this.#child.channel?.unref();
+    this.#child.on("message", (folder, port) => this.#handOver(String(folder), port as Server));
   }
 
   get #exited(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined;
   }
 
-  /** Starts a program. Rejects with `internal` when the technology fails. `output` hears what it prints. */
-  async start(request: SpawnRequest, output: (stream: "stdout" | "stderr", data: Buffer) => void): Promise<Program> {
+  /** Starts a program. Rejects with `internal` when the technology fails. `output` hears what it prints, `arrivals` gets the port that it makes. */
+  async start(
+    request: SpawnRequest,
+    output: (stream: "stdout" | "stderr", data: Buffer) => void,
+    arrivals: Arrivals | null,
+  ): Promise<Program> {
     await this.#ready;
     if (this.#link.destroyed) throw new PlatformError("internal", "The sandbox spawner has ended");
     const number = this.#number();
     const program = new LivingProgram(number, this.#link, request.endpoint.via === "stdio", output, () => {
       this.#programs.delete(number);
+      this.#arrivals.delete(request.folder);
     });
     this.#programs.set(number, program);
+    if (arrivals !== null) this.#arrivals.set(request.folder, arrivals);
     this.#link.write(textFrame(frameType.spawn, number, JSON.stringify(request)));
     return await program.started;
   }
@@ -126,6 +137,14 @@ export class Spawner {
     return number;
   }
 
+  /** The sandbox may have ended meanwhile. */
+  #handOver(folder: string, port: Server): void {
+    const arrivals = this.#arrivals.get(folder);
+    if (arrivals === undefined) port.close();
+    else arrivals.take(port);
+    this.#arrivals.delete(folder);
+  }
+
   #leave(number: number): void {
     if (!this.#joined.delete(number) || this.#link.destroyed || this.#link.writableEnded) return;
     this.#link.write(frameHead(frameType.kill, number, 0));
@@ -139,6 +158,7 @@ export class Spawner {
     } finally {
       for (const program of this.#programs.values()) program.lose();
       this.#programs.clear();
+      this.#arrivals.clear();
       for (const answer of this.#joining.values()) answer({ outcome: "failed", message: "the sandbox spawner has ended" });
       for (const lost of this.#joined.values()) lost();
       this.#joined.clear();
@@ -255,18 +275,23 @@ class LivingProgram implements Program {
   }
 }
 
+/** By which Node tells its child processes that they are such, and where the channel is. */
+const channelVariables = ["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE"];
+
 /** As root it gets a mount namespace of its own, so that what it mounts is never seen outside and goes away with it. */
 function startProcess(settings: SpawnerSettings): ChildProcess {
   const here = fileURLToPath(import.meta.url);
   const main = here.replace(/spawner(\.[jt]s)$/, "main$1");
   const node = [process.execPath, "--disable-warning=ExperimentalWarning", main, JSON.stringify(settings)];
   const ownMounts = settings.isolation?.privileged === true ? ["unshare", "--mount", "--propagation", "slave"] : [];
-  const [command, ...args] = [...ownMounts, ...node];
+  // The channel is for what the spawner starts: what arrives there is not for itself.
+  const channel = settings.isolation === null ? [] : ["env", ...channelVariables.flatMap((name) => ["-u", name])];
+  const [command, ...args] = [...ownMounts, ...channel, ...node];
   const child = spawn(command as string, args, {
     cwd: "/",
     detached: true,
     env: { PATH: settings.path },
-    stdio: ["ignore", "ignore", "inherit", "pipe"],
+    stdio: ["ignore", "ignore", "inherit", "pipe", ...(settings.isolation === null ? [] : ["ipc" as const])],
   });
   child.unref();
   return child;
