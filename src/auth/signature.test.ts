@@ -182,6 +182,7 @@ test("another secret, another key, another region, and what is no signature", as
   );
   assert.equal(await refused(await signedBySdk(invoke(), "eu-west-1")), "mismatch");
   const request = await signedBySdk(invoke());
+  assert.ok(await verified(verifier, request, request.body));
   const authorization = request.headers[
     request.headers.findIndex((each) => each.toLowerCase() === "authorization") + 1
   ] as string;
@@ -190,6 +191,9 @@ test("another secret, another key, another region, and what is no signature", as
     `${authorization}0`,
     authorization.replace("host;", ""),
     authorization.replace("Signature=", "Signature=zz"),
+    authorization.replace(/.{64}$/, "g".repeat(64)),
+    authorization.replace(/.{64}$/, "\u00e9".repeat(64)),
+    authorization.replace(/.{64}$/, "0".repeat(64)),
     "",
   ])
     assert.match(await refused(withHeader(request, "authorization", broken)), /incomplete|mismatch/, broken);

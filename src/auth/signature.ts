@@ -4,7 +4,7 @@
  * The body is hashed here, whatever the request says of it; the path is encoded twice, as all services but S3 want it. A signature that was right is
  * right again until it is 5 minutes old: that is how long a request can be replayed, as with AWS.
  */
-import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from "node:crypto";
+import { createHmac, hash, timingSafeEqual } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { headerOf } from "../http/headers.ts";
 import type { World } from "../lib/world.ts";
@@ -12,6 +12,7 @@ import { PlatformError } from "../model/error.ts";
 import type { Keys } from "../store/store.ts";
 import type { Caller } from "./auth.ts";
 import { canonicalHeaders, canonicalPath, canonicalQuery } from "./canonical-request.ts";
+import { KeyedHash } from "./keyed-hash.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
 /** What is wrong with a signature, in `details.fault` of `unauthenticated`. */
@@ -38,8 +39,7 @@ export interface SignatureParts {
 /** A key, and what it signs with on one day. */
 interface KnownKey {
   readonly caller: Caller;
-  /** No buffer: what node makes of one for each use takes longer than all the rest. */
-  readonly signingKey: KeyObject;
+  readonly keyed: KeyedHash;
   readonly expiresAt: number;
 }
 
@@ -58,6 +58,8 @@ export class SignatureVerifier {
   readonly #parts: SignatureParts;
   /** By access key and day. */
   readonly #known = new LRUCache<string, KnownKey>({ max: knownMax });
+  #lastTime = { text: "", ms: 0 };
+  #lastClaim: { readonly before: string; readonly claim: Claim } | null = null;
   /** Rises with each removal: what was read before it is not remembered. */
   #removals = 0;
 
@@ -67,11 +69,11 @@ export class SignatureVerifier {
 
   /** Looks at everything but the body, so that nobody's is read who has no key. Throws or rejects with `unauthenticated`. */
   open(request: SignedRequest): OpenSignature | Promise<OpenSignature> {
-    const claim = readClaim(headerOf(request.headers, "authorization"));
+    const claim = this.#claimOf(headerOf(request.headers, "authorization"));
     const at = this.#checkedTime(request, claim);
     this.#checkScope(claim);
     checkSigned(request, claim);
-    const known = this.#known.get(`${claim.accessKeyId} ${claim.day}`);
+    const known = this.#known.get(claim.keyOfDay);
     if (known !== undefined && known.expiresAt > this.#parts.world.monotonic()) return opened(request, claim, at, known);
     return this.#look(claim).then((found) => opened(request, claim, at, found));
   }
@@ -82,7 +84,7 @@ export class SignatureVerifier {
     for (const [name, { caller }] of this.#known.entries()) if (caller.name === `key:${keyId}`) this.#known.delete(name);
   }
 
-  async #look({ accessKeyId, day }: Claim): Promise<KnownKey> {
+  async #look({ accessKeyId, day, keyOfDay }: Claim): Promise<KnownKey> {
     const { keys, pairs, world, region, service } = this.#parts;
     const before = this.#removals;
     const keyId = pairs.keyIdOf(accessKeyId);
@@ -91,32 +93,33 @@ export class SignatureVerifier {
     const { secretAccessKey } = pairs.pairOf(key.id);
     const found = {
       caller: { name: `key:${key.id}`, namespaces: [key.namespace] },
-      signingKey: createSecretKey(signingKey(secretAccessKey, day, region, service)),
+      keyed: new KeyedHash(signingKey(secretAccessKey, day, region, service)),
       expiresAt: world.monotonic() + knownMs,
     };
-    if (before === this.#removals) this.#known.set(`${accessKeyId} ${day}`, found);
+    if (before === this.#removals) this.#known.set(keyOfDay, found);
     return found;
+  }
+
+  /** What one client's requests claim differs in the signature alone, which comes last. */
+  #claimOf(authorization: string | undefined): Claim {
+    if (authorization === undefined) throw refused("missing", "Missing Authentication Token");
+    const before = authorization.slice(0, -signatureLetters);
+    const signature = authorization.slice(-signatureLetters);
+    if (before === this.#lastClaim?.before && signatureOnly.test(signature)) return { ...this.#lastClaim.claim, signature };
+    const claim = readClaim(authorization);
+    this.#lastClaim = { before, claim };
+    return claim;
   }
 
   /** `X-Amz-Date`, which is to be about now, and of the day that the key was made for. */
   #checkedTime({ headers }: SignedRequest, { day }: Claim): string {
     const at = headerOf(headers, "x-amz-date");
-    const match = at === undefined ? null : /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(at);
-    if (at === undefined || match === null)
+    const signedAt = at === undefined ? null : this.#timeOf(at);
+    if (at === undefined || signedAt === null)
       throw refused(
         "incomplete",
         "Authorization header requires existence of an 'X-Amz-Date' header with a time as 20260131T235959Z",
       );
-    const [, year, month, date, hour, minute, second] = match.map(Number) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    const signedAt = Date.UTC(year, month - 1, date, hour, minute, second);
     const now = this.#parts.world.now();
     if (!at.startsWith(day))
       throw refused(
@@ -136,6 +139,17 @@ export class SignatureVerifier {
     return at;
   }
 
+  /** In ms; null: it is written otherwise. Most requests are of the same second as the one before. */
+  #timeOf(at: string): number | null {
+    if (at === this.#lastTime.text) return this.#lastTime.ms;
+    const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(at);
+    if (match === null) return null;
+    const [year = 0, month = 0, date = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
+    const ms = Date.UTC(year, month - 1, date, hour, minute, second);
+    this.#lastTime = { text: at, ms };
+    return ms;
+  }
+
   #checkScope({ scope, day }: Claim): void {
     const { region, service } = this.#parts;
     if (scope !== `${day}/${region}/${service}/aws4_request`)
@@ -150,6 +164,8 @@ export class SignatureVerifier {
 interface Claim {
   readonly accessKeyId: string;
   readonly day: string;
+  /** Both, as one text. */
+  readonly keyOfDay: string;
   /** From the day on. */
   readonly scope: string;
   /** In lower case, in their order. */
@@ -157,8 +173,10 @@ interface Claim {
   readonly signature: string;
 }
 
-function readClaim(authorization: string | undefined): Claim {
-  if (authorization === undefined) throw refused("missing", "Missing Authentication Token");
+const signatureLetters = 64;
+const signatureOnly = /^[0-9a-f]{64}$/;
+
+function readClaim(authorization: string): Claim {
   const match =
     /^AWS4-HMAC-SHA256 +Credential=([^\s,/]{1,64})\/((\d{8})\/[^\s,]{1,200}),\s*SignedHeaders=([^\s,]{1,1024}),\s*Signature=([0-9a-f]{64})$/.exec(
       authorization,
@@ -170,7 +188,7 @@ function readClaim(authorization: string | undefined): Claim {
     );
   const [, accessKeyId, scope, day, signed, signature] = match as unknown as string[] &
     [string, string, string, string, string, string];
-  return { accessKeyId, day, scope, signed: signed.split(";"), signature };
+  return { accessKeyId, day, keyOfDay: `${accessKeyId} ${day}`, scope, signed: signed.split(";"), signature };
 }
 
 /** What decides what a request does has to be signed. */
@@ -183,15 +201,16 @@ function checkSigned({ headers }: SignedRequest, { signed }: Claim): void {
   }
 }
 
-function opened(request: SignedRequest, claim: Claim, at: string, { caller, signingKey: key }: KnownKey): OpenSignature {
+function opened(request: SignedRequest, claim: Claim, at: string, { caller, keyed }: KnownKey): OpenSignature {
   return {
     verify(body) {
       const digest = hash("sha256", body, "hex");
       const said = headerOf(request.headers, "x-amz-content-sha256");
       if (said !== undefined && said !== digest)
         throw refused("mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed");
-      const signature = signatureOf(canonicalRequest(request, claim.signed, digest), at, claim.scope, key);
-      if (!timingSafeEqual(signature, Buffer.from(claim.signature, "hex"))) throw refused("mismatch", wrongSignature);
+      const canonical = canonicalRequest(request, claim.signed, digest);
+      const signature = keyed.of(`AWS4-HMAC-SHA256\n${at}\n${claim.scope}\n${hash("sha256", canonical, "hex")}`);
+      if (!timingSafeEqual(Buffer.from(signature), Buffer.from(claim.signature))) throw refused("mismatch", wrongSignature);
       return caller;
     },
   };
@@ -205,15 +224,11 @@ function canonicalRequest({ method, target, path, headers }: SignedRequest, sign
   return `${method}\n${canonicalPath(path)}\n${query}\n${canonicalHeaders(headers, signed)}\n${signed.join(";")}\n${digest}`;
 }
 
-function signatureOf(canonical: string, at: string, scope: string, key: KeyObject): Buffer {
-  return hmac(key, `AWS4-HMAC-SHA256\n${at}\n${scope}\n${hash("sha256", canonical, "hex")}`);
-}
-
 function signingKey(secret: string, day: string, region: string, service: string): Buffer {
   return hmac(hmac(hmac(hmac(`AWS4${secret}`, day), region), service), "aws4_request");
 }
 
-function hmac(key: string | Buffer | KeyObject, text: string): Buffer {
+function hmac(key: string | Buffer, text: string): Buffer {
   return createHmac("sha256", key).update(text).digest();
 }
 

@@ -14,7 +14,7 @@ import { latest } from "./names.ts";
 import { sendReply } from "./reply.ts";
 
 /** Nobody ends a call by going away. */
-const never: CancelSignal = { aborted: false, reason: undefined, addEventListener() {}, removeEventListener() {} };
+export const never: CancelSignal = { aborted: false, reason: undefined, addEventListener() {}, removeEventListener() {} };
 const nobody: Caller = { name: "nobody", namespaces: [] };
 const noBytes = Buffer.alloc(0);
 const nowhere: FunctionReference = { by: "id", functionId: "" };
@@ -115,7 +115,7 @@ export abstract class SignedCall implements InvokeRequest, InvokeCaller {
 }
 
 /** At once where it is here already. Throws or rejects with `Refusal`. */
-function readPayload({ body }: Pick<HttpRequest, "body">): Buffer | Promise<Buffer> {
+export function readPayload({ body }: Pick<HttpRequest, "body">): Buffer | Promise<Buffer> {
   // Without a promise: it would cost the call a turn.
   if (body.bytes === 0) return noBytes;
   const max = lambdaLimits.payloadBytesMax;
