@@ -386,8 +386,8 @@ test("an event that was given up goes to the function of the dead letter configu
   await client.send(new sdk.PutFunctionEventInvokeConfigCommand({ ...fn, MaximumRetryAttempts: 0, DestinationConfig }));
   const Payload = Buffer.from('{"n":1.50}');
   await client.send(new sdk.InvokeCommand({ ...fn, InvocationType: "Event", Payload }));
-  assert.equal(await sent("letters"), '{"n":1.5}');
-  assert.partialDeepStrictEqual(JSON.parse(await sent("outcomes")), { status: "dead_lettered", error: { message: "never" } });
+  assert.equal(await sentTo("letters"), '{"n":1.5}');
+  assert.partialDeepStrictEqual(JSON.parse(await sentTo("outcomes")), { status: "dead_lettered", error: { message: "never" } });
   const update = (TargetArn: string) =>
     client.send(new sdk.UpdateFunctionConfigurationCommand({ ...fn, DeadLetterConfig: { TargetArn } }));
   assert.equal(await refusal(update("arn:aws:sqs:us-east-1:000000000000:queue")), "400 InvalidParameterValueException");
@@ -493,7 +493,7 @@ function arn(name: string): string {
 }
 
 /** What the first call of a function was sent, which it answers. */
-async function sent(name: string): Promise<string> {
+async function sentTo(name: string): Promise<string> {
   const home = `${platform.url}/kiln/v1/namespaces/guest/activations`;
   return await until(async () => {
     const { json } = await send("GET", `${home}?app=_&function=${name}`);

@@ -78,7 +78,6 @@ describe("the port of a sandbox's own", { skip: cannotIsolate, timeout: 120_000 
   });
 
   test("forty sandboxes leave no descriptor, also those that are stopped before they have a port", async () => {
-    const descriptors = () => readdirSync("/proc/self/fd").length;
     const stay = `import os, socket, time\nopen = [socket.create_connection(("127.0.0.1", 9001)) for _ in range(3)]\ntime.sleep(600)`;
     const one = async (wanted: number) => {
       const sandbox = await box.start("python3", stay, { endpoint });
@@ -86,9 +85,9 @@ describe("the port of a sandbox's own", { skip: cannotIsolate, timeout: 120_000 
       await sandbox.stop();
     };
     await one(3);
-    const before = descriptors();
+    const atFirst = descriptors();
     for (let round = 0; round < 10; round++) await Promise.all([0, 0, 1, 3].map(one));
-    await soon("all descriptors are closed", () => descriptors() <= before, 5000);
+    await soon("all descriptors are closed", () => descriptors() <= atFirst, 5000);
   });
 
   test("one that connects without end gets no more than its part, and its neighbour is served", async () => {
@@ -129,4 +128,8 @@ function checkTold({ first, ...others }: Told): void {
 async function connected(sandbox: Sandbox): Promise<Socket> {
   const socket = (await sandbox.connect(AbortSignal.timeout(20_000))) as Socket;
   return socket.on("error", () => {}).resume();
+}
+
+function descriptors(): number {
+  return readdirSync("/proc/self/fd").length;
 }
