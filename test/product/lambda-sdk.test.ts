@@ -410,6 +410,36 @@ test("the first piece of a streamed answer is there before the function ends", a
   assert.ok((pieces[0]?.[0] ?? 0) < Number(pieces[1]?.[1]), String(pieces));
 });
 
+test("whoever goes away from a streamed answer ends no call", async () => {
+  const long = `exports.handler = awslambda.streamifyResponse(async (event, out) => {
+    for (let n = 0; n < 40; n++) {
+      out.write("x".repeat(100_000));
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    out.end();
+  });`;
+  await client.send(made("left", { Code: { ZipFile: zipOf("index.js", long) }, Timeout: 60 }));
+  const gone = new AbortController();
+  const { EventStream } = await client.send(new sdk.InvokeWithResponseStreamCommand({ FunctionName: "left" }), {
+    abortSignal: gone.signal,
+  });
+  for await (const _ of EventStream ?? []) break;
+  gone.abort();
+  const found = await until(async () => {
+    const { json } = await send("GET", `${platform.url}/kiln/v1/namespaces/guest/activations?app=_&function=left`);
+    return (json["items"] as { readonly status: string; readonly responseBytes: number }[])[0];
+  });
+  assert.deepEqual([found.status, found.responseBytes], ["success", 4_000_000]);
+});
+
+test("a permission of a URL says which kind it is for", async () => {
+  await client.send(made("allowed"));
+  const said = { FunctionName: "allowed", StatementId: "url", Action: "lambda:InvokeFunctionUrl", Principal: "*" };
+  const { Statement } = await client.send(new sdk.AddPermissionCommand({ ...said, FunctionUrlAuthType: "NONE" }));
+  const { Condition } = JSON.parse(Statement ?? "") as { Condition: unknown };
+  assert.deepEqual(Condition, { StringEquals: { "lambda:FunctionUrlAuthType": "NONE" } });
+});
+
 test("an answer of the wrong size or that never comes is the function's error; 200 calls at once have none", async () => {
   const says = `exports.handler = async ({ what }) => {
     if (what === "long") return "x".repeat(7_000_000);

@@ -38,8 +38,13 @@ function statementIn(exchange: Exchange, sid: string): object {
       "Member must satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])",
     );
   const [arn, account] = [textIn(body, "SourceArn"), textIn(body, "SourceAccount")];
+  const urlAuthType = textIn(body, "FunctionUrlAuthType");
+  const equals = {
+    ...(urlAuthType === undefined ? {} : { "lambda:FunctionUrlAuthType": urlAuthType }),
+    ...(account === undefined ? {} : { "AWS:SourceAccount": account }),
+  };
   const condition = {
-    ...(account === undefined ? {} : { StringEquals: { "AWS:SourceAccount": account } }),
+    ...(Object.keys(equals).length === 0 ? {} : { StringEquals: equals }),
     ...(arn === undefined ? {} : { ArnLike: { "AWS:SourceArn": arn } }),
   };
   return {

@@ -14,6 +14,7 @@ import { logTail } from "./log-tail.ts";
 import { failed } from "./outcome.ts";
 import { streamPath } from "./paths.ts";
 import { SignedCall } from "./signed-call.ts";
+import { WholeFlow } from "./url/whole-flow.ts";
 
 /** See `lambdaStream`. */
 export function streamHandler(context: LambdaContext): Handler {
@@ -36,7 +37,8 @@ class StreamedInvoke extends SignedCall {
   }
 
   protected override ended(result: InvokeResult): void {
-    if (result.ok) return this.#stream(result, new FramedBody(result.body, (broken) => this.#ending(result, broken)));
+    if (result.ok)
+      return this.#stream(result, new FramedBody(new WholeFlow(result.body), (broken) => this.#ending(result, broken)));
     const { error, fn, activationId } = result;
     if (failed(error, fn, activationId) === null) return this.refuse(error, activationId);
     this.#stream(result, new FramedBody(nothing, () => this.#ending(result, true)));
