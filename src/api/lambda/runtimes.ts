@@ -34,11 +34,13 @@ function runtimeOf(name: string): LambdaRuntime | null {
   if (/^python3\.\d+$/.test(name)) return { kind: "python:3", protocol: "frames", convention: "lambda" };
   if (/^(?:provided(?:\.al2|\.al2023)?|go1\.x)$/.test(name))
     return { kind: "provided:1", protocol: "runtime-api", convention: null };
+  // What was compiled for an older one runs on a newer one.
+  if (/^java(?:8\.al2|11|17)$/.test(name)) return { kind: "java:17", protocol: "runtime-api", convention: null };
   return null;
 }
 
 function offered(kinds: Kinds): string {
-  const names = ["nodejs24.x", "nodejs22.x", "nodejs20.x", "python3.11", "provided.al2023", "provided.al2"];
+  const names = ["nodejs24.x", "nodejs22.x", "nodejs20.x", "python3.11", "java17", "java11", "provided.al2023", "provided.al2"];
   return names
     .filter((name) => kinds.list().some((kind) => [kind.name, ...kind.aliases].includes(runtimeOf(name)?.kind ?? "")))
     .join(", ");

@@ -157,6 +157,6 @@ function noKit(): PlatformError {
 
 function noLambdaClient(): PlatformError {
   const message =
-    "Protocol runtime-api for Java needs Lambda's client in the code: add the jars of com.amazonaws:aws-lambda-java-runtime-interface-client and what it depends on, at the top or in lib, or give the function a command";
+    "Protocol runtime-api for Java needs Lambda's client: add the jars of com.amazonaws:aws-lambda-java-runtime-interface-client and what it depends on to the code, at the top or in lib, or to a layer, in java/lib, or give the function a command";
   return new PlatformError("invalid", message);
 }
