@@ -6,6 +6,7 @@ import { FrameWriter } from "../../wire/frame-writer.ts";
 import { creditFrame, FrameCutter, flagEnd, flagExit, frameType, textFrame } from "../../wire/frames.ts";
 import { readShared } from "../../wire/shared-reads.ts";
 import type { FunctionRequest, FunctionResponse, Session, SessionCaller, SessionHooks } from "../protocol.ts";
+import { promisedCall } from "../promised-call.ts";
 import { detailsOf, readFailure, readJson } from "./failure.ts";
 import { Breach, CallLines, HeadMemory, resultBodyStart } from "./heads.ts";
 import { MarkedOutput } from "./marked-output.ts";
@@ -91,13 +92,10 @@ export class FramesSession implements Session {
   }
 
   call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
-    return new Promise((resolve, reject) => {
-      this.begin(request, signal, {
-        answered: (status, headers, body) => resolve({ status, headers, body }),
-        failed: reject,
-        printed: (line) => this.#hooks.log(request.callId, line),
-      });
-    });
+    return promisedCall(
+      (caller) => this.begin(request, signal, caller),
+      (line) => this.#hooks.log(request.callId, line),
+    );
   }
 
   begin(request: FunctionRequest, signal: CancelSignal, caller: SessionCaller): void {

@@ -2,13 +2,13 @@ import type { CancelSignal } from "../../lib/cancel.ts";
 import type { Duplex } from "node:stream";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
-import type { BodySource } from "../../lib/body.ts";
 import { headerLines, requestLine } from "../../wire/http1-request.ts";
 import { Http1Error } from "../../wire/http1-error.ts";
 import { ConnectionPool } from "../connection-pool.ts";
 import { allHeaders } from "../headers.ts";
 import { answerHeaders, requestHeaders } from "../plain-http.ts";
 import type { Dial, FunctionRequest, FunctionResponse, Session, SessionCaller } from "../protocol.ts";
+import { promisedCall } from "../promised-call.ts";
 
 /** Shorter than the keep-alive time of every common server (Gunicorn has the shortest, 2 s), so that we close first. */
 const idleMsMax = 1500;
@@ -33,10 +33,7 @@ export class HttpPortSession implements Session {
   }
 
   call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
-    return new Promise((resolve, reject) => {
-      const answered = (status: number, headers: readonly string[], body: BodySource) => resolve({ status, headers, body });
-      this.begin(request, signal, { answered, failed: reject });
-    });
+    return promisedCall((caller) => this.begin(request, signal, caller));
   }
 
   begin(request: FunctionRequest, signal: CancelSignal, caller: Pick<SessionCaller, "answered" | "failed">): void {

@@ -3,11 +3,11 @@ import type { Duplex } from "node:stream";
 import type { BodySource } from "../../lib/body.ts";
 import type { World } from "../../lib/world.ts";
 import { PlatformError } from "../../model/error.ts";
-import type { LogLine } from "../../model/model.ts";
 import type { Http1Caller } from "../../wire/http1-client.ts";
 import type { Http1ResponseHead } from "../../wire/http1-response.ts";
 import { ConnectionPool } from "../connection-pool.ts";
 import type { Dial, FunctionRequest, FunctionResponse, Session, SessionCaller, SessionHooks } from "../protocol.ts";
+import { promisedCall } from "../promised-call.ts";
 import { OutputAttribution } from "./output.ts";
 import { RequestHeads } from "./request.ts";
 import { decodeHttp, plainHeaders } from "./response.ts";
@@ -53,11 +53,10 @@ export class HttpStreamSession implements Session {
   }
 
   call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
-    const printed = (line: Omit<LogLine, "at">) => this.#log(request.callId, line);
-    return new Promise((resolve, reject) => {
-      const answered = (status: number, headers: readonly string[], body: BodySource) => resolve({ status, headers, body });
-      this.begin(request, signal, { answered, failed: reject, printed });
-    });
+    return promisedCall(
+      (caller) => this.begin(request, signal, caller),
+      (line) => this.#log(request.callId, line),
+    );
   }
 
   begin(request: FunctionRequest, signal: CancelSignal, caller: SessionCaller): void {

@@ -5,6 +5,7 @@ import type { World } from "../../lib/world.ts";
 import { asPlatformError, PlatformError } from "../../model/error.ts";
 import type { LogLine } from "../../model/model.ts";
 import type { EndReason, FunctionRequest, FunctionResponse, Session, SessionCaller, SessionHooks } from "../protocol.ts";
+import { promisedCall } from "../promised-call.ts";
 import { lambdaTraceId } from "./environment.ts";
 import { callersHeader, requestIdOf } from "./event-head.ts";
 import type { Extensions } from "./extensions.ts";
@@ -67,13 +68,10 @@ export class ExtendedSession implements Session {
   }
 
   call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
-    return new Promise((resolve, reject) => {
-      this.begin(request, signal, {
-        answered: (status, headers, body) => resolve({ status, headers, body }),
-        failed: reject,
-        printed: (line) => this.#hooks.log(request.callId, line),
-      });
-    });
+    return promisedCall(
+      (caller) => this.begin(request, signal, caller),
+      (line) => this.#hooks.log(request.callId, line),
+    );
   }
 
   begin(request: FunctionRequest, signal: CancelSignal, caller: SessionCaller): void {

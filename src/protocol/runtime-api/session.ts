@@ -1,9 +1,10 @@
-import { type BodySource, readBody } from "../../lib/body.ts";
+import { readBody } from "../../lib/body.ts";
 import type { CancelSignal } from "../../lib/cancel.ts";
 import type { World } from "../../lib/world.ts";
 import { asPlatformError, PlatformError } from "../../model/error.ts";
 import { limits } from "../../model/limits.ts";
 import type { Dial, FunctionRequest, FunctionResponse, Session, SessionCaller } from "../protocol.ts";
+import { promisedCall } from "../promised-call.ts";
 import { UnseenCall } from "../unseen-call.ts";
 import { acceptedText, invalidModeText, notFoundText, pongText, tooLargeText, unknownIdText, wrongStateText } from "./answers.ts";
 import { headerOf, refuse } from "./asked.ts";
@@ -64,10 +65,7 @@ export class RuntimeSession implements Session, Site {
   }
 
   call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
-    return new Promise((resolve, reject) => {
-      const answered = (status: number, headers: readonly string[], body: BodySource) => resolve({ status, headers, body });
-      this.begin(request, signal, { answered, failed: reject });
-    });
+    return promisedCall((caller) => this.begin(request, signal, caller));
   }
 
   begin(request: FunctionRequest, signal: CancelSignal, caller: Pick<SessionCaller, "answered" | "failed">): void {
