@@ -197,6 +197,8 @@ const lambdas: Door = {
   },
   async update(place, word) {
     await lambda.send(new sdk.UpdateFunctionConfigurationCommand({ ...lambdaName(place), ...variables(word) }));
+    // What runs an image is made ready behind the answer.
+    await sdk.waitUntilFunctionUpdatedV2({ client: lambda, maxWaitTime: 60 }, lambdaName(place));
   },
   async list(app) {
     const { Functions: all = [] } = await lambda.send(new sdk.ListFunctionsCommand({ MaxItems: 50 }));
