@@ -14,6 +14,14 @@ export interface CancelSignal {
 /** A function, or an object that is to be told itself, without a closure. */
 export type CancelListener = (() => void) | { handleEvent(): void };
 
+/** Of work that nobody ends by going away. */
+export const neverCancelled: CancelSignal = {
+  aborted: false,
+  reason: undefined,
+  addEventListener() {},
+  removeEventListener() {},
+};
+
 /** A signal and the way to set it off. */
 export class Cancel implements CancelSignal {
   #aborted = false;

@@ -8,6 +8,7 @@
 import { posix } from "node:path";
 import type { Caller } from "../../auth/auth.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../http/http.ts";
+import { keptOf } from "../../http/kept.ts";
 import type { BodySource } from "../../lib/body.ts";
 import type { Definition } from "../../invocation/definitions.ts";
 import type { FunctionReference, InvokeCaller, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
@@ -25,18 +26,13 @@ import { jsonReply, type Reply, sendReply } from "./reply.ts";
 /** See `fnInvoke`. */
 export function invokeHandler(context: FnContext): Handler {
   return guarded(context, "v2", (request, response) => {
-    const call = new FnCall(context, request, response, directly(context, request));
+    const call = new FnCall(context, request, response, keptOf(request, context, directly));
     call.begin(context.identify(request));
   });
 }
 
-/** From the head alone, so equal requests share it. */
-function directly(context: FnContext, request: HttpRequest): Invocable {
-  const { notes } = request;
-  if (notes?.kept !== undefined) return notes.kept as Invocable;
-  const direct = new Invocable(context, request, { by: "id", functionId: idIn(request) }, null);
-  if (notes !== undefined) notes.kept = direct;
-  return direct;
+function directly(request: HttpRequest, context: FnContext): Invocable {
+  return new Invocable(context, request, { by: "id", functionId: idIn(request) }, null);
 }
 
 /** See `fnTrigger`. */

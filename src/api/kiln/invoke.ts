@@ -2,6 +2,7 @@ import type { Caller } from "../../auth/auth.ts";
 import { readNothing, requestIdOf } from "../../http/framework.ts";
 import type { BodySource } from "../../lib/body.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../http/http.ts";
+import { keptOf } from "../../http/kept.ts";
 import { httpStatusOf } from "../../http/refusal.ts";
 import type { FunctionReference, InvokeCaller, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
 import { asPlatformError, PlatformError } from "../../model/error.ts";
@@ -17,7 +18,7 @@ import Type from "typebox";
 export function invokeHandler(parts: KilnParts): Handler {
   return (request, response) => {
     try {
-      const call = new KilnCall(parts, request, response, invocableOf(parts, request));
+      const call = new KilnCall(parts, request, response, keptOf(request, parts, invocableOf));
       call.begin(parts.identifier.identify(request));
     } catch (error) {
       refuse(parts, request, response, error);
@@ -25,13 +26,8 @@ export function invokeHandler(parts: KilnParts): Handler {
   };
 }
 
-/** From the head alone, so equal requests share it. */
-function invocableOf(parts: KilnParts, request: HttpRequest): Invocable {
-  const { notes } = request;
-  if (notes?.kept !== undefined) return notes.kept as Invocable;
-  const invocable = new Invocable(parts, request);
-  if (notes !== undefined) notes.kept = invocable;
-  return invocable;
+function invocableOf(request: HttpRequest, parts: KilnParts): Invocable {
+  return new Invocable(parts, request);
 }
 
 /** One call through this door: what is invoked, and who is told. */

@@ -2,8 +2,8 @@ import type { Caller } from "../../auth/auth.ts";
 import type { OpenSignature } from "../../auth/signature.ts";
 import type { HttpRequest, HttpResponse } from "../../http/http.ts";
 import type { FunctionReference, InvokeCaller, InvokeRequest, InvokeResult } from "../../invocation/invocation.ts";
-import { type BodySource, readBody, WholeBody } from "../../lib/body.ts";
-import type { CancelSignal } from "../../lib/cancel.ts";
+import { type BodySource, takeBody, WholeBody } from "../../lib/body.ts";
+import { neverCancelled } from "../../lib/cancel.ts";
 import { type CallHead, callHeadOf, payloadIn } from "./call-head.ts";
 import { type Called, calledBy, missing } from "./called.ts";
 import { failureReply, namespaceOf, openedBy } from "./callers.ts";
@@ -13,8 +13,6 @@ import { lambdaLimits } from "./limits.ts";
 import { latest } from "./names.ts";
 import { sendReply } from "./reply.ts";
 
-/** Nobody ends a call by going away. */
-export const never: CancelSignal = { aborted: false, reason: undefined, addEventListener() {}, removeEventListener() {} };
 const nobody: Caller = { name: "nobody", namespaces: [] };
 const noBytes = Buffer.alloc(0);
 const nowhere: FunctionReference = { by: "id", functionId: "" };
@@ -97,7 +95,7 @@ export abstract class SignedCall implements InvokeRequest, InvokeCaller {
   }
 
   protected run(): void {
-    this.context.invoker.begin(this, never, this);
+    this.context.invoker.begin(this, neverCancelled, this);
   }
 
   /** What is there to be called; rejects with `Refusal`. */
@@ -116,10 +114,9 @@ export abstract class SignedCall implements InvokeRequest, InvokeCaller {
 
 /** At once where it is here already. Throws or rejects with `Refusal`. */
 export function readPayload({ body }: Pick<HttpRequest, "body">): Buffer | Promise<Buffer> {
-  // Without a promise: it would cost the call a turn.
-  if (body.bytes === 0) return noBytes;
-  const max = lambdaLimits.payloadBytesMax;
-  if (body.bytes !== undefined && body.bytes > max) throw tooLarge(max);
-  const whole = body.take?.() ?? null;
-  return whole ?? readBody(body, max, () => tooLarge(max));
+  return takeBody(body, lambdaLimits.payloadBytesMax, tooLong);
+}
+
+function tooLong(): Refusal {
+  return tooLarge(lambdaLimits.payloadBytesMax);
 }

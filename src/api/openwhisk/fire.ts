@@ -2,6 +2,7 @@
 import type { Caller } from "../../auth/auth.ts";
 import { credentialHeaders, endToEndHeaders } from "../../http/headers.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../http/http.ts";
+import { keptOf } from "../../http/kept.ts";
 import { PlatformError } from "../../model/error.ts";
 import { idToHex } from "../../model/id.ts";
 import { checkType } from "./body.ts";
@@ -25,7 +26,7 @@ export function fireHandler(context: WskContext): Handler {
 async function fire(context: WskContext, request: HttpRequest, response: HttpResponse): Promise<void> {
   const found = identified(context, request);
   const caller: Caller = found instanceof Promise ? await found : found;
-  const { asked, name, contentType, headers, context: added, transaction } = firableOf(request);
+  const { asked, name, contentType, headers, context: added, transaction } = keptOf(request, context, firableOf);
   const namespace = entitled(caller, asked, name);
   const payload = readPayload(request);
   const body = payload instanceof Promise ? await payload : payload;
@@ -63,19 +64,11 @@ interface Firable {
   readonly transaction: string | undefined;
 }
 
-function firableOf(request: HttpRequest): Firable {
-  const { notes } = request;
-  if (notes?.kept !== undefined) return notes.kept as Firable;
-  const made = madeFirable(request);
-  if (notes !== undefined) notes.kept = made;
-  return made;
-}
-
 /** What the body of an event has to be here. */
 const jsonType: readonly string[] = ["Content-Type", "application/json"];
 
 /** Actions may be somebody else's: what the caller identifies itself with is not among the headers, nor, as with OpenWhisk, what is said of the body. */
-function madeFirable(request: HttpRequest): Firable {
+function firableOf(request: HttpRequest): Firable {
   const [ns, name] = (firePath.exec(request.path) as RegExpExecArray).slice(1) as [string, string];
   const sent = endToEndHeaders(request.headers, credentialHeaders);
   const shown: Record<string, string> = {};

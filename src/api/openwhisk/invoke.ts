@@ -6,6 +6,7 @@
  */
 import type { Caller } from "../../auth/auth.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../http/http.ts";
+import { keptOf } from "../../http/kept.ts";
 import type { Definition } from "../../invocation/definitions.ts";
 import type { FunctionReference, InvokeResult, KeptOutcome } from "../../invocation/invocation.ts";
 import { Deadlines } from "../../lib/deadlines.ts";
@@ -27,7 +28,8 @@ import { readPayload, WaitedCall } from "./waited-call.ts";
 export function invokeHandler(context: WskContext): Handler {
   const longest = new Deadlines(context.world, waitMs.max);
   return (request, response) => {
-    const begin = (caller: Caller) => new ActionCall(context, longest, request, response, invocableOf(request)).begin(caller);
+    const begin = (caller: Caller) =>
+      new ActionCall(context, longest, request, response, keptOf(request, context, invocableOf)).begin(caller);
     const fail = (error: unknown) => refuse(context, request, response, error);
     try {
       const caller = identified(context, request);
@@ -40,11 +42,7 @@ export function invokeHandler(context: WskContext): Handler {
 }
 
 function invocableOf(request: HttpRequest): Invocable {
-  const { notes } = request;
-  if (notes?.kept !== undefined) return notes.kept as Invocable;
-  const invocable = new Invocable(request);
-  if (notes !== undefined) notes.kept = invocable;
-  return invocable;
+  return new Invocable(request);
 }
 
 function refuse(context: WskContext, request: HttpRequest, response: HttpResponse, error: unknown): void {

@@ -8,16 +8,13 @@ import type {
   InvokeResult,
   KeptOutcome,
 } from "../../invocation/invocation.ts";
-import { type BodySource, readBody, WholeBody } from "../../lib/body.ts";
-import type { CancelSignal } from "../../lib/cancel.ts";
+import { type BodySource, takeBody, WholeBody } from "../../lib/body.ts";
+import { neverCancelled } from "../../lib/cancel.ts";
 import type { Deadlines, Timed } from "../../lib/deadlines.ts";
 import { PlatformError } from "../../model/error.ts";
 import { malformed, tooLarge } from "./errors.ts";
 import { sizeLimits, waitMs } from "./limits.ts";
 import type { WskContext } from "./openwhisk.ts";
-
-/** Nobody ends an activation by going away. */
-const never: CancelSignal = { aborted: false, reason: undefined, addEventListener() {}, removeEventListener() {} };
 
 const nobody: Caller = { name: "nobody", namespaces: [] };
 const noBytes = Buffer.alloc(0);
@@ -63,7 +60,7 @@ export abstract class WaitedCall implements InvokeRequest, InvokeCaller, Timed {
   /** Runs it. */
   protected run(ms: number): void {
     this.#waitMs = ms;
-    this.context.invoker.begin(this, never, this);
+    this.context.invoker.begin(this, neverCancelled, this);
   }
 
   /** Leaves it to the queue. */
@@ -130,11 +127,7 @@ export abstract class WaitedCall implements InvokeRequest, InvokeCaller, Timed {
 
 /** The whole body of a request to call something, at once where it is here already. Throws or rejects with `Refusal`. */
 export function readPayload({ body }: Pick<HttpRequest, "body">): Buffer | Promise<Buffer> {
-  // Without a promise: it would cost the call a turn.
-  if (body.bytes === 0) return noBytes;
-  checkLength(body);
-  const whole = body.take?.() ?? null;
-  return whole ?? readBody(body, sizeLimits.payloadBytesMax, () => tooLong(body));
+  return takeBody(body, sizeLimits.payloadBytesMax, () => tooLong(body));
 }
 
 /** Throws `Refusal` for a body that says it is too long. */

@@ -3,10 +3,12 @@ import type { Caller } from "../../../auth/auth.ts";
 import type { OpenSignature } from "../../../auth/signature.ts";
 import { sandboxDocument } from "../../../http/function-origin.ts";
 import { headerOf } from "../../../http/headers.ts";
+import { keptOf } from "../../../http/kept.ts";
 import type { HttpRequest, HttpResponse } from "../../../http/http.ts";
 import type { Definition } from "../../../invocation/definitions.ts";
 import type { FunctionReference, InvokeCaller, InvokeRequest, InvokeResult } from "../../../invocation/invocation.ts";
 import { type BodySource, readBody, WholeBody } from "../../../lib/body.ts";
+import { neverCancelled } from "../../../lib/cancel.ts";
 import { asPlatformError, PlatformError } from "../../../model/error.ts";
 import { idToUuid } from "../../../model/id.ts";
 import { type Called, calledBy } from "../called.ts";
@@ -17,7 +19,7 @@ import type { LambdaContext } from "../lambda.ts";
 import { lambdaLimits } from "../limits.ts";
 import { arnOf, shownName } from "../names.ts";
 import { type Reply, sendReply } from "../reply.ts";
-import { never, readPayload } from "../signed-call.ts";
+import { readPayload } from "../signed-call.ts";
 import { answerOf, passedOn, preludeType, typeSaid, type UrlAnswer } from "./answer.ts";
 import { corsHeaders, isPreflight, preflightHeaders, withoutCors } from "./cors.ts";
 import { forbidden, status, unknownUrl, urlErrorReply } from "./errors.ts";
@@ -54,7 +56,7 @@ export class UrlCall implements InvokeRequest, InvokeCaller {
     this.#published = published;
     this.#request = request;
     this.#response = response;
-    this.#asked = askedBy(request, context.urlHosts);
+    this.#asked = keptOf(request, context.urlHosts, askedBy);
   }
 
   get body(): BodySource {
@@ -138,7 +140,7 @@ export class UrlCall implements InvokeRequest, InvokeCaller {
     if (this.#event.length > lambdaLimits.payloadBytesMax) throw tooLarge(lambdaLimits.payloadBytesMax);
     this.target = target;
     this.headers = ["content-type", "application/json", "lambda-runtime-invoked-function-arn", arn, ...this.#asked.traced];
-    invoker.begin(this, never, this);
+    invoker.begin(this, neverCancelled, this);
   }
 
   #signer(): Signer {
@@ -222,13 +224,8 @@ export class UrlCall implements InvokeRequest, InvokeCaller {
   }
 }
 
-/** Of an equal request that came before. */
 function askedBy(request: HttpRequest, hostsBelow: string): UrlRequest {
-  const { notes } = request;
-  if (notes?.kept !== undefined) return notes.kept as UrlRequest;
-  const asked = new UrlRequest(request, hostsBelow);
-  if (notes !== undefined) notes.kept = asked;
-  return asked;
+  return new UrlRequest(request, hostsBelow);
 }
 
 function isPrelude({ headers }: Answered): boolean {

@@ -8,6 +8,7 @@ import { isUtf8 } from "node:buffer";
 import type { Caller } from "../../../auth/auth.ts";
 import { endToEndHeaders } from "../../../http/headers.ts";
 import type { Handler, HttpRequest, HttpResponse } from "../../../http/http.ts";
+import { keptOf } from "../../../http/kept.ts";
 import type { Definition } from "../../../invocation/definitions.ts";
 import type { FunctionReference, InvokeResult, KeptOutcome } from "../../../invocation/invocation.ts";
 import { Deadlines } from "../../../lib/deadlines.ts";
@@ -64,7 +65,7 @@ class WebCall extends WaitedCall {
 
   begin(hostsBelow: string): void {
     try {
-      const web = requestOf(this.#request, hostsBelow);
+      const web = keptOf(this.#request, hostsBelow, requestOf);
       this.#web = web;
       this.namespace = web.namespace;
       const found = this.context.definition(web.namespace, web.target);
@@ -174,11 +175,7 @@ class WebCall extends WaitedCall {
 }
 
 function requestOf(request: HttpRequest, hostsBelow: string): WebRequest {
-  const { notes } = request;
-  if (notes?.kept !== undefined) return notes.kept as WebRequest;
-  const web = new WebRequest(request, hostsBelow);
-  if (notes !== undefined) notes.kept = web;
-  return web;
+  return new WebRequest(request, hostsBelow);
 }
 
 function ownerOf({ namespaces }: Caller): string | null {
