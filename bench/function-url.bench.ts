@@ -2,8 +2,8 @@ import { send } from "../test/client.ts";
 import { urlOwner } from "../test/lambda-urls.ts";
 import { startPlatform } from "../test/platform.ts";
 import { askUrl } from "../test/url-client.ts";
-import { type Bench, compare } from "./bench.ts";
-import { measureLanes } from "./parts/lanes.ts";
+import type { Bench } from "./bench.ts";
+import { measureBesideInvoke } from "./parts/lanes.ts";
 
 const times = { rounds: 15, callsARound: 500, warmUpCalls: 5000 };
 const code = 'exports.handler = async (event) => ({ statusCode: 200, body: "Hello, " + (event.rawPath ?? "you") });';
@@ -31,15 +31,7 @@ export const bench: Bench = {
         { port, text: `GET /a?name=you HTTP/1.1\r\n${head}\r\n` },
         { port, text: post },
       ];
-      const [invokeMs, getMs, postMs] = (await measureLanes(requests, times)) as [number, number, number];
-      const reference = "/invoke of it, p50";
-      return {
-        n: times.rounds * times.callsARound,
-        checks: [
-          compare("function URL by GET, p50", getMs, reference, invokeMs, 1.4),
-          compare("function URL by POST of JSON, p50", postMs, reference, invokeMs, 1.4),
-        ],
-      };
+      return await measureBesideInvoke(requests, times, "function URL", 1.4);
     } finally {
       owner.client.destroy();
       await platform.stop();

@@ -1,7 +1,7 @@
 import { send } from "../test/client.ts";
 import { type Platform, startPlatform } from "../test/platform.ts";
-import { type Bench, compare } from "./bench.ts";
-import { measureLanes, postEmpty } from "./parts/lanes.ts";
+import type { Bench } from "./bench.ts";
+import { measureBesideInvoke, postEmpty } from "./parts/lanes.ts";
 
 const times = { rounds: 15, callsARound: 500, warmUpCalls: 5000 };
 
@@ -17,15 +17,7 @@ export const bench: Bench = {
       const web = "/api/v1/web/guest/default/hello";
       const get = { port, text: `GET ${web}?name=you HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n\r\n` };
       const requests = [postEmpty(port, `/invoke/${id}`), get, postEmpty(port, `${web}.json`)];
-      const [invokeMs, getMs, postMs] = (await measureLanes(requests, times)) as [number, number, number];
-      const reference = "/invoke of it, p50";
-      return {
-        n: times.rounds * times.callsARound,
-        checks: [
-          compare("web action by GET, p50", getMs, reference, invokeMs, 1.2),
-          compare("web action by POST of JSON, p50", postMs, reference, invokeMs, 1.2),
-        ],
-      };
+      return await measureBesideInvoke(requests, times, "web action", 1.2);
     } finally {
       await platform.stop();
     }

@@ -1,7 +1,9 @@
 /** Functions with URLs, as tests make them. */
+import assert from "node:assert/strict";
+import { after, before } from "node:test";
 import * as sdk from "@aws-sdk/client-lambda";
 import { lambdaClient, type Pair, pairOf, role, zipOf } from "./lambda.ts";
-import type { Platform } from "./platform.ts";
+import { type Platform, startPlatform } from "./platform.ts";
 
 export interface UrlOwner {
   readonly client: sdk.LambdaClient;
@@ -41,4 +43,18 @@ export async function urlOwner(platform: Platform, namespace = "guest", region =
       return await opened(name, url);
     },
   };
+}
+
+/** A platform for the tests of a file, and who has URLs there: both are there while these run. */
+export function urlPlace(): { readonly platform: Platform; readonly owner: UrlOwner } {
+  const place = {} as { platform: Platform; owner: UrlOwner };
+  before(async () => {
+    place.platform = await startPlatform();
+    place.owner = await urlOwner(place.platform);
+  });
+  after(async () => {
+    place.owner?.client.destroy();
+    assert.equal(await place.platform?.stop(), 0);
+  });
+  return place;
 }

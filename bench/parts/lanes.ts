@@ -1,5 +1,5 @@
 /** Several requests that are measured in turn, each on a connection of its own. */
-import { median, medianLatencyMs, RawClient } from "../bench.ts";
+import { compare, median, medianLatencyMs, RawClient } from "../bench.ts";
 
 export interface LaneRequest {
   readonly port: number;
@@ -35,4 +35,17 @@ export async function measureLanes(
 export function postEmpty(port: number, path: string): LaneRequest {
   const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n`;
   return { port, text: `${head}{}` };
+}
+
+/** Two ways to a function, by GET and by POST, beside the first request, which is `/invoke` of it. `max`: so many times as long they may take. */
+export async function measureBesideInvoke(requests: readonly LaneRequest[], times: Rounds, what: string, max: number) {
+  const [invokeMs, getMs, postMs] = (await measureLanes(requests, times)) as [number, number, number];
+  const reference = "/invoke of it, p50";
+  return {
+    n: times.rounds * times.callsARound,
+    checks: [
+      compare(`${what} by GET, p50`, getMs, reference, invokeMs, max),
+      compare(`${what} by POST of JSON, p50`, postMs, reference, invokeMs, max),
+    ],
+  };
 }

@@ -1,27 +1,16 @@
 /** Web frameworks behind function URLs, by the adapters that their users have on AWS, unmodified. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { makeZip } from "../archives.ts";
 import { functionSource, goModuleBuild, npmKit, pipKit } from "../kits.ts";
-import { type UrlOwner, urlOwner } from "../lambda-urls.ts";
+import { urlPlace } from "../lambda-urls.ts";
 import { pack } from "../pack.ts";
-import { type Platform, startPlatform } from "../platform.ts";
 import { askUrl, openUrl } from "../url-client.ts";
 
 const go = await goModuleBuild(functionSource("lambda-url-go"));
 
-let platform: Platform;
-let owner: UrlOwner;
-
-before(async () => {
-  platform = await startPlatform();
-  owner = await urlOwner(platform);
-});
-after(async () => {
-  owner?.client.destroy();
-  assert.equal(await platform?.stop(), 0);
-});
+const place = urlPlace();
 
 const asked = {
   method: "POST",
@@ -51,7 +40,7 @@ test("net/http by aws-lambda-go's lambdaurl", { skip }, async () => {
   const data = "program" in go ? readFileSync(go.program) : Buffer.alloc(0);
   const ZipFile = makeZip([{ name: "bootstrap", data, mode: 0o100755 }]);
   const settings = { Runtime: "provided.al2023", Handler: "bootstrap", Code: { ZipFile } } as const;
-  const url = await owner.made("go", settings, { InvokeMode: "RESPONSE_STREAM" });
+  const url = await place.owner.made("go", settings, { InvokeMode: "RESPONSE_STREAM" });
   await check(url);
   await checkStream(url);
 });
@@ -63,8 +52,8 @@ test("Hono by hono/aws-lambda, whole and streamed", async () => {
   );
   const made = async (handler: string, InvokeMode: "BUFFERED" | "RESPONSE_STREAM") => {
     const settings = { kind: "nodejs:24", convention: "lambda", handler: `index.${handler}` };
-    await platform.deploy({ name: handler, app: "hono", archive, settings });
-    return await owner.opened(`hono.${handler}`, { InvokeMode });
+    await place.platform.deploy({ name: handler, app: "hono", archive, settings });
+    return await place.owner.opened(`hono.${handler}`, { InvokeMode });
   };
   await check(await made("whole", "BUFFERED"));
   const streamed = await made("streamed", "RESPONSE_STREAM");
@@ -75,6 +64,6 @@ test("Hono by hono/aws-lambda, whole and streamed", async () => {
 test("an ASGI application by Mangum", async () => {
   const archive = await pack({ folder: functionSource("lambda-url-mangum") }, { folder: await pipKit(["mangum==0.22.0"]) });
   const settings = { kind: "python:3.11", convention: "lambda", handler: "app.handler" };
-  await platform.deploy({ name: "mangum", app: "asgi", archive, settings });
-  await check(await owner.opened("asgi.mangum"));
+  await place.platform.deploy({ name: "mangum", app: "asgi", archive, settings });
+  await check(await place.owner.opened("asgi.mangum"));
 });

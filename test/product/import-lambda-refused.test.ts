@@ -1,45 +1,29 @@
 /** Files of SAM and the Serverless Framework that `polykiln import lambda` cannot bring, or not all of: what it says, and what it leaves alone. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import * as sdk from "@aws-sdk/client-lambda";
-import { lambdaClient, pairOf } from "../lambda.ts";
-import { type Platform, startPlatform } from "../platform.ts";
-import { importIn } from "./import-project.ts";
+import { importPlace, importIn } from "./import-project.ts";
 
-let platform: Platform;
-let client: sdk.LambdaClient;
-let parent: string;
-
-before(async () => {
-  platform = await startPlatform();
-  client = lambdaClient(platform, await pairOf(platform));
-  parent = mkdtempSync(join(tmpdir(), "kiln-import-"));
-});
-after(async () => {
-  client?.destroy();
-  assert.equal(await platform?.stop(), 0);
-  rmSync(parent, { recursive: true, force: true });
-});
+const place = importPlace();
 
 async function configurationOf(FunctionName: string): Promise<sdk.FunctionConfiguration> {
-  return await client.send(new sdk.GetFunctionConfigurationCommand({ FunctionName }));
+  return await place.client.send(new sdk.GetFunctionConfigurationCommand({ FunctionName }));
 }
 
 let number = 0;
 
 /** Lays files into a folder of their own and imports it. */
 async function imported(files: Readonly<Record<string, string>>, flags: readonly string[], prepare?: (cwd: string) => void) {
-  const cwd = join(parent, `wrong-${number++}`, "project");
+  const cwd = join(place.parent, `wrong-${number++}`, "project");
   mkdirSync(cwd, { recursive: true });
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(cwd, name)), { recursive: true });
     writeFileSync(join(cwd, name), text);
   }
   prepare?.(cwd);
-  return await importIn(cwd, platform, ["--stack", "wrong", ...flags]);
+  return await importIn(cwd, place.platform, ["--stack", "wrong", ...flags]);
 }
 
 const template = (properties: string, more = "") =>
@@ -238,7 +222,7 @@ test("what is missing and not needed is left out with --partial: variables, laye
 });
 
 test("a function that somebody else made is left as it is", async () => {
-  await platform.deploy({ name: "theirs", app: "_", file: ["index.js", "module.exports = () => 1"] });
+  await place.platform.deploy({ name: "theirs", app: "_", file: ["index.js", "module.exports = () => 1"] });
   const files = { "template.yaml": template(`{ ${node}, FunctionName: theirs }`), ...index };
   const { code, stderr } = await imported(files, []);
   assert.match(stderr, /There is a function theirs already, which no import made[^]*--stack/);

@@ -1,35 +1,17 @@
 /** Projects of SAM and of the Serverless Framework, brought here by `polykiln import lambda` and called by AWS's SDK. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import * as sdk from "@aws-sdk/client-lambda";
 import { until } from "../assembled-invocation.ts";
 import { send } from "../client.ts";
-import { lambdaClient, pairOf } from "../lambda.ts";
-import { type Platform, startPlatform } from "../platform.ts";
-import { done, missing, Project } from "./import-project.ts";
+import { importPlace, done, missing, Project } from "./import-project.ts";
 
 const arn = (name: string) => `arn:aws:lambda:us-east-1:000000000000:function:${name}`;
 
-let platform: Platform;
-let client: sdk.LambdaClient;
-let parent: string;
-
-before(async () => {
-  platform = await startPlatform();
-  client = lambdaClient(platform, await pairOf(platform));
-  parent = mkdtempSync(join(tmpdir(), "kiln-import-"));
-});
-after(async () => {
-  client?.destroy();
-  assert.equal(await platform?.stop(), 0);
-  rmSync(parent, { recursive: true, force: true });
-});
+const place = importPlace();
 
 async function invoked(FunctionName: string, event: unknown = {}, Qualifier?: string): Promise<unknown> {
-  const { Payload, FunctionError } = await client.send(
+  const { Payload, FunctionError } = await place.client.send(
     new sdk.InvokeCommand({ FunctionName, Qualifier, Payload: Buffer.from(JSON.stringify(event)) }),
   );
   const said = Buffer.from(Payload ?? "").toString();
@@ -38,19 +20,19 @@ async function invoked(FunctionName: string, event: unknown = {}, Qualifier?: st
 }
 
 async function functionNames(): Promise<(string | undefined)[]> {
-  const { Functions = [] } = await client.send(new sdk.ListFunctionsCommand({}));
+  const { Functions = [] } = await place.client.send(new sdk.ListFunctionsCommand({}));
   return Functions.map(({ FunctionName }) => FunctionName).toSorted();
 }
 
 /** By its path, as names below localhost are not known everywhere. */
 async function urlOf(FunctionName: string, Qualifier?: string): Promise<string> {
-  const { FunctionUrl } = await client.send(new sdk.GetFunctionUrlConfigCommand({ FunctionName, Qualifier }));
-  return `${platform.url}/lambda-url/${new URL(String(FunctionUrl)).hostname.split(".")[0]}/`;
+  const { FunctionUrl } = await place.client.send(new sdk.GetFunctionUrlConfigCommand({ FunctionName, Qualifier }));
+  return `${place.platform.url}/lambda-url/${new URL(String(FunctionUrl)).hostname.split(".")[0]}/`;
 }
 
 /** What a function answered the clock: of calls that somebody waits for no result is kept. */
 async function answeredClock(name: string): Promise<unknown> {
-  const home = `${platform.url}/kiln/v1/namespaces/guest/activations`;
+  const home = `${place.platform.url}/kiln/v1/namespaces/guest/activations`;
   const body = await until(async () => {
     const { json } = await send("GET", `${home}?limit=100`);
     const calls = (json["items"] as { id: string; function: string }[]).filter((each) => each.function === name);
@@ -66,7 +48,7 @@ const soon = () => new Date(Date.now() + 3000).toISOString().slice(0, 19);
 describe("a project of SAM", { timeout: 300_000 }, () => {
   let project: Project;
   before(() => {
-    project = new Project(parent, "sam", platform, ["--stack", "sam", "--param", `When=${soon()}`]);
+    project = new Project(place.parent, "sam", place.platform, ["--stack", "sam", "--param", `When=${soon()}`]);
   });
 
   test("what would be made is told, and is not made", async () => {
@@ -102,7 +84,7 @@ describe("a project of SAM", { timeout: 300_000 }, () => {
   });
 
   test("AWS's SDK sees what the template says", async () => {
-    const { Configuration, Tags } = await client.send(new sdk.GetFunctionCommand({ FunctionName: "sam-hello" }));
+    const { Configuration, Tags } = await place.client.send(new sdk.GetFunctionCommand({ FunctionName: "sam-hello" }));
     const { Runtime, Handler, Description, Timeout, MemorySize, Environment } = Configuration ?? {};
     assert.deepEqual(
       { Runtime, Handler, Description, Timeout, MemorySize, variables: Environment?.Variables, Tags },
@@ -116,10 +98,10 @@ describe("a project of SAM", { timeout: 300_000 }, () => {
         Tags: { team: "blue", purpose: "greeting", "polykiln:stack": "sam" },
       },
     );
-    const { ReservedConcurrentExecutions } = await client.send(
+    const { ReservedConcurrentExecutions } = await place.client.send(
       new sdk.GetFunctionConcurrencyCommand({ FunctionName: "sam-hello" }),
     );
-    const events = await client.send(new sdk.GetFunctionEventInvokeConfigCommand({ FunctionName: "sam-hello" }));
+    const events = await place.client.send(new sdk.GetFunctionEventInvokeConfigCommand({ FunctionName: "sam-hello" }));
     assert.deepEqual(
       [ReservedConcurrentExecutions, events.MaximumRetryAttempts, events.DestinationConfig?.OnFailure?.Destination],
       [5, 1, arn("sam-Tick")],
@@ -151,8 +133,8 @@ describe("a project of SAM", { timeout: 300_000 }, () => {
   test("a second import changes nothing and publishes nothing", async () => {
     const told = await project.json();
     assert.deepEqual([told.changed, told.leftovers], [false, []]);
-    const { Versions = [] } = await client.send(new sdk.ListVersionsByFunctionCommand({ FunctionName: "sam-hello" }));
-    const { LayerVersions = [] } = await client.send(new sdk.ListLayerVersionsCommand({ LayerName: "import-words" }));
+    const { Versions = [] } = await place.client.send(new sdk.ListVersionsByFunctionCommand({ FunctionName: "sam-hello" }));
+    const { LayerVersions = [] } = await place.client.send(new sdk.ListLayerVersionsCommand({ LayerName: "import-words" }));
     assert.deepEqual([Versions.map(({ Version }) => Version), LayerVersions.length], [["$LATEST", "1"], 1]);
   });
 
@@ -187,7 +169,7 @@ describe("a project of SAM", { timeout: 300_000 }, () => {
   });
 
   test("what the file has no more is told, and deleted with --prune; what others made stays", async () => {
-    await platform.deploy({ name: "other", app: "_", file: ["index.js", "module.exports = () => 1"] });
+    await place.platform.deploy({ name: "other", app: "_", file: ["index.js", "module.exports = () => 1"] });
     project.edit("template.yaml", /\n {2}PlainUrl:[\s\S]*(?=\n {2}Worker:)/, "");
     project.edit("template.yaml", /\n {2}Inline:[\s\S]*(?=\n {2}Plain:)/, "");
     const gone = ["schedule sam-Plain-PlainRule", "url sam-Plain", "function sam-Inline"];
@@ -210,7 +192,7 @@ describe("a project of SAM", { timeout: 300_000 }, () => {
 describe("a project of the Serverless Framework", { timeout: 300_000 }, () => {
   let project: Project;
   before(() => {
-    project = new Project(parent, "serverless", platform, ["--param", `when=${soon()}`]);
+    project = new Project(place.parent, "serverless", place.platform, ["--param", `when=${soon()}`]);
   });
 
   test("it is made, but for what lacks something", async () => {
@@ -244,7 +226,7 @@ describe("a project of the Serverless Framework", { timeout: 300_000 }, () => {
     );
     assert.deepEqual(files, ["hello.js", "orders.js"], "patterns leave files out");
     assert.deepEqual(await invoked("shop-dev-ticking", 1), { got: 1, words: ["from", "a", "layer"] });
-    const { Configuration, Tags } = await client.send(new sdk.GetFunctionCommand({ FunctionName: "shop-dev-hello" }));
+    const { Configuration, Tags } = await place.client.send(new sdk.GetFunctionCommand({ FunctionName: "shop-dev-hello" }));
     assert.deepEqual(
       [Configuration?.Description, Configuration?.Timeout, Configuration?.MemorySize, Tags?.["colour"]],
       ["says hello", 6, 256, "blue"],

@@ -1,13 +1,40 @@
 /** A project that is brought in by `polykiln import lambda`, and what that tells. */
 import assert from "node:assert/strict";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Platform } from "../platform.ts";
+import { after, before } from "node:test";
+import type { LambdaClient } from "@aws-sdk/client-lambda";
+import { lambdaClient, pairOf } from "../lambda.ts";
+import { type Platform, startPlatform } from "../platform.ts";
 import { pk, type PkEnded } from "./pk.ts";
 
 const fixtures = join(import.meta.dirname, "../fixtures/lambda-import");
 
 type Server = Pick<Platform, "url" | "auth">;
+
+/** What the tests of a file share while they run. */
+export interface ImportPlace {
+  readonly platform: Platform;
+  readonly client: LambdaClient;
+  /** Folder for their projects. */
+  readonly parent: string;
+}
+
+export function importPlace(): ImportPlace {
+  const place = {} as { -readonly [Member in keyof ImportPlace]: ImportPlace[Member] };
+  before(async () => {
+    place.platform = await startPlatform();
+    place.client = lambdaClient(place.platform, await pairOf(place.platform));
+    place.parent = mkdtempSync(join(tmpdir(), "kiln-import-"));
+  });
+  after(async () => {
+    place.client?.destroy();
+    assert.equal(await place.platform?.stop(), 0);
+    rmSync(place.parent, { recursive: true, force: true });
+  });
+  return place;
+}
 
 /** Runs the command in a folder. */
 export async function importIn(cwd: string, { url, auth }: Server, flags: readonly string[]): Promise<PkEnded> {

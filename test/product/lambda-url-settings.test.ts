@@ -3,25 +3,15 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import * as sdk from "@aws-sdk/client-lambda";
 import { send } from "../client.ts";
 import { refusal, zipOf } from "../lambda.ts";
-import { type UrlOwner, urlOwner } from "../lambda-urls.ts";
+import { type UrlOwner, urlOwner, urlPlace } from "../lambda-urls.ts";
 import { type Platform, startPlatform } from "../platform.ts";
 import { askUrl, openUrl } from "../url-client.ts";
 
-let platform: Platform;
-let owner: UrlOwner;
-
-before(async () => {
-  platform = await startPlatform();
-  owner = await urlOwner(platform);
-});
-after(async () => {
-  owner?.client.destroy();
-  assert.equal(await platform?.stop(), 0);
-});
+const place = urlPlace();
 
 const says = (text: string) => `exports.handler = async (event) => ({
   statusCode: 200,
@@ -40,7 +30,7 @@ async function asked(url: string, origin: string | null, headers: Record<string,
 test("preflights are answered without the function, and what the URL says stands in place of what the function says", async () => {
   const AllowOrigins = ["https://page.example", "https://other.example"];
   const Cors = { AllowOrigins, AllowMethods: ["GET", "PUT"], AllowHeaders: ["x-a", "x-b"], ExposeHeaders: ["x-own"], MaxAge: 60 };
-  const url = await owner.made("shared", says("hello"), { Cors });
+  const url = await place.owner.made("shared", says("hello"), { Cors });
   const page = "https://page.example";
   const preflight = { "access-control-request-method": "PUT", "access-control-request-headers": "x-a" };
   assert.deepEqual(await asked(url, page, preflight, "OPTIONS"), {
@@ -64,7 +54,7 @@ test("preflights are answered without the function, and what the URL says stands
   assert.equal((await asked(url, null, {}, "OPTIONS")).text, "hello OPTIONS", "it is no preflight");
 
   const update = (rules: sdk.Cors) =>
-    owner.client.send(new sdk.UpdateFunctionUrlConfigCommand({ FunctionName: "shared", Cors: rules }));
+    place.owner.client.send(new sdk.UpdateFunctionUrlConfigCommand({ FunctionName: "shared", Cors: rules }));
   await update({ AllowOrigins: ["*"], AllowMethods: ["*"], AllowHeaders: ["*"] });
   assert.deepEqual(await asked(url, page, preflight, "OPTIONS"), {
     status: 200,
@@ -89,14 +79,14 @@ test("preflights are answered without the function, and what the URL says stands
     text: "hello GET",
     "access-control-allow-origin": "https://own.example",
   });
-  const signed = await owner.made("shared-signed", says("hello"), { AuthType: "AWS_IAM", Cors });
+  const signed = await place.owner.made("shared-signed", says("hello"), { AuthType: "AWS_IAM", Cors });
   assert.deepEqual((await asked(signed, page, preflight, "OPTIONS")).status, 200, "a browser signs no preflight");
   assert.partialDeepStrictEqual(await asked(signed, page), { status: 403, "access-control-allow-origin": page });
 });
 
 test("settings that are none, and URLs that are not there", async () => {
-  const { client } = owner;
-  await owner.made("strict", says("x"));
+  const { client } = place.owner;
+  await place.owner.made("strict", says("x"));
   await client.send(new sdk.PublishVersionCommand({ FunctionName: "strict" }));
   await client.send(new sdk.CreateAliasCommand({ FunctionName: "strict", Name: "live", FunctionVersion: "1" }));
   const fn = { FunctionName: "strict" } as const;
@@ -139,23 +129,23 @@ test("settings that are none, and URLs that are not there", async () => {
 });
 
 async function urlOwnerOf(namespace: string): Promise<UrlOwner> {
-  await send("POST", `${platform.url}/kiln/v1/namespaces`, JSON.stringify({ name: namespace }), {
+  await send("POST", `${place.platform.url}/kiln/v1/namespaces`, JSON.stringify({ name: namespace }), {
     "content-type": "application/json",
   });
-  return await urlOwner(platform, namespace);
+  return await urlOwner(place.platform, namespace);
 }
 
 const textAt = async (url: string) => (await askUrl(url)).text;
 
 test("a URL of an alias follows it, others stay with the newest; lists come in pages; what is deleted is gone", async () => {
-  const { client } = owner;
+  const { client } = place.owner;
   const FunctionName = "followed";
-  const newest = await owner.made(FunctionName, says("one"));
+  const newest = await place.owner.made(FunctionName, says("one"));
   const code = (text: string) =>
     new sdk.UpdateFunctionCodeCommand({ FunctionName, ZipFile: zipOf("index.js", says(text)), Publish: true });
   await client.send(new sdk.PublishVersionCommand({ FunctionName }));
   await client.send(new sdk.CreateAliasCommand({ FunctionName, Name: "live", FunctionVersion: "1" }));
-  const live = await owner.opened(FunctionName, { Qualifier: "live" });
+  const live = await place.owner.opened(FunctionName, { Qualifier: "live" });
   await client.send(code("two"));
   assert.deepEqual([await textAt(newest), await textAt(live)], ["two GET", "one GET"]);
   await client.send(new sdk.UpdateAliasCommand({ FunctionName, Name: "live", FunctionVersion: "2" }));
@@ -177,35 +167,35 @@ test("a URL of an alias follows it, others stay with the newest; lists come in p
   assert.equal(await textAt(live), "one GET");
   await client.send(new sdk.DeleteFunctionUrlConfigCommand({ FunctionName, Qualifier: "live" }));
   assert.deepEqual([await textAt(live), (await askUrl(live)).status], ['{"Message":null}', 403]);
-  assert.notEqual(await owner.opened(FunctionName, { Qualifier: "live" }), live, "no URL comes back");
+  assert.notEqual(await place.owner.opened(FunctionName, { Qualifier: "live" }), live, "no URL comes back");
   await client.send(new sdk.DeleteFunctionCommand({ FunctionName }));
   assert.equal((await askUrl(newest)).status, 403);
-  await owner.made(FunctionName, says("three"));
+  await place.owner.made(FunctionName, says("three"));
   assert.equal((await askUrl(newest)).status, 403, "another function of that name has another one");
 });
 
 test("a function that another door made can have one, and goes with it when that door removes it", async () => {
-  await platform.deploy({
+  await place.platform.deploy({
     name: "ours",
     app: "shop",
     file: ["index.js", "module.exports = (event) => ({ statusCode: 203, body: event.rawPath });"],
   });
-  const ours = await owner.opened("shop.ours");
+  const ours = await place.owner.opened("shop.ours");
   const answer = await askUrl(`${ours}a/b`);
   assert.deepEqual([answer.status, answer.text], [203, "/a/b"]);
 
-  const authorization = `Basic ${btoa(platform.auth)}`;
-  const action = `${platform.url}/api/v1/namespaces/_/actions/acting`;
+  const authorization = `Basic ${btoa(place.platform.auth)}`;
+  const action = `${place.platform.url}/api/v1/namespaces/_/actions/acting`;
   const main = "function main(p) { return { statusCode: 201, headers: { 'x-own': '1' }, body: p.requestContext.http.method }; }";
   const exec = { kind: "nodejs:default", code: main };
   await send("PUT", action, JSON.stringify({ exec }), { authorization, "content-type": "application/json" });
-  const acting = await owner.opened("acting", { InvokeMode: "BUFFERED" });
+  const acting = await place.owner.opened("acting", { InvokeMode: "BUFFERED" });
   const acted = await askUrl(acting, { method: "PATCH" });
   assert.deepEqual([acted.status, acted.text, acted.headers["x-own"]], [201, "PATCH", "1"]);
   assert.equal((await send("DELETE", action, undefined, { authorization })).status, 200);
   assert.equal((await askUrl(acting)).status, 403);
 
-  const speaking = await platform.deploy({
+  const speaking = await place.platform.deploy({
     name: "speaking",
     app: "shop",
     file: [
@@ -214,7 +204,7 @@ test("a function that another door made can have one, and goes with it when that
     ],
   });
   assert.ok(speaking.id);
-  const html = await askUrl(`${await owner.opened("shop.speaking")}x`);
+  const html = await askUrl(`${await place.owner.opened("shop.speaking")}x`);
   assert.deepEqual([html.status, html.headers["content-type"], html.text], [200, "text/html", "<p>/x"]);
 });
 

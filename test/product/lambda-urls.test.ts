@@ -4,27 +4,17 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { makeZip } from "../archives.ts";
 import { until } from "../assembled-invocation.ts";
 import { put, send } from "../client.ts";
 import { pipKit, python } from "../kits.ts";
 import { zipOf } from "../lambda.ts";
-import { type UrlOwner, urlOwner } from "../lambda-urls.ts";
-import { cleanEnvironment, type Platform, startPlatform } from "../platform.ts";
+import { urlOwner, urlPlace } from "../lambda-urls.ts";
+import { cleanEnvironment } from "../platform.ts";
 import { askUrl, openUrl, type UrlAnswer } from "../url-client.ts";
 
-let platform: Platform;
-let owner: UrlOwner;
-
-before(async () => {
-  platform = await startPlatform();
-  owner = await urlOwner(platform);
-});
-after(async () => {
-  owner?.client.destroy();
-  assert.equal(await platform?.stop(), 0);
-});
+const place = urlPlace();
 
 /** Gives its event, or what a header asks for. */
 const echo = `exports.handler = async (event, context) => {
@@ -39,13 +29,13 @@ const echo = `exports.handler = async (event, context) => {
 
 const idOf = (url: string) => new URL(url).hostname.split(".", 1)[0] as string;
 /** The same URL by path. */
-const pathOf = (url: string) => `${platform.url}/lambda-url/${idOf(url)}/`;
+const pathOf = (url: string) => `${place.platform.url}/lambda-url/${idOf(url)}/`;
 const answering = (url: string, result: unknown): Promise<UrlAnswer> =>
   askUrl(url, { headers: { "x-answer": typeof result === "string" ? result : JSON.stringify(result) } });
 
 test("a request is an event of format 2.0, by the URL as it is printed and by path", async () => {
-  const url = await owner.made("echo", echo);
-  assert.match(url, new RegExp(`^http://[0-9a-z]{32}\\.lambda-url\\.us-east-1\\.localhost:${platform.port}/$`));
+  const url = await place.owner.made("echo", echo);
+  assert.match(url, new RegExp(`^http://[0-9a-z]{32}\\.lambda-url\\.us-east-1\\.localhost:${place.platform.port}/$`));
   const question = {
     method: "POST",
     headers: {
@@ -59,7 +49,7 @@ test("a request is an event of format 2.0, by the URL as it is printed and by pa
   };
   for (const [base, host] of [
     [url, new URL(url).host],
-    [pathOf(url), `127.0.0.1:${platform.port}`],
+    [pathOf(url), `127.0.0.1:${place.platform.port}`],
   ] as const) {
     const { status, headers, text } = await askUrl(`${base}pa%2Fth//1?q=a%20b&q=2&empty&__proto__=%C3%BC`, question);
     assert.deepEqual([status, headers["content-type"]], [200, "application/json"]);
@@ -84,7 +74,7 @@ test("a request is an event of format 2.0, by the URL as it is printed and by pa
         "content-length": "9",
         "x-forwarded-for": "127.0.0.1",
         "x-forwarded-proto": "http",
-        "x-forwarded-port": String(platform.port),
+        "x-forwarded-port": String(place.platform.port),
       },
       queryStringParameters: { q: "a b,2", empty: "", ["__proto__"]: "ü" },
       requestContext: {
@@ -110,7 +100,7 @@ test("a request is an event of format 2.0, by the URL as it is printed and by pa
 });
 
 test("bodies of text are text, all others base64", async () => {
-  const url = await owner.made("bodies", echo);
+  const url = await place.owner.made("bodies", echo);
   const bytes = Buffer.from([0, 255, 1]);
   for (const [type, body, text] of [
     ["text/plain", "héllo", true],
@@ -134,7 +124,7 @@ test("bodies of text are text, all others base64", async () => {
 });
 
 test("what a function gives is the answer; what is none, and an error, is 502, without a word of why", async () => {
-  const url = await owner.made("answers", { Code: { ZipFile: zipOf("index.js", echo) }, Timeout: 2 });
+  const url = await place.owner.made("answers", { Code: { ZipFile: zipOf("index.js", echo) }, Timeout: 2 });
   const full = await answering(url, {
     statusCode: 201,
     headers: { "X-Own": "1", "Content-Type": "text/html", "Content-Length": "999", Connection: "close" },
@@ -155,7 +145,10 @@ test("what a function gives is the answer; what is none, and an error, is 502, w
   assert.match(String(text.headers["x-amzn-requestid"]), /^[0-9a-f-]{36}$/);
   assert.equal((await answering(url, [1, "a"])).text, '[1,"a"]');
   assert.deepEqual([(await answering(url, { statusCode: 204 })).status], [204]);
-  const record = await send("GET", `${platform.url}/kiln/v1/namespaces/guest/activations/${text.headers["x-amzn-requestid"]}`);
+  const record = await send(
+    "GET",
+    `${place.platform.url}/kiln/v1/namespaces/guest/activations/${text.headers["x-amzn-requestid"]}`,
+  );
   assert.equal(record.json["function"], "answers");
 
   for (const bad of [{ statusCode: "no" }, { statusCode: 200, headers: [] }, "throw", "exit", "long"]) {
@@ -168,7 +161,7 @@ test("what a function gives is the answer; what is none, and an error, is 502, w
 });
 
 test("what is too much, and what is nowhere", async () => {
-  const url = await owner.made("limits", echo);
+  const url = await place.owner.made("limits", echo);
   const long = await askUrl(url, { method: "POST", headers: { "content-type": "text/plain" }, body: "x".repeat(6_291_457) });
   assert.deepEqual([long.status, long.headers["x-amzn-errortype"]], [413, "RequestTooLargeException"]);
   // In base64 it is a third longer.
@@ -187,30 +180,30 @@ test("what is too much, and what is nowhere", async () => {
   assert.equal((await askUrl(url, { headers: { a: "x".repeat(70_000) } })).status, 431);
   for (const nowhere of [
     url.replace(idOf(url), "0".repeat(32)),
-    `${platform.url}/lambda-url/${"0".repeat(32)}/`,
-    `${platform.url}/lambda-url/`,
+    `${place.platform.url}/lambda-url/${"0".repeat(32)}/`,
+    `${place.platform.url}/lambda-url/`,
   ]) {
     const { status, text, headers } = await askUrl(nowhere);
     assert.deepEqual([status, text, headers["x-amzn-errortype"]], [403, '{"Message":null}', "AccessDeniedException"], nowhere);
   }
-  await put(`${platform.url}/kiln/v1/namespaces/other`, {}).catch(() =>
-    send("POST", `${platform.url}/kiln/v1/namespaces`, '{"name":"other"}', { "content-type": "application/json" }),
+  await put(`${place.platform.url}/kiln/v1/namespaces/other`, {}).catch(() =>
+    send("POST", `${place.platform.url}/kiln/v1/namespaces`, '{"name":"other"}', { "content-type": "application/json" }),
   );
-  const other = await urlOwner(platform, "other");
+  const other = await urlOwner(place.platform, "other");
   const busy = await other.made("busy", echo);
-  await put(`${platform.url}/kiln/v1/namespaces/other/limits`, { callsPerMinute: 0 });
+  await put(`${place.platform.url}/kiln/v1/namespaces/other/limits`, { callsPerMinute: 0 });
   const throttled = await askUrl(busy);
   assert.deepEqual([throttled.status, throttled.headers["x-amzn-errortype"]], [429, "TooManyRequestsException"]);
   assert.ok(Number(throttled.headers["retry-after"]) >= 1);
-  await put(`${platform.url}/kiln/v1/namespaces/other/limits`, { callsPerMinute: null });
+  await put(`${place.platform.url}/kiln/v1/namespaces/other/limits`, { callsPerMinute: null });
 });
 
 test("with AWS_IAM a request is signed by a key of the namespace, as botocore does", async () => {
-  const url = await owner.made("private", echo, { AuthType: "AWS_IAM" });
+  const url = await place.owner.made("private", echo, { AuthType: "AWS_IAM" });
   const kit = await pipKit(["awscli==1.46.2", "boto3==1.44.5"]);
   const script = join(import.meta.dirname, "../fixtures/lambda/ask_url.py");
-  const other = await urlOwner(platform, "other");
-  const signed = (question: object, { accessKeyId, secretAccessKey } = owner.pair) => {
+  const other = await urlOwner(place.platform, "other");
+  const signed = (question: object, { accessKeyId, secretAccessKey } = place.owner.pair) => {
     const input = JSON.stringify({ url, access: accessKeyId, secret: secretAccessKey, ...question });
     const env = { ...cleanEnvironment, PYTHONPATH: kit };
     return JSON.parse(execFileSync(python, [script], { input, env, encoding: "utf8" })) as UrlAnswer;
@@ -226,7 +219,7 @@ test("with AWS_IAM a request is signed by a key of the namespace, as botocore do
   assert.deepEqual([body, rawPath, requestContext.accountId], ['{"a":1}', "/a%20b", "000000000000"]);
   assert.equal(headers.authorization, undefined, "what proves who it is is not for the function");
   const { accessKey, accountId, userArn, userId, callerId } = requestContext.authorizer.iam;
-  assert.deepEqual([accessKey, accountId], [owner.pair.accessKeyId, "000000000000"]);
+  assert.deepEqual([accessKey, accountId], [place.owner.pair.accessKeyId, "000000000000"]);
   assert.match(userArn, /^arn:aws:iam::000000000000:user\/guest$/);
   assert.equal(userId, callerId);
   assert.equal(signed({ url: pathOf(url) }).status, 200);
@@ -274,7 +267,7 @@ async function pieces(
 }
 
 test("with RESPONSE_STREAM the head comes from the prelude, and the body as it is written", async () => {
-  const url = await owner.made("streams", streaming, { InvokeMode: "RESPONSE_STREAM" });
+  const url = await place.owner.made("streams", streaming, { InvokeMode: "RESPONSE_STREAM" });
   const { status, came } = await pieces(url, { prelude, waitMs: 3000 });
   assert.deepEqual([status, came[0]?.[1]], [202, "first "]);
   assert.ok((came[0]?.[0] ?? 0) < Number(came[1]?.[1]), String(came));
@@ -287,10 +280,10 @@ test("with RESPONSE_STREAM the head comes from the prelude, and the body as it i
   assert.equal((await answered({ type: "text/csv" })).headers["content-type"], "text/csv");
   const empty = await answered({ prelude: { statusCode: 201 }, raw: "" });
   assert.deepEqual([empty.status, empty.text], [201, ""]);
-  const echoed = await owner.made("unstreamed", echo, { InvokeMode: "RESPONSE_STREAM" });
+  const echoed = await place.owner.made("unstreamed", echo, { InvokeMode: "RESPONSE_STREAM" });
   assert.equal((await answering(echoed, { statusCode: 418, body: "x" })).text, '{"statusCode":418,"body":"x"}', "as AWS has it");
 
-  const gathering = await owner.made("gathers", streaming);
+  const gathering = await place.owner.made("gathers", streaming);
   const gathered = await answered({ prelude }, gathering);
   assert.deepEqual([gathered.status, gathered.headers["x-own"]], [202, "1"]);
   assert.match(gathered.text, /^first \d+$/);
@@ -299,7 +292,7 @@ test("with RESPONSE_STREAM the head comes from the prelude, and the body as it i
 });
 
 test("an answer that breaks off is cut, and never ends as if it were whole", async () => {
-  const url = await owner.made("breaks", streaming, { InvokeMode: "RESPONSE_STREAM" });
+  const url = await place.owner.made("breaks", streaming, { InvokeMode: "RESPONSE_STREAM" });
   const asked = (what: object) => askUrl(url, { headers: { "x-answer": JSON.stringify({ prelude, ...what }) } });
   await assert.rejects(asked({ fail: true, waitMs: 300 }), /aborted|hang up/);
   await assert.rejects(asked({ exit: true, waitMs: 300 }), /aborted|hang up/);
@@ -313,7 +306,7 @@ test("an answer that breaks off is cut, and never ends as if it were whole", asy
     const answer = await askUrl(url, { headers: { "x-answer": JSON.stringify({ type, raw, times }) } });
     assert.deepEqual([answer.status, answer.text], [502, "Internal Server Error"], raw.slice(0, 40));
   }
-  const buffered = await owner.made("breaks-gathered", streaming);
+  const buffered = await place.owner.made("breaks-gathered", streaming);
   const broken = await askUrl(buffered, { headers: { "x-answer": JSON.stringify({ prelude, fail: true, waitMs: 300 }) } });
   assert.deepEqual([broken.status, broken.text], [502, "Internal Server Error"]);
 });
@@ -334,7 +327,7 @@ test("of 30 MB a client that reads slowly misses nothing, and twenty at once get
     const pieces = (function* () { for (let i = 0; i < Number(count); i++) yield Buffer.alloc(100_000, (Number(byte) + i) % 251); })();
     await pipeline(Readable.from(pieces), out);
   });`;
-  const url = await owner.made("large", large, { InvokeMode: "RESPONSE_STREAM" });
+  const url = await place.owner.made("large", large, { InvokeMode: "RESPONSE_STREAM" });
   const answer = await openUrl(`${url}?count=300&byte=1`);
   const hash = createHash("sha256");
   let sinceWait = 0;
@@ -351,11 +344,11 @@ test("of 30 MB a client that reads slowly misses nothing, and twenty at once get
 });
 
 test("a caller that goes away ends nothing, and leaves nothing behind", async () => {
-  const url = await owner.made("left", streaming, { InvokeMode: "RESPONSE_STREAM" });
+  const url = await place.owner.made("left", streaming, { InvokeMode: "RESPONSE_STREAM" });
   const answer = await openUrl(url, { headers: { "x-answer": JSON.stringify({ prelude, waitMs: 1500 }) } });
   const id = answer.headers["x-amzn-requestid"];
   answer.destroy();
-  const record = `${platform.url}/kiln/v1/namespaces/guest/activations/${id}`;
+  const record = `${place.platform.url}/kiln/v1/namespaces/guest/activations/${id}`;
   const status = await until(async () => {
     const said = (await send("GET", record)).json["status"];
     return said === undefined || said === "running" ? undefined : String(said);
@@ -377,7 +370,7 @@ while true; do
 done
 `;
   const ZipFile = makeZip([{ name: "bootstrap", data: bootstrap, mode: 0o100755 }]);
-  const url = await owner.made(
+  const url = await place.owner.made(
     "script",
     { Runtime: "provided.al2023", Handler: "any", Code: { ZipFile } },
     { InvokeMode: "RESPONSE_STREAM" },
