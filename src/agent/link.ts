@@ -36,7 +36,7 @@ export interface AgentCall {
   answered(status: number, headers: readonly string[], body: BodySource): void;
   failed(error: PlatformError): void;
   report(report: AgentReport): void;
-  /** Lines the function printed during this call, as they come; may be called until a moment after `report`. */
+  /** Lines the function printed during this call, as they come; may be called until a moment after `report`, or after its `settled`. */
   log(line: LogLine): void;
 }
 
@@ -51,6 +51,8 @@ export interface AgentReport {
   readonly requestBytes: number;
   readonly responseBytes: number;
   readonly error: PlatformError | null;
+  /** Resolves when its sandbox is done with it; absent: it is. */
+  readonly settled?: Promise<void> | undefined;
   /** Of a call that consists of others (`flow/`); absent: code ran. */
   readonly steps?: StepsReport;
 }

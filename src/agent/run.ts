@@ -200,12 +200,7 @@ export class Run implements FunctionRequest, SessionCaller, BodyFate, Timed {
     const slotAt = this.#slotAt === -1 ? now : this.#slotAt;
     const instance = this.#slot === null ? null : this.#slot.instance;
     const start = this.#slot === null ? "none" : this.#slot.start;
-    if (instance !== null) {
-      const settling = instance.session.settling?.() ?? null;
-      if (settling === null) this.#giveBack(instance, now - slotAt, now);
-      // Its time limit is for this, too.
-      else void settling.then(() => this.#giveBack(instance, now - slotAt, this.#world.monotonic()));
-    }
+    const settled = instance === null ? undefined : this.#settle(instance, now - slotAt, now);
     const made = (start === "cold" || start === "prewarmed") && instance !== null;
     const createMs = made ? instance.createMs : 0;
     const initMs = made ? instance.initMs : 0;
@@ -219,8 +214,17 @@ export class Run implements FunctionRequest, SessionCaller, BodyFate, Timed {
       requestBytes: this.body.total,
       responseBytes: this.#answer === null ? 0 : this.#answer.total,
       error,
+      settled,
     });
     this.#ended(start);
+  }
+
+  /** Gives the sandbox back once it is done with the call, whose time limit is for that, too. Undefined: it was already. */
+  #settle(instance: Instance, runMs: number, now: number): Promise<void> | undefined {
+    const settling = instance.session.settling?.() ?? null;
+    if (settling !== null) return settling.then(() => this.#giveBack(instance, runMs, this.#world.monotonic()));
+    this.#giveBack(instance, runMs, now);
+    return undefined;
   }
 }
 

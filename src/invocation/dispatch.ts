@@ -56,6 +56,7 @@ export abstract class DispatchedCall extends RunningCall implements FlowCall {
   readonly #parts: DispatchParts;
   #output: CallOutput | null = null;
   #reported = false;
+  #settled: Promise<void> | undefined;
 
   constructor(
     parts: DispatchParts,
@@ -118,7 +119,7 @@ export abstract class DispatchedCall extends RunningCall implements FlowCall {
     if (this.#output === null) {
       this.#output = new CallOutput(this.#parts, this.fn, this.id);
       // Output has a way of its own, on which even the first line may come too late for `report`.
-      if (this.#reported) this.#output.end();
+      if (this.#reported) this.#output.end(this.#settled);
     }
     this.#output.line(line);
   }
@@ -127,7 +128,8 @@ export abstract class DispatchedCall extends RunningCall implements FlowCall {
     if (report.error !== null) this.#parts.failed?.(report.error, this.#failedCall());
     this.ended(report);
     this.#reported = true;
-    this.#output?.end();
+    this.#settled = report.settled;
+    this.#output?.end(this.#settled);
   }
 
   #failedCall(): FailedCall {
@@ -160,9 +162,11 @@ export class CallOutput {
     this.#parts.watch?.(this.#functionName, this.#activationId, line);
   }
 
-  /** The call is over; lines may follow for a moment. */
-  end(): void {
-    this.#parts.trailing.add(this.#log);
+  /** The call is over; lines may follow until its sandbox has settled, and for a moment. */
+  end(settled?: Promise<void>): void {
+    const trail = () => this.#parts.trailing.add(this.#log);
+    if (settled === undefined) trail();
+    else void settled.then(trail);
   }
 }
 

@@ -202,8 +202,7 @@ for (const sandbox of ["bubblewrap", "process"]) {
 cd "$LAMBDA_TASK_ROOT"
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
 while true; do
-  curl -sS -D /tmp/head -o /dev/null "$api/next"
-  id=$(sed -n 's/^Lambda-Runtime-Aws-Request-Id: *\\([^\\r]*\\).*/\\1/p' /tmp/head | tr -d '\\r')
+  id=$(curl -sSi "$api/next" | grep -i '^lambda-runtime-aws-request-id:' | tr -d '[:space:]' | cut -d: -f2)
   curl -sS -o /dev/null -d "\\"$(cat words) by $_HANDLER\\"" "$api/$id/response"
 done`;
       const runtime = await layer("runtime", [{ name: "bootstrap", data: bootstrap, mode: program }]);

@@ -53,6 +53,7 @@ while True:
         break
     if does == "linger":
         time.sleep(3)
+        say("lingered", event)
     if does == "crash in call":
         sys.exit(4)
     if does == "exit error":

@@ -1,10 +1,9 @@
 #!/bin/sh
 # An extension of a few lines, with curl alone.
 set -u
-head="/tmp/head-of-$$"
 api="http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension"
-curl -sS -D "$head" -o /dev/null -H "Lambda-Extension-Name: $(basename "$0")" -d '{"events":["INVOKE","SHUTDOWN"]}' "$api/register"
-id=$(grep -i '^lambda-extension-identifier:' "$head" | tr -d '[:space:]' | cut -d: -f2)
+head=$(curl -sSi -H "Lambda-Extension-Name: $(basename "$0")" -d '{"events":["INVOKE","SHUTDOWN"]}' "$api/register")
+id=$(echo "$head" | grep -i '^lambda-extension-identifier:' | tr -d '[:space:]' | cut -d: -f2)
 while true; do
   event=$(curl -sS -H "Lambda-Extension-Identifier: $id" "$api/event/next")
   echo "shell heard $event"
