@@ -18,6 +18,7 @@ const options = {
   once: { type: "boolean" },
   /** Of `start`: the end of its stdin ends it too. For a parent that may be killed. */
   "with-stdin": { type: "boolean" },
+  help: { type: "boolean", short: "h" },
 } as const;
 
 const commands = ["start", "up", "doctor", "build", "images"] as const;
@@ -37,6 +38,10 @@ try {
 async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const [command, extra] = positionals;
+  if (values.help === true) {
+    process.stdout.write((await import("./help.ts")).helpOf(isCommand(command) ? command : "start"));
+    return 0;
+  }
   if (!isCommand(command) || extra !== undefined) {
     process.stderr.write(
       `polykiln: ${command === undefined ? "no command" : `unknown command ${extra ?? command}`}; one of ${commands.join(", ")}\n`,

@@ -202,6 +202,24 @@ describe("the commands", { skip: cannotCount, timeout: 400_000 }, () => {
       await stopped(command);
     });
 
+    test("who asks for help gets it, and nothing is started", async () => {
+      for (const args of [["--help"], ["help"], ["bench", "--help"]]) {
+        const { code, stdout } = await place.run([kiln, ...args]);
+        assert.deepEqual([code, stdout.includes("./kiln up ")], [0, true], args.join(" "));
+      }
+      for (const command of ["start", "up", "doctor"]) {
+        const { code, stdout } = await place.run([kiln, command, "--json", "--help"]);
+        assert.equal(code, 0);
+        for (const said of [
+          `Usage: kiln ${command} `,
+          "--json",
+          "--config FILE",
+          "--listen VALUE  (or POLYKILN_LISTEN, FN_PORT)",
+        ])
+          assert.ok(stdout.includes(said), `${said} is missing in:\n${stdout}`);
+      }
+    });
+
     test("unknown commands and flags, wrong values", async () => {
       await refused([kiln, "frobnicate"], 2, /frobnicate/);
       await refused([kiln], 2, /kiln up/);
