@@ -58,7 +58,7 @@ export async function whiskContext(invoker: Invoker): Promise<WhiskContext> {
     identify: (credentials) => identifier.identify(credentials),
     changed: (namespace) => definitions.changed(namespace),
     appChanged: (namespace) => definitions.changed(namespace),
-    events: createEvents({ world, store, admission, invoker }),
+    events: createEvents({ world, store, admission, invoker, check: () => {} }),
     quotas: admission,
     version: "1.2.3",
     baseUrl: () => "http://server",

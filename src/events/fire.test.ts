@@ -33,7 +33,7 @@ async function furnished({ rules, namespaceQueuedMax = 100, firesPerMinuteMax = 
   await store.triggers.create(trigger);
   for (const each of rules) await store.rules.create(each);
   const admission = new Admission({ ...quotas(), namespaceFiresPerMinuteMax: firesPerMinuteMax }, world);
-  const events = createEvents({ world, store, admission, invoker: started().invoker });
+  const events = createEvents({ world, store, admission, invoker: started().invoker, check: () => {} });
   const fire = (change: Partial<Event> = {}) =>
     events.fire({ caller: everyone, namespace: "guest", trigger: "news", headers: [], body: Buffer.from("x"), ...change });
   const recordAt = async (id: string | null) => (await recorder.get("guest", id ?? "")) ?? assert.fail("no record");

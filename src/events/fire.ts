@@ -6,7 +6,7 @@ import { WholeBody } from "../lib/body.ts";
 import type { World } from "../lib/world.ts";
 import type { Admission } from "../metering/admit.ts";
 import { PlatformError } from "../model/error.ts";
-import type { Rule } from "../model/model.ts";
+import type { Fn, Rule } from "../model/model.ts";
 import type { Store } from "../store/store.ts";
 import { eventBody } from "./event-body.ts";
 import { type Event, eventBytesMax, type Events, type Fired } from "./events.ts";
@@ -18,6 +18,8 @@ export interface EventsParts {
   readonly store: Pick<Store, "triggers" | "rules">;
   readonly admission: Pick<Admission, "fire">;
   readonly invoker: Pick<Invoker, "acceptAll">;
+  /** Throws for functions that no event calls. */
+  readonly check: (fn: Fn) => void;
 }
 
 /** The room, put together. */
@@ -41,7 +43,7 @@ async function fire(parts: EventsParts, known: KnownTriggers, event: Event): Pro
 const nothing: Fired = { activationId: null };
 
 /** In one step: either all calls that are not refused are there with the event's record, or none is. */
-async function sent({ world, invoker }: EventsParts, event: Event, found: KnownTrigger): Promise<Fired> {
+async function sent({ world, invoker, check }: EventsParts, event: Event, found: KnownTrigger): Promise<Fired> {
   if (invoker.acceptAll === undefined)
     throw new PlatformError("unsupported", "Events need a queue, which this server does not have");
   const { namespace, headers, body } = event;
@@ -49,13 +51,14 @@ async function sent({ world, invoker }: EventsParts, event: Event, found: KnownT
   const trigger = { id, name, revision };
   const record = eventRecord({ id: world.newId(), namespace, trigger, at: world.now(), bytes: body.length });
   const contentType = headerOf(headers, "content-type") ?? null;
-  const requests = requestsOf(event, found, eventBody(event, parameters));
+  const requests = requestsOf(event, found, eventBody(event, parameters), check);
   await invoker.acceptAll(requests, { record, contentType, body, rules: (calls) => rulesText(found, calls) });
   return { activationId: record.id };
 }
 
-function requestsOf({ caller, namespace, headers }: Event, { targets }: KnownTrigger, body: Buffer): InvokeRequest[] {
-  return targets.map((target) => ({ caller, namespace, target, headers, http: null, body: new WholeBody(body) }));
+function requestsOf(event: Event, { targets }: KnownTrigger, body: Buffer, check: EventsParts["check"]): InvokeRequest[] {
+  const { caller, namespace, headers } = event;
+  return targets.map((target) => ({ caller, namespace, target, headers, http: null, body: new WholeBody(body), check }));
 }
 
 /** A JSON array, in the order of the rules. */

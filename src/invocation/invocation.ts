@@ -53,6 +53,8 @@ export interface InvokeRequest {
   readonly body: BodySource;
   /** Of a synchronous call: its answer, or the beginning of it, is kept with its record, and it is told of when it is over. Absent: it flows. */
   readonly keep?: boolean;
+  /** Throws where whoever asks does not call functions like it; absent: it calls all. */
+  readonly check?: ((fn: Fn) => void) | undefined;
   /** The call that makes this one, which was admitted, and which this one is a part of. */
   readonly cause?: CallCause | undefined;
 }

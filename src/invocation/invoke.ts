@@ -3,8 +3,9 @@ import type { CancelSignal } from "../lib/cancel.ts";
 import type { Leave } from "../metering/reserved-calls.ts";
 import { compositionOf } from "../model/composition.ts";
 import { asPlatformError, type PlatformError } from "../model/error.ts";
+import type { Fn } from "../model/model.ts";
 import type { Definition, Definitions } from "./definitions.ts";
-import type { CallHooks, FunctionReference, HookedCall, InvokeCaller, InvokeRequest, Invoker } from "./invocation.ts";
+import type { CallHooks, HookedCall, InvokeCaller, InvokeRequest, Invoker } from "./invocation.ts";
 import { KeptCall, type KeptCallParts } from "./kept-call.ts";
 import { SyncCall } from "./sync-call.ts";
 
@@ -91,15 +92,23 @@ function refuse(parts: InvokerParts, request: InvokeRequest, caller: InvokeCalle
 /** The function, for a caller who may call it at a time when calls are taken. */
 export function admitted(
   { definitions, recorder }: Pick<InvokerParts, "definitions" | "recorder">,
-  { caller, namespace, target }: InvokeRequest,
+  request: InvokeRequest,
 ): Definition | Promise<Definition> {
-  authorize(caller, namespace);
-  if (!recorder.hasRoom) return recorder.room().then(() => definitionOf(definitions, namespace, target));
-  return definitionOf(definitions, namespace, target);
+  authorize(request.caller, request.namespace);
+  if (!recorder.hasRoom) return recorder.room().then(() => definitionOf(definitions, request));
+  return definitionOf(definitions, request);
 }
 
-function definitionOf(definitions: Definitions, namespace: string, target: FunctionReference): Definition | Promise<Definition> {
-  return definitions.peek(namespace, target) ?? definitions.load(namespace, target);
+function definitionOf(definitions: Definitions, { namespace, target, check }: InvokeRequest): Definition | Promise<Definition> {
+  const found = definitions.peek(namespace, target) ?? definitions.load(namespace, target);
+  if (check === undefined) return found;
+  if (found instanceof Promise) return found.then((definition) => checked(definition, check));
+  return checked(found, check);
+}
+
+function checked(definition: Definition, check: (fn: Fn) => void): Definition {
+  check(definition.fn);
+  return definition;
 }
 
 /** A call that is a step of another was admitted with it, but for the number of its function. One that consists of others finds room for each of them. */

@@ -255,7 +255,7 @@ async function assemble(
     waitMsMax: config.waitMsMax,
   });
   const { invoker, calls } = invocation;
-  const events = createEvents({ world, store, admission, invoker });
+  const events = createEvents({ world, store, admission, invoker, check: (fn) => actionKinds.checkInUse(fn) });
   const alarms = new Alarms({ world, store, events, warn });
   observer.watch({ agent, calls, recorder, images });
   const expect = (fn: Fn, app: App | null) => {

@@ -14,11 +14,11 @@ import { invoke, linesOf, putAction, whisk } from "../whisk.ts";
 
 const noJava = await javaMissing();
 
-/** The first call of a kind waits for what it runs on, which may take longer than a call is waited for. */
+/** The first call of a kind waits for what it runs on, which may take longer than a call waits for its sandbox, or somebody for a call. */
 async function whenPrepared(platform: Platform, action: string): Promise<void> {
   for (;;) {
     const { status } = await invoke(platform, action);
-    if (status !== 202) return;
+    if (status !== 202 && status !== 503) return;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
@@ -350,6 +350,12 @@ describe("a manifest of runtimes", { skip: noWay("unpacked"), timeout: 300_000 }
       const { status, body } = await invoke(served, name);
       assert.deepEqual([status, body.response.status, body.response.result], [500, "whisk internal error", { error }]);
     }
+    await whisk(served, "PUT", "triggers/heard", {});
+    await whisk(served, "PUT", "rules/hears", { trigger: "/_/heard", action: "/_/old" });
+    const fired = await whisk<{ activationId: string }>(served, "POST", "triggers/heard", {});
+    const { body: event } = await whisk<{ logs: string[] }>(served, "GET", `activations/${fired.body.activationId}`);
+    const lines = event.logs.map((line) => JSON.parse(line) as object);
+    assert.deepEqual(lines, [{ rule: "guest/hears", action: "guest/old", statusCode: 1, success: false, error: said }]);
     for (const method of ["GET", "DELETE"]) assert.equal((await whisk(served, method, "actions/old")).status, 200, method);
   });
 

@@ -104,7 +104,7 @@ function refusalOf(error: PlatformError, { hasCredentials, isBrowser }: Asker): 
     case "header_too_large":
       return new Refusal(431, error.message);
     case "unsupported":
-      return new Refusal(501, error.message);
+      return new Refusal(error.details["what"] === "kind" ? 400 : 501, error.message);
     case "overloaded":
       return new Refusal(503, "System is overloaded, try again later.", ["Retry-After", "1", ...limitName(error)]);
     case "internal":

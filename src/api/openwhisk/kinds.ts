@@ -1,8 +1,9 @@
 /** Which kinds of actions there are, by which names. */
 import type { RuntimesManifest } from "../../config/runtimes.ts";
 import type { Kinds } from "../../image/image.ts";
+import { PlatformError } from "../../model/error.ts";
 import type { Fn } from "../../model/model.ts";
-import { badRequest, malformed } from "./errors.ts";
+import { malformed } from "./errors.ts";
 import { sequenceKind } from "./sequence.ts";
 
 /** A kind that actions have. */
@@ -81,7 +82,7 @@ export class ActionKinds {
     return this.#offered;
   }
 
-  /** The kind of this name, of an older one, or `family:default`. Throws `Refusal`. */
+  /** The kind of this name, of an older one, or `family:default`. Throws `Refusal`, or `unsupported` for one that is deprecated. */
   find(wanted: string): ActionKind {
     const name = wanted.trim().toLowerCase();
     const found = this.#named(name) ?? this.#offered.find(({ runs }) => runs === resolved(name, this.#kinds));
@@ -90,7 +91,7 @@ export class ActionKinds {
     return found;
   }
 
-  /** Throws `Refusal` for a function whose kind is not supported any longer. */
+  /** Throws `unsupported` for a function whose kind is deprecated. */
   checkInUse(fn: Pick<Fn, "source">): void {
     // Each call comes by here, and mostly there are none.
     if (this.#deprecated.size === 0 || fn.source.type === "sequence") return;
@@ -172,7 +173,9 @@ function familyOf(kind: string): string {
 }
 
 function deprecated(kind: string) {
-  return badRequest(
+  return new PlatformError(
+    "unsupported",
     `The '${kind}' runtime is no longer supported. You may read and delete but not update or invoke this action.`,
+    { details: { what: "kind" } },
   );
 }
