@@ -1,6 +1,6 @@
 /**
  * An agent over sandboxes in memory: a program answers lines of text. `behaviour` of a call is its body: `quick`, `sleep 50`,
- * `exit`, `throw`, `hang`, `linger words` (printed a moment later), `print words`, `hold 50` (MiB from now on); of a start, the function's handler: `fail` or `never`.
+ * `exit`, `leave` (answered, and then it exits), `throw`, `hang`, `linger words` (printed a moment later), `print words`, `hold 50` (MiB from now on); of a start, the function's handler: `fail` or `never`.
  */
 import { abortSignalOf } from "../src/lib/cancel.ts";
 import type { Duplex } from "node:stream";
@@ -75,7 +75,7 @@ export function fakeAgent(
       prepareBlank: async () => ({ ...prepared, place: { folder: "/cell", fill: () => true, remove: async () => {} } }),
     },
     protocols: { ...allProtocols(lines(false)), stdio: lines(true) },
-    config: { ...agentDefaults, memoryMiB: 100_000, freezeAfterMs: 0, startsMax: 100, startTimeoutMs: 200, ...config },
+    config: { ...agentDefaults, memoryMiB: 100_000, freezeAfterMs: 0, startsMax: 100, startTimeoutMs: 1000, ...config },
   });
   return { agent, driver, call: (fn, behaviour, options = {}) => call(agent, fn, behaviour, options) };
 }
@@ -138,6 +138,7 @@ async function program({ spec, accept, print, signal, hold }: FakeInside, startM
       if (verb === "linger") await new Promise((resolve) => signal.addEventListener("abort", resolve));
       if (verb === "print") print("stdout", `${line.slice(6)}\n`);
       connection.write(`${verb === "throw" ? "!thrown" : line}\n`);
+      if (verb === "leave") return 7;
     }
   }
   return 0;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { duplexPair } from "node:stream";
 import { test } from "node:test";
 import { fakeAgent } from "../../test/fake-agent.ts";
-import { pause, within } from "../../test/within-agent.ts";
+import { pause, until, within } from "../../test/within-agent.ts";
 import { sampleFn } from "../../test/samples.ts";
 import { PlatformError } from "../model/error.ts";
 import type { FakeDriver } from "../sandbox/fake/driver.ts";
@@ -64,6 +65,31 @@ test("a call whose process exits says so, and the next one gets a new sandbox", 
   });
 });
 
+test("what a process answers right before it exits is the call's answer, also where its end is heard of first", async () => {
+  const fake = fakeAgent();
+  const { driver } = fake as { readonly driver: { create: FakeDriver["create"] } };
+  const create = driver.create.bind(driver);
+  driver.create = async (spec) => {
+    const sandbox = await create(spec);
+    const connect = sandbox.connect.bind(sandbox);
+    sandbox.connect = async (signal) => {
+      const connection = await connect(signal);
+      const [ours, theirs] = duplexPair();
+      theirs.pipe(connection);
+      connection.on("data", (data: Buffer) => setImmediate(() => theirs.write(data)));
+      connection.once("close", () => setImmediate(() => theirs.end()));
+      return ours;
+    };
+    return sandbox;
+  };
+  await within(fake, async () => {
+    const { answer } = await fake.call(quick, "leave");
+    // This driver counts what has exited until somebody stops it.
+    await fake.driver.living[0]?.stop();
+    assert.equal(answer, "leave");
+  });
+});
+
 test("an error of the code keeps the sandbox", async () => {
   const fake = fakeAgent();
   await within(fake, async () => {
@@ -113,8 +139,7 @@ test("an idle sandbox ends after its time", async () => {
     await fake.call(fn, "x");
     await pause(40);
     assert.equal(fake.driver.living.length, 1, "used meanwhile: not yet");
-    await pause(80);
-    assert.equal(fake.driver.living.length, 0);
+    await until("ended", () => fake.driver.living.length === 0);
   });
 });
 
@@ -127,8 +152,7 @@ test("a new revision is served at once while calls of the old one finish", async
     const fresh = await fake.call({ ...quick, revision: 2 }, "new");
     assert.deepEqual([fresh.answer, fresh.report.start], ["new", "cold"]);
     assert.equal((await old).answer, "sleep 120");
-    await pause(20);
-    assert.equal(fake.driver.living.length, 1, "the old sandbox has ended");
+    await until("the old sandbox has ended", () => fake.driver.living.length === 1);
     assert.equal((await fake.call({ ...quick, revision: 2 }, "x")).report.start, "hot");
   });
 });
@@ -138,8 +162,7 @@ test("a retired function's idle sandboxes end", async () => {
   await within(fake, async () => {
     await fake.call(quick, "x");
     fake.agent.retire(quick.id, []);
-    await pause(10);
-    assert.equal(fake.driver.living.length, 0);
+    await until("ended", () => fake.driver.living.length === 0);
   });
 });
 
@@ -254,8 +277,8 @@ test("a protocol of one process a call never reuses a sandbox", async () => {
   await within(fake, async () => {
     const fn = sampleFn({ protocol: "stdio" });
     for (const _ of [1, 2]) assert.equal((await fake.call(fn, "x")).report.start, "cold");
-    await pause(10);
-    assert.deepEqual([fake.driver.created, fake.driver.living.length], [2, 0]);
+    await until("ended", () => fake.driver.living.length === 0);
+    assert.equal(fake.driver.created, 2);
   });
 });
 

@@ -12,7 +12,7 @@ import { Compiler } from "./compiler.ts";
 import { agentDefaults } from "./config.ts";
 import { MemoryBudget } from "./evictor.ts";
 
-const settings = { ...agentDefaults, memoryMiB: 1000, functionWaitingMax: 10, startsMax: 2, startTimeoutMs: 300 };
+const settings = { ...agentDefaults, memoryMiB: 1000, functionWaitingMax: 10, startsMax: 2, startTimeoutMs: 1000 };
 
 interface Setting {
   readonly compiler: Compiler;

@@ -198,7 +198,7 @@ export class Starter {
     void sandbox.exited.then(() => {
       instance.ended = true;
       // A program that serves one call answers by its end: its session ends once all it printed was read, however late that is.
-      if (!this.protocolOf(fn).once) session.close();
+      if (!this.protocolOf(fn).once) world.after(lastWordsMs, () => session.close());
       instance.flushOutput();
       watch.ended(instance);
     });
@@ -211,8 +211,7 @@ export class Starter {
     const limit = new AbortController();
     const stopClock = world.after(timeoutMs, () => limit.abort(startTimeout(timeoutMs, endpoint)));
     void instance.sandbox.exited.then(() => {
-      // A moment for the program's own report of the failure, which may still be on its way.
-      world.after(50, () => limit.abort(endedEarly()));
+      world.after(lastWordsMs, () => limit.abort(endedEarly()));
     });
     try {
       const closed = () => void this.#end(instance);
@@ -267,6 +266,9 @@ export class Starter {
     };
   }
 }
+
+/** What a program said last may be heard later than that it has ended: so long it is waited for, in ms. */
+const lastWordsMs = 50;
 
 /** Whether a cell connects to what the function does now; if it cannot, it is gone. */
 async function restricted({ cell: { sandbox } }: TakenCell, { egress }: SettledFn): Promise<boolean> {

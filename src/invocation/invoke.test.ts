@@ -92,7 +92,7 @@ async function check(
   fields: Partial<Fn>,
   expected: readonly [string, string, string | null, string],
 ): Promise<void> {
-  const { invoke, records } = await assembled(fields, { waitMsMax: 300 });
+  const { invoke, records } = await assembled(fields);
   const result = await invoke(behaviour);
   assert.equal(await outcome(result), expected[0]);
   const recorded = await result.recorded;
