@@ -144,7 +144,8 @@ export class Starter {
 
   async #start(fn: SettledFn, app: App | null, request: FunctionRequest | null, prepared: Prepared, watch: InstanceWatch) {
     const { world, driver } = this.#parts;
-    const owner = { name: app?.name ?? null, namespace: app?.namespace, config: app?.config ?? {} };
+    const { extensions } = prepared;
+    const owner = { name: app?.name ?? null, namespace: app?.namespace, config: app?.config ?? {}, extensions };
     const launch = this.protocolOf(fn).launch(fn, owner, request);
     const beganAt = world.monotonic();
     let instance: Instance | undefined;

@@ -149,6 +149,8 @@ export interface Prepared {
   readonly interpreter?: string;
   /** Given while later starts would gain from what a sandbox can compile ahead. */
   readonly compilable?: Compilable;
+  /** Names of the programs in `/opt/extensions` of an image; absent: none, or nobody knows. */
+  readonly extensions?: readonly string[];
   /** Where the program starts; absent: in the code's folder, or in `/` without one. */
   readonly workingFolder?: string;
   /** Who it sees itself as; absent: 1000. */

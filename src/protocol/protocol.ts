@@ -63,6 +63,8 @@ export interface LaunchApp {
   /** Whose it is, where that is another namespace than the function runs in. Absent: the same. */
   readonly namespace?: string | undefined;
   readonly config: Readonly<Record<string, string>>;
+  /** Names of the programs in `/opt/extensions` of the function's image. Absent: none. */
+  readonly extensions?: readonly string[] | undefined;
 }
 
 /** What a launch for one call needs to know of it. */

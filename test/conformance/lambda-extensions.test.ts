@@ -53,12 +53,12 @@ for (const sandbox of ["bubblewrap", "process"]) {
 
     before(async () => {
       const flags = sandbox === "process" ? ["--sandbox", "process"] : [];
-      platform = await startPlatform({ flags, env: { POLYKILN_START_TIMEOUT_MS: "4000" } });
+      platform = await startPlatform({ flags, env: { POLYKILN_START_TIMEOUT_MS: "8000" } });
       client = lambdaClient(platform, await pairOf(platform));
     });
     after(async () => {
       client?.destroy();
-      assert.equal(await platform?.stop(), 0);
+      assert.equal(await platform?.stop(), 0, platform?.log());
     });
 
     const layer = async (...files: readonly (readonly [name: string, data: Buffer])[]) => {
@@ -142,6 +142,35 @@ for (const sandbox of ["bubblewrap", "process"]) {
         assert.equal(value["first"], n === 1);
         await lines(id, /heard.*INVOKE/);
       }
+    });
+
+    test("a wrapper may start a program that polls in place of our runtime", async () => {
+      const runtime = `#!/usr/bin/env node
+const api = "http://" + process.env.AWS_LAMBDA_RUNTIME_API + "/2018-06-01/runtime/invocation/";
+for (let first = true; ; first = false) {
+  const next = await fetch(api + "next");
+  const id = next.headers.get("lambda-runtime-aws-request-id");
+  const { n, fails } = await next.json();
+  console.log("printed", n);
+  const body = JSON.stringify(fails ? { errorType: "Own", errorMessage: "as asked" } : { n, first, id, handler: process.env._HANDLER });
+  await (await fetch(api + id + (fails ? "/error" : "/response"), { method: "POST", body })).text();
+}
+`;
+      const entries = [
+        { name: "extensions/watcher.mjs", data: extension("watcher.mjs"), mode: executable },
+        { name: "other.mjs", data: runtime, mode: executable },
+      ];
+      const Content = { ZipFile: makeZip(entries) };
+      const { LayerVersionArn } = await client.send(new sdk.PublishLayerVersionCommand({ LayerName: "other", Content }));
+      await create("other", nodejs, [String(LayerVersionArn)], { AWS_LAMBDA_EXEC_WRAPPER: "/opt/other.mjs" });
+      for (let n = 1; n < 4; n++) {
+        const { value, id } = await invoke("other", { n });
+        assert.deepEqual(value, { n, first: n === 1, id, handler: "index.handler" });
+        await lines(id, new RegExp(`heard INVOKE ${id}`));
+        await lines(id, new RegExp(`printed ${n}`));
+      }
+      const failed = await invoke("other", { n: 1, fails: true });
+      assert.deepEqual([failed.error, failed.value["errorType"]], ["Unhandled", "Own"]);
     });
 
     test("the caller has the answer at once; the sandbox takes the next call when the extension is ready, and its lines are kept", async () => {

@@ -33,13 +33,27 @@ async function poll() {
 for (let i = 0; i < many; i++) poll();
 `;
 
+/** An extension that says what it hears. */
+const observer = `#!/bin/node
+const api = "http://" + process.env.AWS_LAMBDA_RUNTIME_API + "/2020-01-01/extension/";
+const body = JSON.stringify({ events: ["INVOKE", "SHUTDOWN"] });
+const registered = await fetch(api + "register", { method: "POST", headers: { "Lambda-Extension-Name": "observer.mjs" }, body });
+const headers = { "Lambda-Extension-Identifier": registered.headers.get("lambda-extension-identifier") };
+for (;;) {
+  const event = await (await fetch(api + "event/next", { headers })).json();
+  console.log("observed", event.eventType, event.requestId);
+  if (event.eventType === "SHUTDOWN") break;
+}
+`;
+
 let registry: ImageRegistry;
 let image: string;
+let observed: string;
 
 before(async () => {
   if (ways.every(noWay)) return;
   registry = await startImageRegistry();
-  const shelf = new ImageShelf(registry, baseLayer(nodeAndShell));
+  const shelf = new ImageShelf(registry, baseLayer({ ...nodeAndShell, bash: "/bin/bash" }));
   const files = [
     { name: "lambda-entrypoint.sh", data: entryPoint, mode: 0o755 },
     { name: "var/runtime/index.mjs", data: runtime },
@@ -47,6 +61,8 @@ before(async () => {
   ];
   const config = { Entrypoint: ["/lambda-entrypoint.sh"], Cmd: ["app.handler"], WorkingDir: "/var/task" };
   image = await shelf.put("lambda", files, config);
+  const extension = { name: "opt/extensions/observer.mjs", data: observer, mode: 0o755 };
+  observed = await shelf.put("observed", [...files, extension], config);
 });
 
 after(() => registry?.stop());
@@ -92,5 +108,21 @@ for (const way of ways) {
       );
       assert.ok(answers.some(({ json }) => Number(json["most"]) > 1));
     });
+
+    // Of the others only Docker knows what is in them.
+    if (way === "unpacked")
+      test("what is in /opt/extensions runs beside it", async () => {
+        const url = await deployed("observed", { image: observed });
+        for (const n of [1, 2]) {
+          const { status, text, activationId } = await call(url, { n, waitMs: 300 });
+          assert.equal(status, 200, text);
+          const lines = await linesOf(place.platform.url, activationId, 2);
+          assert.ok(lines.includes(`stdout event ${n}`), lines.join());
+          assert.ok(
+            lines.some((line) => line.startsWith("stdout observed INVOKE")),
+            lines.join(),
+          );
+        }
+      });
   });
 }

@@ -1,6 +1,6 @@
 /** Looks into an unpacked image as a program inside would: links are the image's own, and none leads out of it. */
 import type { Stats } from "node:fs";
-import { lstat, readFile, readlink } from "node:fs/promises";
+import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 
 /** As the kernel counts. */
@@ -55,6 +55,17 @@ export async function programInside(root: string, name: string, workingFolder: s
     if (found?.facts.isFile() && (found.facts.mode & 0o111) !== 0) return place;
   }
   return null;
+}
+
+/** Names of the files in a folder that may be started, sorted; none where there is no such folder. */
+export async function programsInside(root: string, folder: string): Promise<readonly string[]> {
+  const found = await findInside(root, folder);
+  if (found?.facts.isDirectory() !== true) return [];
+  const programs: string[] = [];
+  for (const name of await readdir(found.file)) {
+    if ((await programInside(root, `${folder}/${name}`, "/", "")) !== null) programs.push(name);
+  }
+  return programs.toSorted();
 }
 
 function partsOf(path: string): string[] {

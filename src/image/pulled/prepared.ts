@@ -5,7 +5,10 @@ import type { RunConfig } from "../../oci/oci.ts";
 import { userOf } from "../../oci/user.ts";
 import type { Prepared } from "../image.ts";
 import type { CachedImage } from "./image-cache.ts";
-import { fullPath, programInside, textInside } from "./inside.ts";
+import { fullPath, programInside, programsInside, textInside } from "./inside.ts";
+
+/** Where Lambda has programs that run beside a function. */
+const extensionsFolder = "/opt/extensions";
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -31,6 +34,7 @@ export async function preparedOf(
     shimCommand: null,
     command: () => command,
     env,
+    extensions: await programsInside(root, extensionsFolder),
     workingFolder,
     user,
     hold,

@@ -4,6 +4,7 @@ import type { Dial, Launch, LaunchApp, Session, SessionHooks } from "../protocol
 import { extensionNames, extensionsIn, launchedBeside } from "../runtime-api/extended.ts";
 import { ExtendedSession } from "../runtime-api/extended-session.ts";
 import { ExtensionsDoor } from "../runtime-api/extensions-door.ts";
+import { RuntimeSession } from "../runtime-api/session.ts";
 import { isLambda, type LambdaParts, lambdaArnOf } from "./lambda.ts";
 import type { FramesSession } from "./session.ts";
 
@@ -13,8 +14,8 @@ export function isExtended(fn: Pick<Fn, "source">): boolean {
 }
 
 /** A launch with what runs beside it: then runtime and extensions find the platform on one port. */
-export function extendedLaunch(launched: Launch, fn: Pick<Fn, "source">): Launch {
-  const beside = launchedBeside(fn, launched.env, true);
+export function extendedLaunch(launched: Launch, fn: Pick<Fn, "source">, app: LaunchApp): Launch {
+  const beside = launchedBeside(fn, app, launched.env, true);
   if (!isExtended(fn)) return { ...launched, ...beside };
   return { ...launched, ...beside, endpoint: { via: "loopback", variable: "AWS_LAMBDA_RUNTIME_API" } };
 }
@@ -30,7 +31,11 @@ export async function openExtended(
   const { world, place } = lambda;
   const handler = fn.source.type === "code" ? fn.source.handler : null;
   const extensions = extensionsIn(fn, app, { world, place, handler, hooks });
-  const door = new ExtensionsDoor(extensions, dial);
+  const arn = lambdaArnOf(fn, app?.name ?? null, lambda);
+  // Lambda takes what such a runtime posts as it is; text of our own runtimes is what a handler returned.
+  const polled = { dial: null, world, arn, concurrency: fn.concurrency, resultType: "application/json", extensions };
+  const polling = () => new RuntimeSession(polled);
+  const door = new ExtensionsDoor(extensions, dial, polling);
   const telling: SessionHooks = {
     ...hooks,
     log: (callId, line) => {
@@ -39,13 +44,14 @@ export async function openExtended(
     },
   };
   try {
-    const connection = await Promise.race([door.program(signal), rejection(extensions.ready)]);
-    const inner = await Promise.race([open(connection, telling), rejection(extensions.ready)]);
+    const program = await Promise.race([door.program(signal), rejection(extensions.ready)]);
+    const opened = program instanceof RuntimeSession ? program.ready.then(() => program) : open(program, telling);
+    const inner = await untilAborted(Promise.race([opened, rejection(extensions.ready)]), signal);
     extensions.runtimeReady();
     await untilAborted(extensions.ready, signal);
-    const arn = lambdaArnOf(fn, app?.name ?? null, lambda);
+    const endInner = () => (inner instanceof RuntimeSession ? inner.end() : inner.close());
     const closeDoor = () => door.close();
-    return new ExtendedSession({ inner, endInner: () => inner.close(), closeDoor, extensions, hooks, world, arn });
+    return new ExtendedSession({ inner, endInner, closeDoor, extensions, hooks, world, arn });
   } catch (error) {
     extensions.close();
     door.close();

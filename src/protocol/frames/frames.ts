@@ -74,7 +74,7 @@ function launch(fn: Fn, app: LaunchApp, api: ApiAccess): Launch {
 /** What its owner set there wins over what only has a default. */
 function lambdaLaunch(launched: Launch, fn: Fn, app: LaunchApp, parts: LambdaParts): Launch {
   const env = lambdaEnvironment(launched.env, fn, app.name, parts);
-  return extendedLaunch({ ...launched, env, codePlace: taskFolder }, fn);
+  return extendedLaunch({ ...launched, env, codePlace: taskFolder }, fn, app);
 }
 
 /** Where nobody says where that is. */

@@ -8,18 +8,19 @@ import { Extensions } from "./extensions.ts";
 import { launcherOf } from "./launcher.ts";
 import { sandboxNames } from "./telemetry/subscription.ts";
 
-/** Names of the programs that run beside a function. */
-export function extensionNames({ source }: Pick<Fn, "source">): readonly string[] {
-  return extensionsOf(layersOf(source));
+/** Names of the programs that run beside a function: those of its layers, or of its image. */
+export function extensionNames({ source }: Pick<Fn, "source">, app?: LaunchApp): readonly string[] {
+  return source.type === "image" ? (app?.extensions ?? []) : extensionsOf(layersOf(source));
 }
 
 /** What its sandbox is started with besides. `env`: of the function; `wraps`: whether its program may be wrapped. */
 export function launchedBeside(
   fn: Pick<Fn, "source">,
+  app: LaunchApp,
   env: Readonly<Record<string, string>>,
   wraps: boolean,
 ): { readonly wrapper?: readonly string[]; readonly localNames?: readonly string[] } {
-  const names = extensionNames(fn);
+  const names = extensionNames(fn, app);
   const wrapper = launcherOf(names, wraps ? env["AWS_LAMBDA_EXEC_WRAPPER"] : undefined);
   return { ...(wrapper === undefined ? {} : { wrapper }), ...(names.length === 0 ? {} : { localNames: sandboxNames }) };
 }
@@ -32,7 +33,7 @@ export function extensionsIn(
 ): Extensions {
   const { world, place, handler, hooks } = parts;
   return new Extensions({
-    names: extensionNames(fn),
+    names: extensionNames(fn, app),
     about: {
       functionName: lambdaName(fn, app?.name ?? null),
       functionVersion: lambdaVersion(fn),

@@ -64,7 +64,7 @@ function launch(fn: Fn, app: LaunchApp, world: World, place: LambdaPlace): Launc
   return {
     env,
     // What brings its own runtime starts as it likes.
-    ...launchedBeside(fn, env, kind !== null && !isBare(kind)),
+    ...launchedBeside(fn, app, env, kind !== null && !isBare(kind)),
     endpoint: { via: "loopback", variable: "AWS_LAMBDA_RUNTIME_API" },
     codePlace: taskFolder,
     // Lambda gives a function that was not ready in time another time, of the length of a call: ours has both in one.

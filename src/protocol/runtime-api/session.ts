@@ -22,11 +22,14 @@ const pollMsMax = 1000;
 const responseBytesMax = 6 * 1024 * 1024 + 100;
 
 export interface RuntimeSessionOptions {
-  readonly dial: Dial;
+  /** Null: whoever takes connections hands over what is asked on them. */
+  readonly dial: Dial | null;
   readonly arn: string;
   readonly world: World;
   /** Events that may be in the hands of the runtime at a time. */
   readonly concurrency: number;
+  /** What results are said to be that are not streamed. Absent: what the runtime says. */
+  readonly resultType?: string;
   /** Serve what is none of the runtime's own requests. */
   readonly extensions: Pick<Extensions, "asked" | "closed">;
 }
@@ -57,7 +60,7 @@ export class RuntimeSession implements Session, Site {
     this.#heads = new EventHeads(options.arn);
     this.ready = this.#starting.promise;
     this.ready.catch(() => {});
-    void this.#accept();
+    if (options.dial !== null) void this.#accept(options.dial);
   }
 
   get usable(): boolean {
@@ -99,7 +102,7 @@ export class RuntimeSession implements Session, Site {
 
   asked(request: Asked): void {
     const { method, path } = request.head;
-    if (!path.startsWith(version) && path !== pingPath) return this.#options.extensions.asked(request);
+    if (!isOfRuntime(path)) return this.#options.extensions.asked(request);
     if (method === "POST") return this.#posted(request, path);
     request.body.cancel();
     if (method !== "GET") request.connection.answer(notFoundText);
@@ -114,9 +117,9 @@ export class RuntimeSession implements Session, Site {
     if (at !== -1) this.#polls.splice(at, 1);
   }
 
-  async #accept(): Promise<void> {
+  async #accept(dial: Dial): Promise<void> {
     try {
-      for (;;) this.#connections.add(new Connection(await this.#options.dial(this.#over.signal), this));
+      for (;;) this.#connections.add(new Connection(await dial(this.#over.signal), this));
     } catch (error) {
       // What a program that has ended said last may still be on its way: whoever started it knows, and does not wait for long.
       if (!this.#closed && asPlatformError(error).code !== "function_start_failed") this.#starting.reject(error);
@@ -190,8 +193,8 @@ export class RuntimeSession implements Session, Site {
     const type = headerOf(request, "content-type") ?? "application/json";
     // The client for Go has everything in chunks and names no mode; what it streams is never called JSON.
     const isStreamed = mode !== undefined || (body.bytes === undefined && !type.startsWith("application/json"));
-    const headers = ["Content-Type", type];
-    if (isStreamed) return invocation.stream(headers, new StreamedResponse(request, () => invocation.end()));
+    if (isStreamed) return invocation.stream(["Content-Type", type], new StreamedResponse(request, () => invocation.end()));
+    const headers = ["Content-Type", this.#options.resultType ?? type];
     const said = () => connection.answer(acceptedText);
     const whole = (body.bytes ?? 0) <= responseBytesMax ? body.take() : null;
     if (whole !== null) return invocation.answer(headers, whole, said);
@@ -255,6 +258,11 @@ const invocationPrefix = `${version}/runtime/invocation/`;
 const initErrorPath = `${version}/runtime/init/error`;
 const pingPath = "/ping";
 const emptyEvent = Buffer.from("{}");
+
+/** Whether requests to this path are those of a runtime. */
+export function isOfRuntime(path: string): boolean {
+  return path.startsWith(version) || path === pingPath;
+}
 
 /** The error that a request tells of; one that breaks off, or says too much, counts for what its head says. */
 async function saidIn(request: Asked): Promise<PlatformError> {
