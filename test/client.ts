@@ -73,7 +73,7 @@ export async function recordOf(base: string, id: string): Promise<ShownRecord> {
 
 /** What a call printed, as "stream text". Output may trail its call by a moment; `count` lines are waited for. */
 export async function linesOf(base: string, id: string, count = 0): Promise<string[]> {
-  const giveUpAt = performance.now() + 2000;
+  const giveUpAt = performance.now() + 10_000;
   for (;;) {
     const { items } = (await send("GET", `${base}${activations}/${id}/logs`)).json as {
       items: { stream: string; text: string }[];

@@ -46,6 +46,8 @@ export interface Platform {
   readonly pid: number;
   readonly data: string;
   readonly process: ChildProcess;
+  /** Resolves when the process has ended, however long ago, with its exit code. */
+  readonly ended: Promise<number | null>;
   /** What it said on stderr so far. */
   readonly log: () => string;
   deploy(deployment: Deployment): Promise<DeployedFunction>;
@@ -79,7 +81,8 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   const flags = ["start", "--json", "--listen", "127.0.0.1:0", "--data", data, "--log-level", "warn", ...(options.flags ?? [])];
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", options.program ?? main, ...flags], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...cleanEnvironment, ...options.env },
+    // On a machine that is busy with other tests a start alone takes seconds.
+    env: { ...cleanEnvironment, POLYKILN_START_TIMEOUT_MS: "60000", ...options.env },
   });
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -98,6 +101,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     pid,
     data,
     process: child,
+    ended,
     log: () => log,
     deploy: (deployment) => deploy(url, deployment),
     async stop() {
@@ -122,7 +126,8 @@ export function firstLine(child: ChildProcess, said: () => string = () => ""): P
       const feed = text.indexOf("\n");
       if (feed !== -1) resolve(text.slice(0, feed));
     });
-    child.once("exit", (code) => reject(new Error(`The process ended with ${code} before its first line: ${said()}`)));
+    // Not when it ends: what it printed last, errors too, may be read later than that is heard of.
+    child.once("close", (code) => reject(new Error(`The process ended with ${code} before its first line: ${said()}`)));
   });
 }
 

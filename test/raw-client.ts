@@ -27,7 +27,7 @@ export class RawClient {
   }
 
   /** Waits for an answer that matches. */
-  async until(pattern: RegExp, waitMs = 5000): Promise<string> {
+  async until(pattern: RegExp, waitMs = 20_000): Promise<string> {
     const giveUpAt = Date.now() + waitMs;
     while (!pattern.test(this.text)) {
       if (Date.now() > giveUpAt) assert.fail(`${pattern} did not come; got ${JSON.stringify(this.text.slice(0, 2000))}`);

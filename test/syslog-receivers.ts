@@ -1,5 +1,6 @@
 /** Syslog receivers on loopback, one for each transport, that keep what they are sent. */
 import { execFileSync, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
@@ -29,8 +30,10 @@ export function makeCertificate(): { readonly folder: string; readonly key: stri
   return { folder, key, certificate };
 }
 
-/** Over TCP; `port` 0: a free one. */
-export function tcpReceiver(port = 0): Promise<Receiver> {
+/** Over TCP, on a free port by default: one that the kernel gives to nobody, so that it is still free for a receiver that comes back. */
+export async function tcpReceiver(port?: number): Promise<Receiver> {
+  // One that is taken is tried again at another.
+  if (port === undefined) return await tcpReceiver(randomInt(20_000, 30_000)).catch(() => tcpReceiver());
   const kept: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => keep(socket, sockets, byLines(kept)));

@@ -25,6 +25,8 @@ export async function openUrl(url: string, { method = "GET", headers = {}, body 
     lookup: (_name, _options, found) => found(null, [{ address: "127.0.0.1", family: 4 }]),
     timeout: 60_000,
   });
+  // Once there is an answer, that tells what goes wrong; of a request that is answered before it is sent whole, the rest may be cut off.
+  asked.on("error", () => {});
   asked.end(body);
   const [answer] = (await once(asked, "response")) as [IncomingMessage];
   return answer;

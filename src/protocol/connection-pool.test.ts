@@ -79,7 +79,7 @@ test("a free connection is used again, and dropped when it has been idle for lon
   await withRig(answer, async ({ pool, dials, sockets, broken }) => {
     for (let i = 0; i < 3; i++) assert.equal(await call(pool), "ok");
     assert.equal(dials(), 1);
-    await Promise.race([once(sockets[0] as Socket, "close"), sleep(1000)]);
+    await Promise.race([once(sockets[0] as Socket, "close"), sleep(20_000, undefined, { ref: false })]);
     assert.equal(sockets[0]?.destroyed, true);
     assert.equal(await call(pool), "ok");
     assert.equal(dials(), 2);
@@ -168,18 +168,20 @@ test("a second answer that comes late breaks the session", async () => {
   await withRig(answer, async ({ pool, sockets, broken }) => {
     await call(pool);
     sockets[0]?.write(okAnswer);
-    await sleep(20);
+    while (broken.length === 0) await sleep(5);
     assert.equal(broken.length, 1);
   });
 });
 
 test("an abort while connecting, before and after the head fails with the signal's reason", async () => {
   for (const serve of [() => {}, halfAnswer]) {
-    await withRig(serve, async ({ pool, broken }) => {
+    await withRig(serve, async ({ pool, broken, requests }) => {
       const stop = new AbortController();
-      const outcome = call(pool, undefined, stop.signal);
-      setTimeout(() => stop.abort(new Error("time is up")), 30);
-      await assert.rejects(outcome, /time is up/);
+      const outcome = assert.rejects(call(pool, undefined, stop.signal), /time is up/);
+      while (requests.length === 0) await sleep(5);
+      await sleep(30);
+      stop.abort(new Error("time is up"));
+      await outcome;
       assert.equal(broken.length, 1);
     });
   }

@@ -113,7 +113,10 @@ pub fn main(args: Value) -> Result<Value, Error> {
 
 /** What a call gives, and what it printed. */
 async function called(action: string, parameters: object): Promise<unknown[]> {
-  const { body } = await invoke(platform, action, parameters);
+  let answer = await invoke(platform, action, parameters);
+  // What a kind runs on may take longer to be made ready than a call waits for it.
+  while ([202, 503].includes(answer.status)) answer = await invoke(platform, action, parameters);
+  const { body } = answer;
   return [body.response.result, await linesOf(platform, body.activationId, 1)];
 }
 

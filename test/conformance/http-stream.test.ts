@@ -107,9 +107,13 @@ for (const kit of kits) {
           sampleRequest({ json: { print }, headers: ["Content-Type", "application/json"] }),
         );
         for (const request of requests) await bodyText(await session.call(request, never));
-        await sleep(100);
+        const linesOf = (request: (typeof requests)[number] | undefined) =>
+          program.logs.filter((line) => line.callId === request?.callId && line.text !== "");
+        // They come on a way of their own.
+        const giveUpAt = performance.now() + 20_000;
+        while (requests.some((request) => linesOf(request).length < 2) && performance.now() < giveUpAt) await sleep(20);
         for (const [i, text] of ["one", "two"].entries()) {
-          const lines = program.logs.filter((line) => line.callId === requests[i]?.callId && line.text !== "");
+          const lines = linesOf(requests[i]);
           assert.deepEqual(lines.map(({ stream, text: line }) => [stream, line]).toSorted(), [
             ["stderr", `error ${text}`],
             ["stdout", text],

@@ -11,7 +11,7 @@ import { type Platform, startPlatform } from "../platform.ts";
 
 const built = await cargoBuild(functionSource("lambda-extension-rust"));
 
-describe("an extension by AWS's client for Rust", { skip: "missing" in built ? built.missing : false, timeout: 120_000 }, () => {
+describe("an extension by AWS's client for Rust", { skip: "missing" in built ? built.missing : false, timeout: 300_000 }, () => {
   let platform: Platform;
   let client: sdk.LambdaClient;
 
@@ -50,6 +50,9 @@ describe("an extension by AWS's client for Rust", { skip: "missing" in built ? b
     }
     const [first = "", last = ""] = [ids[0], ids.at(-1)];
     const printed: string[] = [];
+    // What was printed in the last call may still be on its way.
+    for (let tries = 0; tries < 500 && !(await linesOf(platform.url, last)).join().includes(`observer invoke ${last}`); tries++)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     for (const id of ids) printed.push(...(await linesOf(platform.url, id)));
     const all = printed.join("\n");
     for (const id of [first, last, ids[500]])

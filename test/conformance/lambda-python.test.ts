@@ -18,6 +18,8 @@ const cell: Runtime = { ...plain, name: "python cell", isCell: true };
 const id = "01JD0000000000000000000001";
 const requestId = idToUuid(id);
 const version = execFileSync(python, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"], { encoding: "utf8" }).trim();
+// Fetched once, which may take longer than a test.
+const packages = await awsRuntimeClient();
 const env = { AWS_EXECUTION_ENV: `AWS_Lambda_python${version}` };
 
 interface LambdaCase {
@@ -144,7 +146,7 @@ async function outcomesOfTheirs(folder: string, given: LambdaCase): Promise<Plai
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: "128",
   };
   const logs = { AWS_LAMBDA_LOG_GROUP_NAME: "/aws/lambda/hello", AWS_LAMBDA_LOG_STREAM_NAME: "stream" };
-  const client = await PlainLambda.start(folder, given.handler ?? "app.handler", await awsRuntimeClient(), { ...told, ...logs });
+  const client = await PlainLambda.start(folder, given.handler ?? "app.handler", packages, { ...told, ...logs });
   try {
     const outcomes: PlainOutcome[] = [];
     for (const text of given.events ?? ["{}"]) {

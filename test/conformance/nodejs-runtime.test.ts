@@ -28,7 +28,7 @@ runtimeSuite(runtime, {
   }`),
   exit: js("exports.handler = () => { console.log('last words'); process.exit(3) }"),
   waits: js(`exports.handler = async (e, context) => {
-    await new Promise((resolve) => context.signal.addEventListener('abort', resolve)); console.log(context.signal.reason.name);
+    const told = new Promise((resolve) => context.signal.addEventListener('abort', resolve)); console.log('waiting'); await told; console.log(context.signal.reason.name);
   }`),
   loggedElsewhere: js(`const asked = []; setInterval(() => { for (const ask of asked.splice(0)) ask() }, 5).unref();
     exports.handler = (text, context) => new Promise((resolve) => asked.push(() => { context.log.info(text); resolve() }))`),

@@ -40,6 +40,7 @@ def handler(event, context):
   waits: py(`import asyncio
 async def handler(event, context):
     try:
+        print('waiting')
         await asyncio.sleep(60)
     except asyncio.CancelledError:
         print('AbortError')

@@ -30,7 +30,9 @@ describe("records", { concurrency: 3, timeout: 120_000 }, () => {
     const beganAt = Date.now();
     const first = await call(fn.invokeUrl, body, { "content-type": "application/json" });
     const took = Date.now() - beganAt;
+    const secondAt = Date.now();
     const second = await call(fn.fnUrl, body, { "content-type": "application/json" });
+    const secondTook = Date.now() - secondAt;
     const cold = await recordOf(platform.url, first.activationId);
     const hot = await recordOf(platform.url, second.activationId);
 
@@ -59,7 +61,7 @@ describe("records", { concurrency: 3, timeout: 120_000 }, () => {
     // Frozen already, on a slow machine.
     assert.match(hot.start, /^(hot|warm)$/);
     assert.deepEqual([hot.createMs, hot.initMs], [0, 0]);
-    assert.ok(hot.runMs >= 115 && hot.waitMs < 100, JSON.stringify(hot));
+    assert.ok(hot.runMs >= 115 && hot.waitMs + hot.runMs <= secondTook + 5, `${secondTook}: ${JSON.stringify(hot)}`);
     for (const { billedUnits, initMs, runMs } of [cold, hot]) assert.equal(billedUnits, Math.ceil((initMs + runMs) / 100));
     const [startedAt, endedAt] = [Date.parse(cold.startedAt), Date.parse(cold.endedAt)];
     assert.ok(startedAt >= beganAt - 1 && endedAt >= startedAt + 250 && endedAt <= beganAt + took + 1, JSON.stringify(cold));
@@ -154,11 +156,16 @@ describe("records", { concurrency: 3, timeout: 120_000 }, () => {
     const text = `exports.handler = ({ lines }) => { for (let i = 0; i < lines; i++) console.log(String(i).padStart(99, ".")); return lines; }`;
     const fn = await deploy("flood", text);
     const { activationId } = await call(fn.fnUrl, { lines: 30_000 });
+    const cut = /^platform Output cut: (\d+) bytes kept, (\d+) bytes dropped$/;
     // The mark is set once trailing output can no longer come.
-    await sleep(400);
-    const lines = await linesOf(platform.url, activationId);
-    const mark = /^platform Output cut: (\d+) bytes kept, (\d+) bytes dropped$/.exec(lines.at(-1) ?? "");
-    assert.ok(mark, lines.at(-1));
+    const giveUpAt = performance.now() + 20_000;
+    let last = "";
+    while (!cut.test(last) && performance.now() < giveUpAt) {
+      await sleep(100);
+      last = (await linesOf(platform.url, activationId)).at(-1) ?? "";
+    }
+    const mark = cut.exec(last);
+    assert.ok(mark, last);
     assert.ok(Number(mark[1]) <= limits.logBytesMax && Number(mark[1]) > limits.logBytesMax - 100);
     assert.equal(Number(mark[1]) + Number(mark[2]), 30_000 * 100);
     const next = await call(fn.fnUrl, { lines: 3 });

@@ -166,7 +166,7 @@ export async function failure(promise: Promise<unknown>): Promise<PlatformError>
 
 /** Waits until `condition` holds. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 1500 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.ok(condition());
 }
 

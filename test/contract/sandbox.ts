@@ -37,7 +37,7 @@ export interface SandboxSubject {
 const limits = { memoryMiB: 256, processesMax: 64, openFilesMax: 256, tmpMiB: 16, tmpFilesMax: 1000 };
 
 /** Runs the suite. `make` is called once, before the first test. */
-export function sandboxContract(name: string, make: () => Promise<SandboxSubject>, timeout = 60_000): void {
+export function sandboxContract(name: string, make: () => Promise<SandboxSubject>, timeout = 180_000): void {
   describe(`sandbox contract: ${name}`, { timeout }, () => {
     let subject: SandboxSubject;
     let number = 0;

@@ -7,6 +7,8 @@ export interface PkOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
   readonly signal?: AbortSignal;
+  /** Hears what it prints, as it comes. */
+  readonly heard?: (text: string) => void;
 }
 
 export interface PkEnded {
@@ -16,8 +18,8 @@ export interface PkEnded {
 }
 
 /** Runs one command line. */
-export async function pk(args: readonly string[], { cwd, env = {}, stdin = "", signal }: PkOptions): Promise<PkEnded> {
-  const [stdout, stderr] = [new Text(), new Text()];
+export async function pk(args: readonly string[], { cwd, env = {}, stdin = "", signal, heard }: PkOptions): Promise<PkEnded> {
+  const [stdout, stderr] = [new Text(heard), new Text()];
   const code = await runCli(args, {
     stdin: source(stdin),
     stdout,
@@ -32,9 +34,16 @@ export async function pk(args: readonly string[], { cwd, env = {}, stdin = "", s
 
 class Text implements Sink {
   text = "";
+  readonly #heard: (text: string) => void;
+
+  constructor(heard: (text: string) => void = () => {}) {
+    this.#heard = heard;
+  }
 
   write(data: string | Uint8Array): boolean {
-    this.text += typeof data === "string" ? data : Buffer.from(data).toString("utf8");
+    const text = typeof data === "string" ? data : Buffer.from(data).toString("utf8");
+    this.text += text;
+    this.#heard(text);
     return true;
   }
 }

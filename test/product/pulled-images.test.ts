@@ -254,7 +254,7 @@ test("a pull has a time of its own: neither the function's nor that of waiting f
   const slow = await slowRegistry(server.host, layersOf(image));
   const on = await startPlatform({ env: { POLYKILN_WAIT_MS_MAX: "5000" } });
   try {
-    const id = await imageFunction(on.url, "slow", `${slow.host}/team/image:slow1`, { timeout: 1 });
+    const id = await imageFunction(on.url, "slow", `${slow.host}/team/image:slow1`, { timeout: 3 });
     const answer = call(`${on.url}/invoke/${id}`, {});
     await until("a layer is asked for", () => slow.asked() > 0);
     await sleep(6000);

@@ -67,11 +67,7 @@ export async function crashRounds(rounds: number, secondsMax: number, say: (line
 
 /** True when the server died at its point, before we killed it. */
 async function killedUnderLoad(platform: Platform, accepted: Accepted, data: string, served: boolean): Promise<boolean> {
-  const { process } = platform;
-  const died = new Promise<boolean>((resolve) => {
-    process.once("exit", () => resolve(true));
-    if (process.exitCode !== null || process.signalCode !== null) resolve(true);
-  });
+  const died = platform.ended.then(() => true);
   const instance = await instanceBefore(died, platform, data);
   const load = startLoad(platform, accepted);
   const kill = (served ? load.served() : Promise.resolve()).then(() => sleep(100 + Math.random() * 700, false));

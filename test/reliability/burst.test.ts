@@ -42,10 +42,23 @@ describe("a burst of first calls", { skip: cannotCount, timeout: 120_000 }, () =
   });
 
   test("a slow function grows with the time its callers wait, up to its maximum", async (t) => {
-    const { sandboxes, ms } = await burst(await deployed("slow", 12), 48, 1000);
-    t.diagnostic(`48 calls of 1 s, at most 12 sandboxes: ${sandboxes} sandboxes, ${ms} ms`);
-    assert.equal(sandboxes, 12);
-    assert.ok(ms < 12_000, `48 s of work took ${ms} ms`);
+    const most = 12;
+    const fn = await deployed("slow", most);
+    const seen = new Set<unknown>();
+    const beganAt = performance.now();
+    // So many callers that one more sandbox is worth its start where that takes seconds, too; they call until all are there.
+    const caller = async () => {
+      do {
+        const { status, text, json } = await call(fn.invokeUrl, { ms: 1000 });
+        assert.equal(status, 200, text);
+        seen.add(json["own"]);
+      } while (seen.size < most && performance.now() - beganAt < 60_000);
+    };
+    await Promise.all(Array.from({ length: 72 }, caller));
+    const ms = Math.round(performance.now() - beganAt);
+    t.diagnostic(`72 calls of 1 s and more, at most ${most} sandboxes: ${seen.size} sandboxes, ${ms} ms`);
+    assert.equal(seen.size, most);
+    assert.ok(ms < 36_000, `72 s of work took ${ms} ms`);
   });
 
   test("a maximum of one is one sandbox, and all are answered one after the other", async () => {

@@ -6,6 +6,7 @@ const program = `const server = require("node:http").createServer((request, resp
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));`;
 
 export interface Bystander {
+  readonly port: number;
   /** One request, in ms. */
   wait(): Promise<number>;
   stop(): Promise<void>;
@@ -17,8 +18,10 @@ export async function startBystander(): Promise<Bystander> {
     env: cleanEnvironment,
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const url = `http://127.0.0.1:${await firstLine(child)}/`;
+  const port = Number(await firstLine(child));
+  const url = `http://127.0.0.1:${port}/`;
   return {
+    port,
     async wait() {
       const beganAt = performance.now();
       await (await fetch(url)).text();

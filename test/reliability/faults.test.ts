@@ -65,7 +65,7 @@ describe("faults", { skip: cannotCount, concurrency: 3, timeout: 240_000 }, () =
       assert.equal(await platform.stop(), 0, platform.log());
       await bystander.stop();
     }
-    await assertGone(instance, 3000);
+    await assertGone(instance, 30_000);
     assert.doesNotMatch(platform.log(), /"level":(50|"error")|Internal error/, "no fault of a function is ours");
   });
 
@@ -141,7 +141,8 @@ def handler(event, context):
     while True:
         sys.stdout.write("x" * 99 + "\\n")
 `;
-    const fn = await deploy("flood", ["main.py", text], { kind: "python:3.11", timeoutMs: 3000 });
+    // On a busy machine it takes three seconds to print as much as is kept.
+    const fn = await deploy("flood", ["main.py", text], { kind: "python:3.11", timeoutMs: 9000 });
     const liveBefore = await liveMiB(platform);
     const flood = call(fn.invokeUrl);
     let liveMax = 0;
@@ -153,11 +154,18 @@ def handler(event, context):
     const answer = await flood;
     assert.deepEqual([answer.status, answer.json["code"]], [504, "timeout"]);
     assert.ok(liveMax - liveBefore < 30, `live memory rose from ${liveBefore} to ${liveMax} MiB`);
-    await sleep(300);
-    const lines = await linesOf(platform.url, answer.activationId, 1);
-    const keptBytes = lines.slice(0, -1).reduce((sum, line) => sum + line.length - "stdout".length, 0);
-    assert.ok(keptBytes <= limits.logBytesMax + 1 && keptBytes > limits.logBytesMax - 1000, `${keptBytes} bytes kept`);
-    assert.match(lines.at(-1) ?? "", /^platform Output cut: \d+ bytes kept, \d+ bytes dropped/);
+    // The mark comes when all that was printed has been read.
+    let lines: string[] = [];
+    for (const giveUpAt = performance.now() + 20_000; performance.now() < giveUpAt; await sleep(100)) {
+      lines = await linesOf(platform.url, answer.activationId, 1);
+      if (lines.at(-1)?.startsWith("platform")) break;
+    }
+    const mark = lines.at(-1) ?? "";
+    assert.match(mark, /^platform Output cut: \d+ bytes kept, \d+ bytes dropped/);
+    // Where the disk is busy some of them are lost on their way to it, which the mark tells as well.
+    const lostLines = Number(/(\d+) lines came faster/.exec(mark)?.[1] ?? 0);
+    const keptBytes = lines.slice(0, -1).reduce((sum, line) => sum + line.length - "stdout".length, lostLines * 100);
+    assert.ok(keptBytes <= limits.logBytesMax + 1 && keptBytes > limits.logBytesMax - 1000, `${keptBytes} bytes kept: ${mark}`);
   });
 });
 
@@ -214,10 +222,12 @@ function processesMarked(marker: string): string[] {
 
 async function newestRecord(fn: DeployedFunction) {
   // The client hears of a cut a moment before the record is closed.
-  await sleep(300);
-  const list = await fetch(`${platform.url}/kiln/v1/namespaces/guest/activations?function=${fn.id}&limit=1`);
-  const { items } = (await list.json()) as { items: { id: string }[] };
-  return await recordOf(platform.url, items[0]?.id ?? "");
+  for (const giveUpAt = performance.now() + 20_000; ; await sleep(20)) {
+    const list = await fetch(`${platform.url}/kiln/v1/namespaces/guest/activations?function=${fn.id}&limit=1`);
+    const [newest] = ((await list.json()) as { items: { id: string }[] }).items;
+    if (newest !== undefined) return await recordOf(platform.url, newest.id);
+    assert.ok(performance.now() < giveUpAt, "there is no record");
+  }
 }
 
 async function deleteAll(): Promise<void> {

@@ -57,7 +57,7 @@ export function footprint({ state, pid, spawnerPid }: Instance): Footprint {
 }
 
 /** Waits until the footprint is the expected one, or has had long enough; returns the last. */
-export async function settled(instance: Instance, expected: Footprint, withinMs = 10_000): Promise<Footprint> {
+export async function settled(instance: Instance, expected: Footprint, withinMs = 30_000): Promise<Footprint> {
   const giveUpAt = performance.now() + withinMs;
   for (;;) {
     const now = footprint(instance);
@@ -66,12 +66,12 @@ export async function settled(instance: Instance, expected: Footprint, withinMs 
   }
 }
 
-/** Waits until nothing has changed for a second: what is prepared ahead is there. */
+/** Waits until nothing has changed for two seconds, as what ends on a busy machine does so by leaps: what is prepared ahead is there. */
 export async function steady(instance: Instance): Promise<Footprint> {
-  const giveUpAt = performance.now() + 15_000;
+  const giveUpAt = performance.now() + 30_000;
   let since = performance.now();
   let before = footprint(instance);
-  while (performance.now() < giveUpAt && performance.now() - since < 1000) {
+  while (performance.now() < giveUpAt && performance.now() - since < 2000) {
     await sleep(50);
     const now = footprint(instance);
     if (JSON.stringify(now) !== JSON.stringify(before)) since = performance.now();
@@ -209,7 +209,7 @@ function mountsOf(pid: number | "self"): string[] {
 }
 
 /** Those that are not this machine's, which a spawner sees come and go. */
-function mountsBeside(pid: number): number {
+export function mountsBeside(pid: number): number {
   const machines = new Set(mountsOf("self").map(placeOf));
   return mountsOf(pid).filter((line) => !machines.has(placeOf(line))).length;
 }

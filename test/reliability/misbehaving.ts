@@ -16,8 +16,8 @@ export interface Misbehaviour {
   readonly dead: boolean;
 }
 
-/** What a start may take on the server of these tests: a cold start beside other tests takes up to two seconds. */
-export const startTimeoutMs = 4000;
+/** What a start may take on the server of these tests: a cold start beside other tests takes up to five seconds. */
+export const startTimeoutMs = 8000;
 
 const node = { kind: "nodejs:24" };
 const python = { kind: "python:3.11" };
@@ -157,21 +157,21 @@ export const misbehaviours: readonly Misbehaviour[] = [
     name: "node: never ready",
     file: ["index.mjs", "console.log('waiting for a lock');\nawait new Promise((done) => setTimeout(done, 60_000));"],
     settings: node,
-    message: /not ready within 4000 ms of its start: its code was still being loaded; it printed: waiting for a lock/,
+    message: /not ready within 8000 ms of its start: its code was still being loaded; it printed: waiting for a lock/,
     ...startTimeout,
   },
   {
     name: "http-port: never listens",
     file: ["main.py", "import time\nprint('waiting for a lock', flush=True)\ntime.sleep(60)\n"],
     settings: server,
-    message: /not ready within 4000 ms of its start: nothing listened on its port 8080; it printed: waiting for a lock/,
+    message: /not ready within 8000 ms of its start: nothing listened on its port 8080; it printed: waiting for a lock/,
     ...startTimeout,
   },
   {
     name: "http-stream: never listens",
     file: ["main.py", "import time\nprint('waiting for a lock', flush=True)\ntime.sleep(60)\n"],
     settings: kit,
-    message: /not ready within 4000 ms of its start: nothing listened at \/tmp\/iofs\/lsnr\.sock; it printed: waiting for a lock/,
+    message: /not ready within 8000 ms of its start: nothing listened at \/tmp\/iofs\/lsnr\.sock; it printed: waiting for a lock/,
     ...startTimeout,
   },
   {

@@ -13,6 +13,7 @@ import { storeSchema } from "../../src/store/sqlite/migrations.ts";
 import { sqliteStore } from "../../src/store/sqlite/store.ts";
 import { call } from "../client.ts";
 import { type DeployedFunction, type Platform, startPlatform } from "../platform.ts";
+import { type Bystander, startBystander } from "./bystander.ts";
 import { type LoadResult, startLoad } from "./open-loop.ts";
 
 /** Takes 5 ms of a processor, however long that is. */
@@ -29,6 +30,7 @@ export interface Neighbours {
   readonly platform: Platform;
   readonly quiet: DeployedFunction;
   readonly noisy: DeployedFunction;
+  readonly bystander: Bystander;
   stop(): Promise<void>;
 }
 
@@ -40,8 +42,9 @@ export async function startNeighbours(
   const data = mkdtempSync(join(tmpdir(), "kiln-neighbours-"));
   await makeNamespace(data, "noisy");
   const platform = await startPlatform({ data, flags, env });
+  const bystander = await startBystander();
   const stop = async () => {
-    await platform.stop();
+    await Promise.all([platform.stop(), bystander.stop()]);
     rmSync(data, { recursive: true, force: true });
   };
   try {
@@ -52,7 +55,7 @@ export async function startNeighbours(
       const { status, text } = await call(invokeUrl, {});
       if (status !== 200) throw new Error(`${invokeUrl}: ${status} ${text}`);
     }
-    return { platform, quiet, noisy, stop };
+    return { platform, quiet, noisy, bystander, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -71,6 +74,8 @@ export async function makeNamespace(data: string, name: string): Promise<void> {
 export interface Round {
   readonly alone: LoadResult;
   readonly beside: LoadResult;
+  /** A plain server at the same time, which meets the same stalls of the machine. */
+  readonly plain: LoadResult;
   readonly noisy: LoadResult;
   /** What the noisy one was sent. */
   readonly noisyPerSecond: number;
@@ -78,7 +83,7 @@ export interface Round {
   readonly serverCpuPercent: number;
 }
 
-export async function runRound({ platform, quiet, noisy }: Neighbours, seconds: number): Promise<Round> {
+export async function runRound({ platform, quiet, noisy, bystander }: Neighbours, seconds: number): Promise<Round> {
   const { port } = platform;
   const orderOf = (fn: DeployedFunction, perSecond: number, underwayMax: number, forSeconds: number, warmupSeconds: number) => {
     const path = new URL(fn.invokeUrl).pathname;
@@ -89,12 +94,15 @@ export async function runRound({ platform, quiet, noisy }: Neighbours, seconds: 
   // Of two namespaces each has a right to half.
   const noisyPerSecond = Math.round((20 * capacity) / 2);
   const warmupSeconds = 3;
-  const load = orderOf(noisy, noisyPerSecond, 4000, seconds + 2 * warmupSeconds, warmupSeconds);
+  // All of it counts: on a busy machine only what comes first is served before the round is over.
+  const load = orderOf(noisy, noisyPerSecond, 4000, seconds + 2 * warmupSeconds, 0);
   const ticks = cpuTicks(platform.pid);
   const beganAt = performance.now();
-  const beside = await orderOf(quiet, 20, 1000, seconds + warmupSeconds, warmupSeconds).result;
+  const quietOrder = { perSecond: 20, underwayMax: 1000, seconds: seconds + warmupSeconds, warmupSeconds };
+  const plainLoad = startLoad({ ...quietOrder, port: bystander.port, path: "/" });
+  const beside = await startLoad({ ...quietOrder, port, path: new URL(quiet.invokeUrl).pathname }).result;
   const serverCpuPercent = ((cpuTicks(platform.pid) - ticks) * 1000) / (performance.now() - beganAt);
-  return { alone, beside, noisy: await load.result, noisyPerSecond, serverCpuPercent };
+  return { alone, beside, plain: await plainLoad.result, noisy: await load.result, noisyPerSecond, serverCpuPercent };
 }
 
 /** Of a hundredth of a second each, user and system. */
@@ -105,9 +113,9 @@ function cpuTicks(pid: number): number {
 
 const ms = (value: number) => `${value.toFixed(1)} ms`;
 
-export function sayRound({ alone, beside, noisy, noisyPerSecond, serverCpuPercent }: Round): string {
+export function sayRound({ alone, beside, plain, noisy, noisyPerSecond, serverCpuPercent }: Round): string {
   return [
-    `alone p50 ${ms(alone.p50Ms)} p99 ${ms(alone.p99Ms)}; beside p50 ${ms(beside.p50Ms)} p99 ${ms(beside.p99Ms)} max ${ms(beside.maxMs)}`,
+    `alone p50 ${ms(alone.p50Ms)} p99 ${ms(alone.p99Ms)}; beside p50 ${ms(beside.p50Ms)} p99 ${ms(beside.p99Ms)} max ${ms(beside.maxMs)}; a plain server p99 ${ms(plain.p99Ms)}`,
     `ratio ${(beside.p99Ms / alone.p99Ms).toFixed(2)}; noisy ${noisyPerSecond}/s sent, ${noisy.goodPerSecond.toFixed(0)}/s served`,
     `${JSON.stringify(noisy.statuses)}, ${noisy.unsent} unsent, generator ${noisy.cpuPercent.toFixed(0)} %, server ${serverCpuPercent.toFixed(0)} %`,
   ].join("; ");

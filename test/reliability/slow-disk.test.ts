@@ -50,17 +50,22 @@ class SlowDisk {
   }
 
   async remove(): Promise<void> {
-    run("umount", [this.data]);
-    // A process that has just ended may still be in it.
-    for (let left = 100; left > 0; left--) {
-      try {
-        rmdirSync(this.#group);
-        break;
-      } catch {
-        await sleep(50);
-      }
-    }
+    await untilDone(() => run("umount", [this.data]));
+    await untilDone(() => rmdirSync(this.#group));
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** What has just ended may still be in the way. */
+async function untilDone(step: () => unknown): Promise<void> {
+  for (let left = 600; ; left--) {
+    try {
+      step();
+      return;
+    } catch (error) {
+      if (left === 0) throw error;
+    }
+    await sleep(50);
   }
 }
 
@@ -111,7 +116,7 @@ test("a slow disk slows accepting down and refuses what memory has no room for; 
     assert.ok(accepted.length > 0 && refused().length > 0);
 
     disk.throttle(platform.pid, writesASecond);
-    const small = await Promise.all(Array.from({ length: 8 }, () => call(`${platform?.url}${later}`, {})));
+    const small = await Promise.all(Array.from({ length: 8 }, () => post(`${platform?.url}${later}`, Buffer.from("{}"))));
     assert.deepEqual(new Set(small.map(({ status }) => status)), new Set([202]));
     await platform.crash();
     platform = await startPlatform({ data: disk.data });

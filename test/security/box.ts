@@ -144,8 +144,8 @@ export function readOr(file: string): string {
   }
 }
 
-/** Waits for something that must come about soon. */
-export async function soon(what: string, condition: () => boolean, withinMs = 2000): Promise<void> {
+/** Waits for something that must come about soon: at once, but for what else a busy machine has to do. */
+export async function soon(what: string, condition: () => boolean, withinMs = 20_000): Promise<void> {
   const giveUpAt = performance.now() + withinMs;
   while (!condition()) {
     assert.ok(performance.now() < giveUpAt, `${what} within ${withinMs} ms`);

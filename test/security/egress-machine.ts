@@ -174,7 +174,7 @@ async function carryOut(
       return { output: String(await refusedAbove(box, order.above)) };
     case "address":
       root?.stdin.write(`ip address add ${order.address}/32 dev wan0\n`);
-      await soon("the router knows it", () => inRouter("nft list set inet kiln own4").includes(order.address), 30_000);
+      await soon("the router knows it", () => inRouter("nft list set inet kiln own4").includes(order.address));
       return { output: "known" };
     case "crash":
       return { output: await crash(box) };
@@ -272,7 +272,7 @@ function routerPid(): number {
 }
 
 async function refusedAbove(box: Box, count: number): Promise<number> {
-  await soon("more is refused", () => (box.driver.refusedCount?.() ?? 0) > count, 30_000);
+  await soon("more is refused", () => (box.driver.refusedCount?.() ?? 0) > count);
   return box.driver.refusedCount?.() ?? 0;
 }
 
@@ -317,7 +317,7 @@ async function crash(box: Box): Promise<string> {
     process.kill(pid, "SIGKILL");
   await soon("the server is dead", () => server.signalCode !== null);
   const left = await sweep(stateFile, realWorld());
-  await soon("what it had made is gone", () => traces().startsWith("no "), 20_000);
+  await soon("what it had made is gone", () => traces().startsWith("no "));
   return `${before}; ${traces()}; left: ${left.join()}`;
 }
 

@@ -7,7 +7,7 @@ import type { PlatformError } from "../../src/model/error.ts";
 import { Box, cannotIsolate } from "./box.ts";
 import { syscallProbe, type SyscallResults } from "./syscall-probe.ts";
 
-describe("escape", { skip: cannotIsolate, timeout: 120_000 }, () => {
+describe("escape", { skip: cannotIsolate, timeout: 240_000 }, () => {
   let box: Box;
   before(() => {
     box = new Box();
@@ -176,7 +176,7 @@ print(json.dumps(results))`,
         env: { HOST_SOCKET: `${box.folder}/swap.sock` },
       });
       await assert.rejects(
-        sandbox.connect(AbortSignal.timeout(10_000)),
+        sandbox.connect(AbortSignal.timeout(30_000)),
         (error: PlatformError) => error.code === "function_protocol",
       );
       assert.equal(reached, 0);
@@ -192,7 +192,7 @@ print(json.dumps(results))`,
        require("node:net").createServer((s) => s.end("reached")).listen("/tmp/io/real.sock", () => fs.symlinkSync("real.sock", "/tmp/io/s.sock"));`,
       { endpoint: { via: "unix", folder: "/tmp/io", name: "s.sock" } },
     );
-    const connection = await sandbox.connect(AbortSignal.timeout(10_000));
+    const connection = await sandbox.connect(AbortSignal.timeout(30_000));
     const chunks = [];
     for await (const chunk of connection) chunks.push(chunk);
     assert.equal(Buffer.concat(chunks as Buffer[]).toString(), "reached");

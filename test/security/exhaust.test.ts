@@ -1,7 +1,7 @@
 /** Attempts to use up what others need: rows S7 to S12 of the threat table. A neighbour goes on answering all the while. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { statfsSync } from "node:fs";
+import { statSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
@@ -9,7 +9,9 @@ import { ownLiveMiB } from "../live-memory.ts";
 import { Box, boxLimits, cannotIsolate, soon } from "./box.ts";
 
 /** Generous, because other tests may have the processors; without isolation it would be minutes or never. */
-const neighbourMsMax = 3000;
+const neighbourMsMax = 10_000;
+/** The same. */
+const stopMsMax = 10_000;
 
 describe("exhaust", { skip: cannotIsolate, timeout: 180_000 }, () => {
   let box: Box;
@@ -45,7 +47,7 @@ except OSError as error: print("error", error.errno, flush=True)
 print("children", children, flush=True)
 time.sleep(60)`,
     );
-    await soon("the bomb has ended", () => bomb.read().includes("children"), 20_000);
+    await soon("the bomb has ended", () => bomb.read().includes("children"));
     await neighbourAnswers();
     assert.match(bomb.read(), /^error 11\n/);
     const children = Number(/children (\d+)/.exec(bomb.read())?.[1]);
@@ -61,7 +63,7 @@ import threading, time, json
 count = 0
 try:
     while count < 500:
-        threading.Thread(target=time.sleep, args=(2,), daemon=True).start(); count += 1
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start(); count += 1
 except RuntimeError: pass
 print(json.dumps(count), flush=True)
 import os; os._exit(0)`,
@@ -102,7 +104,6 @@ print(os.waitpid(child, 0)[1] & 127)`,
   });
 
   test("S9: disk space, files and descriptors end inside", async () => {
-    const freeBefore = statfsSync(box.folder);
     const found = await box.ask<{
       bytes: number;
       bytesError: number;
@@ -111,6 +112,7 @@ print(os.waitpid(child, 0)[1] & 127)`,
       shmError: number;
       open: number;
       openError: number;
+      disks: number[];
     }>(
       "python3",
       `
@@ -142,6 +144,7 @@ except OSError as error: found["openError"] = error.errno
 found["open"] = len(held)
 os.close(held.pop())
 os.close(held.pop())
+found["disks"] = [os.stat(path).st_dev for path in ("/tmp", "/dev/shm")]
 print(json.dumps(found))`,
     );
     assert.ok(
@@ -155,8 +158,8 @@ print(json.dumps(found))`,
     assert.ok(found.files < boxLimits.tmpFilesMax && found.files > boxLimits.tmpFilesMax - 20, `${found.files} files`);
     assert.equal(found.openError, 24);
     assert.ok(found.open < boxLimits.openFilesMax);
-    const free = statfsSync(box.folder);
-    assert.ok(Math.abs(free.ffree - freeBefore.ffree) < 500, "files of the host");
+    // What is free on it says nothing: others make files there meanwhile.
+    for (const disk of found.disks) assert.notEqual(disk, statSync(box.folder).dev, "files of the host");
   });
 
   test("S9: the folder for its socket is limited as /tmp is", async () => {
@@ -177,6 +180,7 @@ except OSError as error: print("error", error.errno, flush=True)`,
 
   test("S10: a flood of output without a line end neither fills memory nor holds up the neighbour", async () => {
     let bytes = 0;
+    const floodBeganAt = performance.now();
     const flood = await box.driver.create({
       ...box.spec("python3", `import os\nwhile True: os.write(1, b"x" * 65536)`),
       env: {},
@@ -195,8 +199,10 @@ except OSError as error: print("error", error.errno, flush=True)`,
     const grownMiB = ownLiveMiB() - liveBefore;
     const stopStartedAt = performance.now();
     await flood.stop();
-    assert.ok(performance.now() - stopStartedAt < 2000, "it is stopped at once");
-    assert.ok(bytes > 1_000_000 && bytes < 40_000_000, `${bytes} bytes in 2 s`);
+    assert.ok(performance.now() - stopStartedAt < stopMsMax, "it is stopped at once");
+    const floodS = (performance.now() - floodBeganAt) / 1000;
+    // At most 8 MiB a second are taken, the first of them at once.
+    assert.ok(bytes > 1_000_000 && bytes < (floodS + 2) * 8 * 1024 * 1024, `${bytes} bytes in ${floodS} s`);
     assert.ok(grownMiB < 20, `${grownMiB} MiB more`);
   });
 
@@ -209,7 +215,7 @@ except OSError as error: print("error", error.errno, flush=True)`,
     const sandbox = await box.start("python3", `import os\nwhile True: os.write(1, b"x" * 65536)`, {
       endpoint: { via: "stdio" },
     });
-    const stream = await sandbox.connect(AbortSignal.timeout(5000));
+    const stream = await sandbox.connect(AbortSignal.timeout(20_000));
     await new Promise((resolve) => setTimeout(resolve, 300));
     await neighbourAnswers();
     assert.ok(stream.readableLength < 1_000_000, `${stream.readableLength} bytes wait`);
@@ -229,10 +235,10 @@ except OSError as error: print("error", error.errno, flush=True)`,
   for (const [what, language, code] of spinners) {
     test(`S11: ${what} is stopped`, async () => {
       const sandbox = await box.start(language, code);
-      await soon("it runs", () => sandbox.read().includes("ready"), 10_000);
+      await soon("it runs", () => sandbox.read().includes("ready"));
       const startedAt = performance.now();
       assert.deepEqual(await sandbox.stop(), { code: null, signal: "SIGKILL", outOfMemory: false });
-      assert.ok(performance.now() - startedAt < 2000);
+      assert.ok(performance.now() - startedAt < stopMsMax);
     });
   }
 
@@ -258,19 +264,19 @@ print("done", flush=True)
   test("S12: stop ends it too, and also when it is frozen", async () => {
     const countBefore = box.processes().length;
     const sandbox = await box.start("python3", `${daemon}\ntime.sleep(600)`);
-    await soon("it runs", () => sandbox.read().includes("done"), 10_000);
+    await soon("it runs", () => sandbox.read().includes("done"));
     await sandbox.pause?.();
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.ok(box.processes().length > countBefore);
     const startedAt = performance.now();
     await sandbox.stop();
-    assert.ok(performance.now() - startedAt < 2000);
+    assert.ok(performance.now() - startedAt < stopMsMax);
     assert.equal(box.processes().length, countBefore);
   });
 
   test("what is frozen does nothing", async () => {
     const sandbox = await box.start("python3", `import time\nwhile True:\n  print("tick", flush=True)\n  time.sleep(0.01)`);
-    await soon("it ticks", () => sandbox.read().length > 10, 10_000);
+    await soon("it ticks", () => sandbox.read().length > 10);
     await sandbox.pause?.();
     await new Promise((resolve) => setTimeout(resolve, 50));
     const length = sandbox.read().length;

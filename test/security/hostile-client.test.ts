@@ -62,7 +62,7 @@ function client(port: number): RawClient {
   return made;
 }
 
-async function until(what: string, is: () => boolean, waitMs = 5000): Promise<void> {
+async function until(what: string, is: () => boolean, waitMs = 20_000): Promise<void> {
   const giveUpAt = Date.now() + waitMs;
   while (!is()) {
     if (Date.now() > giveUpAt) assert.fail(`${what} did not happen`);
@@ -95,7 +95,7 @@ function numbersIn({ socket }: RawClient): number[] {
 }
 
 for (const name of frontNames) {
-  describe(`front ${name}`, { timeout: 60_000 }, () => {
+  describe(`front ${name}`, { timeout: 120_000 }, () => {
     before(() => {
       front = name;
     });
@@ -147,9 +147,10 @@ for (const name of frontNames) {
       flood.write("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(10_000));
       await until("the first answer", () => requests.length > 0);
       let begun = 0;
-      while (begun !== requests.length) {
-        begun = requests.length;
-        await sleep(200);
+      // Many turns, since on a busy machine a single one may begin late and find nothing new.
+      for (let still = 0; still < 20; still++) {
+        if (begun !== requests.length) [begun, still] = [requests.length, 0];
+        await sleep(10);
       }
       assert.ok(begun < 2000, `${begun} requests were begun`);
       const now = process.memoryUsage();
@@ -165,12 +166,11 @@ for (const name of frontNames) {
     });
 
     test("a client that never reads is cut", async () => {
-      const { port, listener } = await serve({ stallTimeoutMs: 200 });
+      const { port, listener, requests } = await serve({ stallTimeoutMs: 200 });
       const flood = client(port);
       flood.socket.pause();
       flood.write("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(10_000));
-      await sleep(50);
-      assert.equal(listener.connections, 1);
+      await until("the first answer", () => requests.length > 0);
       await until("the cut", () => listener.connections === 0);
     });
 

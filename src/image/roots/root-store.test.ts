@@ -119,7 +119,7 @@ describe("real roots", { skip }, () => {
       say: (message) => said.push(message),
     });
     assert.deepEqual(said, []);
-    assert.ok(performance.now() - beganAt < 2000);
+    assert.ok(performance.now() - beganAt < 10_000);
     assert.ok(reports.every((report) => report.builtMs === 0));
     assert.equal((await readdir(join(cacheFolder, "roots"))).length, 5);
   });

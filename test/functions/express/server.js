@@ -18,15 +18,19 @@ app.all("/echo", (req, res) => {
   );
   req.pipe(res);
 });
+let tick = () => {};
 app.get("/ticks", (_req, res) => {
   let count = 0;
-  const timer = setInterval(() => {
+  tick = () => {
     res.write(`tick ${++count}\n`);
-    if (count === 3) {
-      clearInterval(timer);
-      res.end();
-    }
-  }, 100);
+    if (count === 3) res.end();
+  };
+  tick();
+});
+// Has the answer above go on.
+app.get("/tick", (_req, res) => {
+  tick();
+  res.status(204).end();
 });
 app.get("/empty", (_req, res) => res.status(204).end());
 app.get("/cached", (_req, res) => res.status(304).set("ETag", '"1"').end());

@@ -1,6 +1,7 @@
 """A Flask server as its documentation shows it; nothing in it knows where it runs."""
 import json
 import os
+import threading
 import time
 
 from flask import Flask, Response, request
@@ -29,14 +30,25 @@ def echo():
     return answer
 
 
+asked = threading.Semaphore(0)
+
+
 @app.get("/ticks")
 def ticks():
     def pieces():
         for count in range(1, 4):
-            time.sleep(0.1)
+            if count > 1:
+                asked.acquire()
             yield f"tick {count}\n"
 
     return Response(pieces())
+
+
+@app.get("/tick")
+def tick():
+    """Has the answer above go on."""
+    asked.release()
+    return "", 204
 
 
 @app.get("/empty")

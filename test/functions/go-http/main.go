@@ -16,6 +16,11 @@ func main() {
 	http.HandleFunc("/", root)
 	http.HandleFunc("/echo", echo)
 	http.HandleFunc("/ticks", ticks)
+	// Has that answer go on.
+	http.HandleFunc("/tick", func(w http.ResponseWriter, _ *http.Request) {
+		asked <- struct{}{}
+		w.WriteHeader(204)
+	})
 	http.HandleFunc("/empty", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })
 	http.HandleFunc("/cached", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("ETag", `"1"`)
@@ -62,9 +67,13 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	io.Copy(w, r.Body)
 }
 
+var asked = make(chan struct{}, 3)
+
 func ticks(w http.ResponseWriter, _ *http.Request) {
 	for i := 1; i <= 3; i++ {
-		time.Sleep(100 * time.Millisecond)
+		if i > 1 {
+			<-asked
+		}
 		fmt.Fprintf(w, "tick %d\n", i)
 		w.(http.Flusher).Flush()
 	}

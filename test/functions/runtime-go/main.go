@@ -93,6 +93,7 @@ func exit(ctx context.Context, _ io.Reader, _ io.Writer) error {
 }
 
 func waits(ctx context.Context, _ io.Reader, _ io.Writer) error {
+	fmt.Fprintln(kiln.From(ctx).Stdout(), "waiting")
 	<-ctx.Done()
 	if errors.Is(ctx.Err(), context.Canceled) {
 		fmt.Fprintln(kiln.From(ctx).Stdout(), "AbortError")

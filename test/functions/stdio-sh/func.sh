@@ -7,7 +7,7 @@ fail) echo partial; echo "it went wrong" >&2; exit 3 ;;
 refuse) echo "it went wrong" >&2; exit 3 ;;
 ignore) echo ignored ;;
 kill) kill -9 $$ ;;
-ticks) for i in 1 2 3; do echo "tick $i"; sleep 0.2; done ;;
+halves) echo first; cat ;;
 late) head -c 200000 /dev/zero; exit 4 ;;
 *) echo "hello $(cat)"; echo "a log line" >&2 ;;
 esac
