@@ -9,12 +9,12 @@ function told(steps: readonly string[], isShared = false): string[] {
   const ends = new OutputEnds(
     isShared,
     () => now,
-    (callId, { text }) => lines.push(`${callId ?? "-"}:${text}`),
+    ({ text }) => lines.push(`-:${text}`),
   );
   for (const step of steps) {
     const space = step.indexOf(" ");
     const [verb, rest] = [step.slice(0, space), step.slice(space + 1)];
-    if (verb === "call") ends.called(rest);
+    if (verb === "call") ends.called(rest, ({ text }) => lines.push(`${rest}:${text}`));
     else if (verb === "end") ends.answered(rest);
     else if (verb === "wait") now += Number(rest);
     else ends.push(verb === "out" ? "stdout" : "stderr", Buffer.from(`${rest === "#" ? endMark : rest}\n`));

@@ -10,6 +10,7 @@ const markMsMax = 2000;
 const nextMax = 100;
 
 type Stream = "stdout" | "stderr";
+type Printed = (line: Omit<LogLine, "at">) => void;
 
 /**
  * Tells which call printed a line, where calls come one after the other. A proxy prints a mark on both streams before it answers, but what it
@@ -20,24 +21,24 @@ type Stream = "stdout" | "stderr";
  * are the newest call's. That is for good: who has printed a mark of its own can do it again.
  */
 export class OutputEnds {
-  readonly #log: (callId: string | null, line: Omit<LogLine, "at">) => void;
+  readonly #printed: Printed;
   readonly #now: () => number;
   readonly #streams: Record<Stream, StreamEnd>;
   /** Of a program with several calls at a time nothing tells whose a line is. */
   readonly #isShared: boolean;
 
-  /** `now`: monotonic ms. */
-  constructor(isShared: boolean, now: () => number, log: (callId: string | null, line: Omit<LogLine, "at">) => void) {
+  /** `now`: monotonic ms. `printed`: hears what no call has printed. */
+  constructor(isShared: boolean, now: () => number, printed: Printed) {
     this.#isShared = isShared;
     this.#now = now;
-    this.#log = log;
+    this.#printed = printed;
     this.#streams = { stdout: this.#stream("stdout"), stderr: this.#stream("stderr") };
   }
 
-  /** A call begins. */
-  called(callId: string): void {
+  /** A call begins, which hears what it has printed. */
+  called(callId: string, printed: Printed): void {
     for (const stream of Object.values(this.#streams)) {
-      stream.next.push({ id: callId, marks: 0, answeredAt: null });
+      stream.next.push({ id: callId, printed, marks: 0, answeredAt: null });
       const isFree = this.#isShared || stream.byTime || stream.current === null || stream.current.marks > 0;
       if (isFree) stream.advance();
       else this.#giveUp(stream);
@@ -67,7 +68,8 @@ export class OutputEnds {
     const stream = this.#streams[name];
     if (text === endMark) return this.#mark(stream);
     this.#giveUp(stream);
-    this.#log(stream.current?.id ?? null, { stream: name, text });
+    const printed = stream.current?.printed ?? this.#printed;
+    printed({ stream: name, text });
   }
 
   #mark(stream: StreamEnd): void {
@@ -91,6 +93,7 @@ export class OutputEnds {
 /** A call as one of the two streams sees it. */
 interface PrintingCall {
   readonly id: string;
+  readonly printed: Printed;
   marks: number;
   /** Monotonic ms. */
   answeredAt: number | null;

@@ -9,6 +9,7 @@ import { sampleFn } from "../../../test/samples.ts";
 import { noApi } from "../api-access.ts";
 import type { FunctionRequest } from "../protocol.ts";
 import { actionProxyProtocol } from "./action-proxy.ts";
+import { endMark } from "./output.ts";
 
 const never = new AbortController().signal;
 const callId = "01JGK0000000000000000000AB";
@@ -194,6 +195,21 @@ test("a call that is not answered ends with its signal", async () => {
   controller.abort(new Error("time is up"));
   await assert.rejects(call, /time is up/);
   assert.equal(session.usable, false);
+});
+
+test("what is read once the next call runs goes to the call that printed it", async () => {
+  const session = await proxyOf(ok).open();
+  const printed: string[] = [];
+  const begin = (name: string) =>
+    new Promise<void>((resolve, failed) => {
+      const heard = ({ text }: { readonly text: string }) => void printed.push(`${name}: ${text}`);
+      session.begin?.(requestOf("{}"), never, { answered: () => resolve(), failed, printed: heard });
+    });
+  await begin("first");
+  await begin("second");
+  session.output?.("stdout", Buffer.from(`one\n${endMark}\ntwo\n${endMark}\n`));
+  assert.deepEqual(printed, ["first: one", "second: two"]);
+  session.close();
 });
 
 test("an error in a result is an answer, and so is a result that is too long", async () => {

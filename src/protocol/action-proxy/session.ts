@@ -6,7 +6,8 @@ import { PlatformError } from "../../model/error.ts";
 import { limits } from "../../model/limits.ts";
 import type { Fn } from "../../model/model.ts";
 import { ConnectionPool } from "../connection-pool.ts";
-import type { Dial, FunctionRequest, FunctionResponse, Session, SessionHooks } from "../protocol.ts";
+import { promisedCall } from "../promised-call.ts";
+import type { Dial, FunctionRequest, FunctionResponse, Session, SessionCaller, SessionHooks } from "../protocol.ts";
 import { initFailure, isOk, type ReadBody, readAnswer, responseOf } from "./answer.ts";
 import { type Identity, parametersText, runMessage } from "./messages.ts";
 import { OutputEnds } from "./output.ts";
@@ -42,7 +43,11 @@ export class ActionProxySession implements Session {
     };
     this.#pool = new ConnectionPool({ dial, world, idleMsMax, connectionsMax: Math.max(2, fn.concurrency), broken });
     this.#pool.add(stream);
-    this.#output = new OutputEnds(fn.concurrency > 1, () => world.monotonic(), hooks.log);
+    this.#output = new OutputEnds(
+      fn.concurrency > 1,
+      () => world.monotonic(),
+      (line) => hooks.log(null, line),
+    );
   }
 
   get usable(): boolean {
@@ -64,11 +69,25 @@ export class ActionProxySession implements Session {
     }
   }
 
-  async call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
+  call(request: FunctionRequest, signal: CancelSignal): Promise<FunctionResponse> {
+    return promisedCall(
+      (caller) => this.begin(request, signal, caller),
+      (line) => this.#options.hooks.log(request.callId, line),
+    );
+  }
+
+  begin(request: FunctionRequest, signal: CancelSignal, caller: SessionCaller): void {
+    this.#run(request, signal, (line) => caller.printed(line)).then(
+      ({ status, headers: sent, body }) => caller.answered(status, sent, body),
+      (error: unknown) => caller.failed(error),
+    );
+  }
+
+  async #run(request: FunctionRequest, signal: CancelSignal, printed: SessionCaller["printed"]): Promise<FunctionResponse> {
     const { fn, identity, apiHost } = this.#options;
     const body = await readBody(request.body, limits.requestBytesMax, tooLarge);
     const message = runMessage(request, parametersText(fn, body), identity, apiHost);
-    this.#output.called(request.callId);
+    this.#output.called(request.callId, printed);
     try {
       const { status, answer } = await this.#post("/run", message, signal);
       return responseOf(status, answer);
