@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const args = process.argv.slice(2);
-const isServer = ["start", "up"].includes(args[0]) && !args.includes("--help") && !args.includes("-h");
+const isServer = args[0] === "up" || (args[0] === "start" && !args.includes("--help") && !args.includes("-h"));
 const room = isServer ? "roles" : "cli";
 const built = join(root, `dist/${room}/main.js`);
 const entry = existsSync(built) ? built : join(root, `src/${room}/main.ts`);
