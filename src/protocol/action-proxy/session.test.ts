@@ -202,8 +202,11 @@ test("what is read once the next call runs goes to the call that printed it", as
   const printed: string[] = [];
   const begin = (name: string) =>
     new Promise<void>((resolve, failed) => {
-      const heard = ({ text }: { readonly text: string }) => void printed.push(`${name}: ${text}`);
-      session.begin?.(requestOf("{}"), never, { answered: () => resolve(), failed, printed: heard });
+      session.begin?.(requestOf("{}"), never, {
+        answered: () => resolve(),
+        failed,
+        printed: ({ text }) => printed.push(`${name}: ${text}`),
+      });
     });
   await begin("first");
   await begin("second");
